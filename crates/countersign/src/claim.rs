@@ -1,0 +1,332 @@
+//! The chain: each step consumes the proof that the step before produced, so leaving one out or swapping two does not
+//! compile.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::algorithm::{Algorithm, Scheme};
+use crate::digest::Running;
+use crate::judge::{self, Facts};
+use crate::key::{Keys, VerifyingKey};
+use crate::message::Head;
+use crate::policy::{Coverage, Policy};
+use crate::primitive;
+use crate::rejection::{Code, Refusal, Rejection};
+use crate::replay::{ReplayStore, Seen, Use, UseMark};
+use crate::scheme::{self, Payload, Reading, Signed, Stream, Whole};
+use crate::time::Timestamp;
+
+/// What a message says of itself. Nothing in it has been checked but its form.
+#[must_use = "a claim proves nothing until it is checked"]
+pub struct Claim {
+    head: Head,
+    policy: Arc<Policy>,
+    reading: Reading,
+}
+
+impl Claim {
+    /// Reads what the head says, under the policy of the route it came to. Costs no key and no cryptography.
+    ///
+    /// # Errors
+    /// `malformed`, `ambiguous`, `unsigned`, `scheme_not_allowed`; `coverage_too_small` where no signature carries the tag
+    /// that the route asks for.
+    pub fn read(head: Head, policy: &Arc<Policy>) -> Result<Self, Rejection> {
+        let reading = scheme::read(&head, policy)?;
+        Ok(Self { head, policy: Arc::clone(policy), reading })
+    }
+
+    /// Checks all that the head can prove. Only what comes out of it may ask for a body.
+    ///
+    /// # Errors
+    /// In this order: `ambiguous`, `unknown_signer`, `too_old` or `not_yet_valid`, `coverage_too_small`, `key_not_usable`,
+    /// `algorithm_mismatch`, `bad_signature`, `partner_not_allowed`. A scheme that signs the body is judged at
+    /// [`Open::finish`].
+    pub fn check(self, keys: &Keys, now: Timestamp) -> Result<Open, Rejection> {
+        let Self { head, policy, reading } = self;
+        let kind = match reading {
+            Reading::Head(candidates) => {
+                let (facts, parts) = candidates.choose(keys)?;
+                let key = judge::judge(&facts, &parts.base, &parts.signature, keys, &policy, now)?;
+                let digest = parts.digest.map(|expected| expected.map(Running::new));
+                let signed =
+                    Signed { facts, bytes: parts.base, signature: parts.signature, payload: Payload::AsReceived };
+                OpenKind::Head(Box::new(HeadProof { signed, key, coverage: parts.coverage, digest }))
+            }
+            Reading::Stream(stream) => OpenKind::Stream(stream),
+            Reading::Whole(whole) => OpenKind::Whole(whole, BytesMut::new()),
+        };
+        Ok(Open { head, policy, kind, received: 0 })
+    }
+}
+
+/// All that the head can prove holds. Takes the body.
+#[must_use = "the body's digest or signature is still to be checked"]
+pub struct Open {
+    head: Head,
+    policy: Arc<Policy>,
+    kind: OpenKind,
+    received: u64,
+}
+
+enum OpenKind {
+    Head(Box<HeadProof>),
+    Stream(Box<dyn Stream>),
+    Whole(Box<dyn Whole>, BytesMut),
+}
+
+struct HeadProof {
+    signed: Signed,
+    key: Arc<VerifyingKey>,
+    coverage: Coverage,
+    digest: Option<Result<Running, Rejection>>,
+}
+
+impl Open {
+    /// Takes the next part of the body, and gives back what may be kept of it outside: the same bytes, or none where the
+    /// scheme needs the whole body in memory.
+    ///
+    /// # Errors
+    /// `body_too_large` beyond the policy's limit; `malformed` where a streaming scheme can't read the body.
+    pub fn push(&mut self, chunk: Bytes) -> Result<Bytes, Rejection> {
+        self.received = self.received.saturating_add(chunk.len() as u64);
+        if self.received > self.policy.demands.max_body {
+            let limit = self.policy.demands.max_body;
+            return Err(Rejection::new(Code::BodyTooLarge, format!("the body is longer than {limit} bytes")));
+        }
+        match &mut self.kind {
+            OpenKind::Head(proof) => {
+                if let Some(Ok(running)) = &mut proof.digest {
+                    running.update(&chunk);
+                }
+                Ok(chunk)
+            }
+            OpenKind::Stream(stream) => stream.push(&chunk).map(|()| chunk),
+            OpenKind::Whole(_, body) => {
+                body.extend_from_slice(&chunk);
+                Ok(Bytes::new())
+            }
+        }
+    }
+
+    /// The body has ended: its digest, or the signature over it, is checked.
+    ///
+    /// # Errors
+    /// `digest_mismatch`; for schemes that sign the body every fault of [`Claim::check`], in the same order.
+    pub fn finish(self, keys: &Keys, now: Timestamp) -> Result<Authentic, Rejection> {
+        let Self { head, policy, kind, .. } = self;
+        let (signed, key, coverage) = match kind {
+            OpenKind::Head(proof) => {
+                let HeadProof { signed, key, coverage, digest } = *proof;
+                if let Some(digest) = digest {
+                    digest?.finish()?;
+                }
+                (signed, key, coverage)
+            }
+            OpenKind::Stream(stream) => {
+                let signed = stream.finish(&head, &policy)?;
+                let key = judge::judge(&signed.facts, &signed.bytes, &signed.signature, keys, &policy, now)?;
+                (signed, key, Coverage::default())
+            }
+            OpenKind::Whole(whole, body) => {
+                let signed = whole.finish(&head, &body.freeze(), &policy)?;
+                let key = judge::judge(&signed.facts, &signed.bytes, &signed.signature, keys, &policy, now)?;
+                (signed, key, Coverage::default())
+            }
+        };
+        Ok(Authentic { head, policy, signed, key, coverage })
+    }
+}
+
+/// The signature holds, for head and body. It might still be a replay.
+#[must_use = "an authentic message may be a replay"]
+pub struct Authentic {
+    head: Head,
+    policy: Arc<Policy>,
+    signed: Signed,
+    key: Arc<VerifyingKey>,
+    coverage: Coverage,
+}
+
+impl Authentic {
+    /// Who signed, as plain data. Proves nothing by itself.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity::of(&self.signed.facts, &self.key)
+    }
+
+    /// What was signed, byte for byte: the signature base, or the body's printing.
+    #[must_use]
+    pub fn signed_bytes(&self) -> &[u8] {
+        &self.signed.bytes
+    }
+
+    /// Spends the message's one use. Age, expiry and the key's state are judged again, since a body may have taken long.
+    ///
+    /// # Errors
+    /// `too_old`, `key_not_usable`, `replayed`; [`crate::Unavailable`] where the store can't tell.
+    pub async fn first_use(self, keys: &Keys, replay: &dyn ReplayStore, now: Timestamp) -> Result<Fresh, Refusal> {
+        let Self { head, policy, signed, key, coverage } = self;
+        let facts = &signed.facts;
+        facts.check_time(&policy, now)?;
+        let record = key.record();
+        let still_usable = keys
+            .versions(record.scheme, &record.id)
+            .iter()
+            .any(|now_known| now_known.fingerprint() == key.fingerprint() && now_known.usable(now));
+        if !still_usable {
+            return Err(Rejection::new(Code::KeyNotUsable, "the key was withdrawn while the body came").into());
+        }
+        if let Some(created) = facts.created {
+            let by_bytes = || UseMark::signed_bytes(key.fingerprint(), &primitive::sha256(&signed.bytes));
+            let (first, second) = match (&facts.nonce, facts.scheme) {
+                (Some(nonce), Scheme::HttpMessageSignatures) => (UseMark::nonce(key.fingerprint(), nonce), None),
+                (Some(nonce), _) => (by_bytes(), Some(UseMark::nonce(key.fingerprint(), nonce))),
+                (None, _) => (by_bytes(), None),
+            };
+            let once = Use { first, second, signed: created, until: policy.remember_until(facts.scheme, created) };
+            match replay.first_use(&once, now).await? {
+                Seen::First => {}
+                Seen::Again => return Err(Rejection::new(Code::Replayed, "this request was admitted before").into()),
+            }
+        }
+        let identity = Identity::of(facts, &key);
+        Ok(Fresh { head, signed, identity, coverage })
+    }
+}
+
+/// Authentic, and the first of its kind.
+#[must_use]
+pub struct Fresh {
+    head: Head,
+    signed: Signed,
+    identity: Identity,
+    coverage: Coverage,
+}
+
+impl Fresh {
+    /// Takes out what the upstream will get: the signed payload, or `body` as it was kept while it passed
+    /// [`Open::push`]. Sealed fields are opened here by `openers`.
+    ///
+    /// # Errors
+    /// `malformed` where a sealed field can't be opened.
+    pub fn unpack<B>(self, openers: &Openers, body: B) -> Result<Ready<B>, Rejection> {
+        let Openers {} = openers;
+        let Self { mut head, signed, identity, coverage } = self;
+        let payload = match signed.payload {
+            Payload::AsReceived => Delivery::AsReceived(body),
+            Payload::Derived(bytes, content_type) => {
+                describe_derived(head.headers_mut(), content_type);
+                Delivery::Derived(bytes)
+            }
+        };
+        if signed.facts.scheme == Scheme::Pki {
+            head.headers_mut().remove(http::header::AUTHORIZATION);
+        }
+        drop_overrides(head.headers_mut(), &coverage);
+        Ok(Ready { head, identity, payload, signed_bytes: signed.bytes, signature: signed.signature })
+    }
+}
+
+/// Fields that describe a body which is no longer the one that came.
+fn describe_derived(headers: &mut HeaderMap, content_type: Option<&'static str>) {
+    const STALE: [&str; 7] =
+        ["digest", "content-md5", "repr-digest", "content-digest", "signature", "signature-input", "content-encoding"];
+    for name in STALE {
+        headers.remove(name);
+    }
+    if let Some(content_type) = content_type {
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+}
+
+/// Fields by which some servers let a request become another one. They pass only where they were signed.
+fn drop_overrides(headers: &mut HeaderMap, coverage: &Coverage) {
+    const OVERRIDES: [&str; 5] =
+        ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
+    for name in OVERRIDES {
+        if !coverage.has_field(&HeaderName::from_static(name)) {
+            headers.remove(name);
+        }
+    }
+}
+
+/// The keys that open sealed fields. None yet.
+#[derive(Debug, Default)]
+pub struct Openers {}
+
+/// Verified, fresh and unpacked: exactly what the upstream will get, once it is on record.
+#[must_use]
+pub struct Ready<B> {
+    head: Head,
+    identity: Identity,
+    payload: Delivery<B>,
+    signed_bytes: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+/// The body that goes on.
+#[derive(Debug)]
+pub enum Delivery<B> {
+    /// What came, as the caller kept it.
+    AsReceived(B),
+    /// Made anew from what was signed.
+    Derived(Bytes),
+}
+
+impl<B> Ready<B> {
+    /// Who signed.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// What was signed, byte for byte.
+    #[must_use]
+    pub fn signed_bytes(&self) -> &[u8] {
+        &self.signed_bytes
+    }
+
+    /// The signature over it.
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
+    /// The parts, leaving the proof behind.
+    pub fn into_parts(self) -> (Head, Delivery<B>, Identity) {
+        (self.head, self.payload, self.identity)
+    }
+}
+
+/// Who signed, with which key and when. Plain data for headers and logs: nothing accepts it as a proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The partner's name.
+    pub partner: String,
+    /// The key's id as it stands on the wire.
+    pub key: String,
+    /// The key's version.
+    pub version: u32,
+    /// The scheme of the message.
+    pub scheme: Scheme,
+    /// The key's algorithm.
+    pub algorithm: Algorithm,
+    /// When it was signed, where the message says so.
+    pub created: Option<Timestamp>,
+}
+
+impl Identity {
+    fn of(facts: &Facts, key: &VerifyingKey) -> Self {
+        let record = key.record();
+        Self {
+            partner: record.partner.clone(),
+            key: record.id.clone(),
+            version: record.version,
+            scheme: record.scheme,
+            algorithm: record.algorithm,
+            created: facts.created,
+        }
+    }
+}

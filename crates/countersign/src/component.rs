@@ -1,0 +1,502 @@
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use crate::message::Head;
+use crate::rejection::{Code, Rejection};
+
+/// A component identifier (RFC 9421 §2): what a signature covers, by name and parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Component<'a> {
+    pub(crate) name: Name<'a>,
+    /// Parameters in the order they came: the order is part of the identifier's spelling, not of its meaning.
+    pub(crate) parameters: Vec<Parameter<'a>>,
+}
+
+/// A derived component (RFC 9421 §2.2) or a field (§2.1).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Name<'a> {
+    Method,
+    TargetUri,
+    Authority,
+    Scheme,
+    RequestTarget,
+    Path,
+    Query,
+    QueryParam,
+    Status,
+    Field(Cow<'a, str>),
+}
+
+/// A component parameter (RFC 9421 §2.1 and §2.2.8).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Parameter<'a> {
+    /// `sf`: the strict serialisation of a structured field.
+    Structured,
+    /// `key`: one member of a dictionary.
+    Key(Cow<'a, str>),
+    /// `bs`: each line as a byte sequence.
+    ByteSequence,
+    /// `req`: taken from the request that a response answers.
+    Request,
+    /// `tr`: taken from the trailers.
+    Trailer,
+    /// `name` of `@query-param`.
+    Name(Cow<'a, str>),
+}
+
+impl<'a> Component<'a> {
+    /// A component without parameters.
+    pub(crate) fn bare(name: &'a str) -> Result<Self, Rejection> {
+        Ok(Self { name: Name::parse(Cow::Borrowed(name))?, parameters: Vec::new() })
+    }
+
+    /// Checks that name and parameters go together (RFC 9421 §2.1, §2.2, §2.5).
+    pub(crate) fn check(&self) -> Result<(), Rejection> {
+        let has = |wanted: fn(&Parameter<'_>) -> bool| self.parameters.iter().any(wanted);
+        let field = matches!(self.name, Name::Field(_));
+        if has(|p| matches!(p, Parameter::Name(_))) != (self.name == Name::QueryParam) {
+            return Err(malformed("the parameter name belongs to @query-param, and to each of them"));
+        }
+        let on_fields_only = |p: &Parameter<'_>| !matches!(p, Parameter::Request | Parameter::Name(_));
+        if !field && self.parameters.iter().any(on_fields_only) {
+            return Err(malformed("a derived component takes no parameter but req, and name for @query-param"));
+        }
+        let bytes = has(|p| matches!(p, Parameter::ByteSequence));
+        if bytes && has(|p| matches!(p, Parameter::Structured | Parameter::Key(_))) {
+            return Err(malformed("bs does not go with sf or key (RFC 9421 section 2.5)"));
+        }
+        if self.name == Name::Status && has(|p| matches!(p, Parameter::Request)) {
+            return Err(malformed("@status has no req: a request has no status"));
+        }
+        Ok(())
+    }
+
+    /// Whether this names the whole of its part of this message: no `req`, `tr`, `key`, `sf`, `bs`, no `@query-param`.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.parameters.is_empty()
+    }
+
+    /// Appends the identifier in its strict serialisation: the start of its line in the signature base.
+    pub(crate) fn write_identifier(&self, out: &mut String) {
+        write_string(out, self.name.as_str());
+        for parameter in &self.parameters {
+            match parameter {
+                Parameter::Structured => out.push_str(";sf"),
+                Parameter::ByteSequence => out.push_str(";bs"),
+                Parameter::Request => out.push_str(";req"),
+                Parameter::Trailer => out.push_str(";tr"),
+                Parameter::Key(key) => {
+                    out.push_str(";key=");
+                    write_string(out, key);
+                }
+                Parameter::Name(name) => {
+                    out.push_str(";name=");
+                    write_string(out, name);
+                }
+            }
+        }
+    }
+
+    /// Appends the component's value in `head`.
+    ///
+    /// # Errors
+    /// `malformed` where the message has no such part, or the part no such form: absent is an error, empty is a value.
+    pub(crate) fn write_value(&self, head: &Head, out: &mut String) -> Result<(), Rejection> {
+        let head = if self.parameters.contains(&Parameter::Request) {
+            head.answered().ok_or_else(|| malformed("req belongs to a response to a request that is known"))?
+        } else {
+            head
+        };
+        match &self.name {
+            Name::Field(name) => self.write_field(head, name, out),
+            Name::Status => {
+                let status = head.status().ok_or_else(|| malformed("@status belongs to a response"))?;
+                out.push_str(status.as_str());
+                Ok(())
+            }
+            name => write_derived(head, name, &self.parameters, out),
+        }
+    }
+
+    fn write_field(&self, head: &Head, name: &str, out: &mut String) -> Result<(), Rejection> {
+        let absent = || Rejection::new(Code::Malformed, format!("{name} is covered, and absent from the message"));
+        if self.parameters.contains(&Parameter::Trailer) {
+            return Err(malformed("signed trailers are not supported yet"));
+        }
+        if self.parameters.contains(&Parameter::ByteSequence) {
+            return write_lines_as_bytes(head, name, out).then_some(()).ok_or_else(absent);
+        }
+        let value = head.joined(name)?.ok_or_else(absent)?;
+        for parameter in &self.parameters {
+            if let Parameter::Key(key) = parameter {
+                return write_member(&value, name, key, out);
+            }
+        }
+        if self.parameters.contains(&Parameter::Structured) {
+            return write_strict(&value, name, out);
+        }
+        out.push_str(&value);
+        Ok(())
+    }
+}
+
+impl<'a> Name<'a> {
+    pub(crate) fn parse(name: Cow<'a, str>) -> Result<Self, Rejection> {
+        Ok(match name.as_ref() {
+            "@method" => Name::Method,
+            "@target-uri" => Name::TargetUri,
+            "@authority" => Name::Authority,
+            "@scheme" => Name::Scheme,
+            "@request-target" => Name::RequestTarget,
+            "@path" => Name::Path,
+            "@query" => Name::Query,
+            "@query-param" => Name::QueryParam,
+            "@status" => Name::Status,
+            field if is_field_name(field) => Name::Field(name),
+            other if other.starts_with('@') => return Err(malformed("an unknown derived component is covered")),
+            _ => return Err(malformed("a covered field name is not one in lower case")),
+        })
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Name::Method => "@method",
+            Name::TargetUri => "@target-uri",
+            Name::Authority => "@authority",
+            Name::Scheme => "@scheme",
+            Name::RequestTarget => "@request-target",
+            Name::Path => "@path",
+            Name::Query => "@query",
+            Name::QueryParam => "@query-param",
+            Name::Status => "@status",
+            Name::Field(name) => name,
+        }
+    }
+}
+
+/// An HTTP field name (RFC 9110 §5.1) in lower case, as RFC 9421 §2.1 wants it.
+fn is_field_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9') || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+fn malformed(reason: &'static str) -> Rejection {
+    Rejection::new(Code::Malformed, reason)
+}
+
+/// An sf-string (RFC 9651 §4.1.6). The text is printable ASCII: it came out of one, or is a name of ours.
+pub(crate) fn write_string(out: &mut String, text: &str) {
+    out.push('"');
+    for character in text.chars() {
+        if matches!(character, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out.push('"');
+}
+
+fn write_derived(
+    head: &Head,
+    name: &Name<'_>,
+    parameters: &[Parameter<'_>],
+    out: &mut String,
+) -> Result<(), Rejection> {
+    let (Some(method), Some(target), Some(origin)) = (head.method(), head.parsed_target(), head.origin()) else {
+        return Err(malformed("a response has no derived component but @status without req"));
+    };
+    match name {
+        // RFC 9421 §2.2.1: "The method name is case sensitive", and goes in as it is.
+        Name::Method => out.push_str(method.as_str()),
+        Name::Authority => out.push_str(origin.authority()),
+        Name::Scheme => out.push_str(origin.scheme()),
+        Name::RequestTarget => out.push_str(target.raw()),
+        Name::Path => out.push_str(target.path()),
+        Name::Query => {
+            // RFC 9421 §2.2.7: "If the query string is absent from the request message, the component value is the leading
+            // ? character alone"; an empty query reads the same, which the policy looks after.
+            out.push('?');
+            out.push_str(target.query().unwrap_or_default());
+        }
+        Name::TargetUri => {
+            out.push_str(origin.scheme());
+            out.push_str("://");
+            out.push_str(origin.authority());
+            out.push_str(target.path());
+            if let Some(query) = target.query() {
+                out.push('?');
+                out.push_str(query);
+            }
+        }
+        Name::QueryParam => {
+            let wanted =
+                parameters.iter().find_map(|p| if let Parameter::Name(name) = p { Some(name.as_ref()) } else { None });
+            write_query_parameter(target.query().unwrap_or_default(), wanted.unwrap_or_default(), out)?;
+        }
+        Name::Status | Name::Field(_) => return Err(malformed("not a derived component of a request")),
+    }
+    Ok(())
+}
+
+/// RFC 9421 §2.2.8: name and value decoded as a form, then encoded again; a name that occurs twice can't be covered.
+fn write_query_parameter(query: &str, wanted: &str, out: &mut String) -> Result<(), Rejection> {
+    let mut found = None;
+    let mut name = String::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (raw_name, raw_value) = pair.split_once('=').unwrap_or((pair, ""));
+        name.clear();
+        recode(raw_name, &mut name);
+        if name == wanted && found.replace(raw_value).is_some() {
+            return Err(malformed("a covered query parameter occurs twice"));
+        }
+    }
+    let value = found.ok_or_else(|| malformed("a covered query parameter is absent"))?;
+    recode(value, out);
+    Ok(())
+}
+
+fn recode(raw: &str, out: &mut String) {
+    let bytes = raw.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = match bytes[at] {
+            b'+' => b' ',
+            b'%' => {
+                // The target was parsed: an escape has its two digits.
+                let digits = raw.get(at + 1..at + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+                at += 2;
+                digits.unwrap_or(b'%')
+            }
+            byte => byte,
+        };
+        at += 1;
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_') {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string can't fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+/// `;bs`: RFC 9421 §2.1.3. False where the field is absent.
+fn write_lines_as_bytes(head: &Head, name: &str, out: &mut String) -> bool {
+    use base64::Engine;
+    let mut any = false;
+    for line in head.lines(name) {
+        if any {
+            out.push_str(", ");
+        }
+        any = true;
+        out.push(':');
+        base64::engine::general_purpose::STANDARD.encode_string(line, out);
+        out.push(':');
+    }
+    any
+}
+
+/// `;key`: RFC 9421 §2.1.2, the strict serialisation of one member.
+fn write_member(value: &str, name: &str, key: &str, out: &mut String) -> Result<(), Rejection> {
+    let not = |what: &str| Rejection::new(Code::Malformed, format!("{name} {what}"));
+    let dictionary: sfv::Dictionary =
+        sfv::Parser::new(value).parse().map_err(|_| not("is no structured dictionary"))?;
+    // RFC 9651 takes the last of two members of one name; another reader may take the first.
+    crate::structured::dictionary(value, "a field with a covered member", 1024)?;
+    let member = dictionary.get(key).ok_or_else(|| not("has no member of the covered name"))?;
+    let text = match member {
+        sfv::ListEntry::Item(item) => sfv::FieldType::serialize(item),
+        sfv::ListEntry::InnerList(list) => {
+            sfv::FieldType::serialize(&vec![sfv::ListEntry::InnerList(list.clone())]).unwrap_or_default()
+        }
+    };
+    out.push_str(&text);
+    Ok(())
+}
+
+/// `;sf`: RFC 9421 §2.1.1, the strict serialisation. "If this parameter is included on a component identifier, the value
+/// MUST be serialized using the formal serialization rules"; the kind of field has to be known.
+fn write_strict(value: &str, name: &str, out: &mut String) -> Result<(), Rejection> {
+    use sfv::{FieldType, Parser};
+    let not = || Rejection::new(Code::Malformed, format!("{name} is no structured field of the kind we know it as"));
+    let text = match structured_kind(name) {
+        Some(Kind::Item) => Parser::new(value).parse::<sfv::Item>().map_err(|_| not())?.serialize(),
+        Some(Kind::List) => Parser::new(value).parse::<sfv::List>().map_err(|_| not())?.serialize().unwrap_or_default(),
+        Some(Kind::Dictionary) => {
+            Parser::new(value).parse::<sfv::Dictionary>().map_err(|_| not())?.serialize().unwrap_or_default()
+        }
+        None => {
+            return Err(Rejection::new(
+                Code::Malformed,
+                format!("{name} is covered with sf, and not known to be structured"),
+            ));
+        }
+    };
+    out.push_str(&text);
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Item,
+    List,
+    Dictionary,
+}
+
+/// Fields that their RFC defines as structured, from the IANA registry of HTTP field names, and the retrofit list that
+/// senders use in practice (draft-ietf-httpbis-retrofit).
+fn structured_kind(name: &str) -> Option<Kind> {
+    Some(match name {
+        "accept-signature"
+        | "cdn-cache-control"
+        | "content-digest"
+        | "dictionary-id"
+        | "priority"
+        | "repr-digest"
+        | "signature"
+        | "signature-agent"
+        | "signature-input"
+        | "use-as-dictionary"
+        | "want-content-digest"
+        | "want-repr-digest"
+        | "cache-control"
+        | "prefer"
+        | "preference-applied"
+        | "surrogate-control" => Kind::Dictionary,
+        "accept"
+        | "accept-ch"
+        | "accept-encoding"
+        | "accept-language"
+        | "accept-patch"
+        | "accept-post"
+        | "accept-ranges"
+        | "access-control-allow-headers"
+        | "access-control-allow-methods"
+        | "access-control-expose-headers"
+        | "access-control-request-headers"
+        | "allow"
+        | "cache-status"
+        | "client-cert-chain"
+        | "connection"
+        | "content-encoding"
+        | "content-language"
+        | "example-list"
+        | "proxy-status"
+        | "ratelimit"
+        | "ratelimit-policy"
+        | "te"
+        | "trailer"
+        | "transfer-encoding"
+        | "vary" => Kind::List,
+        "access-control-allow-credentials"
+        | "access-control-max-age"
+        | "access-control-request-method"
+        | "age"
+        | "alt-used"
+        | "capsule-protocol"
+        | "client-cert"
+        | "content-length"
+        | "content-type"
+        | "cross-origin-embedder-policy"
+        | "cross-origin-opener-policy"
+        | "deprecation"
+        | "idempotency-key"
+        | "max-forwards"
+        | "origin-agent-cluster"
+        | "x-content-type-options" => Kind::Item,
+        "example-dict" => Kind::Dictionary,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Origin;
+    use http::{HeaderMap, Method};
+
+    fn value(
+        target: &str,
+        headers: &[(&'static str, &'static str)],
+        component: &Component<'_>,
+    ) -> Result<String, Code> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        let head =
+            Head::request(Method::GET, target, Origin::parse("https://www.example.com").unwrap(), map, false).unwrap();
+        let mut out = String::new();
+        component.check().and_then(|()| component.write_value(&head, &mut out)).map_err(|e| e.code())?;
+        Ok(out)
+    }
+
+    fn param(name: &'static str) -> Component<'static> {
+        Component { name: Name::QueryParam, parameters: vec![Parameter::Name(name.into())] }
+    }
+
+    #[test]
+    fn derived_components_as_rfc_9421_section_2_2_prints_them() {
+        let of = |target, name| value(target, &[], &Component::bare(name).unwrap()).unwrap();
+        assert_eq!(of("/path?param=value", "@target-uri"), "https://www.example.com/path?param=value");
+        assert_eq!(of("/path?param=value", "@request-target"), "/path?param=value");
+        assert_eq!(of("/path?param=value&foo=bar&baz=bat%2Dman", "@query"), "?param=value&foo=bar&baz=bat%2Dman");
+        assert_eq!(of("/path", "@query"), "?");
+        assert_eq!(of("/path?", "@query"), "?");
+        assert_eq!(of("/path?", "@target-uri"), "https://www.example.com/path?");
+        assert_eq!(
+            (of("/p", "@authority"), of("/p", "@scheme"), of("/p", "@method")),
+            ("www.example.com".into(), "https".into(), "GET".into())
+        );
+    }
+
+    #[test]
+    fn query_parameters_are_decoded_and_encoded_again() {
+        let query = "/parameters?var=this%20is%20a%20big%0Amultiline%20value&bar=with+plus+whitespace&fa%C3%A7ade%22%3A%20=something&a&~=~";
+        assert_eq!(value(query, &[], &param("var")).unwrap(), "this%20is%20a%20big%0Amultiline%20value");
+        assert_eq!(value(query, &[], &param("bar")).unwrap(), "with%20plus%20whitespace");
+        assert_eq!(value(query, &[], &param("fa%C3%A7ade%22%3A%20")).unwrap(), "something");
+        assert_eq!(value(query, &[], &param("a")).unwrap(), "");
+        assert_eq!(value(query, &[], &param("%7E")).unwrap(), "%7E");
+        assert_eq!(value(query, &[], &param("none")), Err(Code::Malformed));
+        assert_eq!(value("/?a=1&%61=2", &[], &param("a")), Err(Code::Malformed));
+    }
+
+    #[test]
+    fn absent_is_an_error_and_empty_is_a_value() {
+        let field = Component::bare("x-empty").unwrap();
+        assert_eq!(value("/", &[("x-empty", "")], &field).unwrap(), "");
+        assert_eq!(value("/", &[], &field), Err(Code::Malformed));
+    }
+
+    #[test]
+    fn parameters_of_fields() {
+        let with = |name: &'static str, parameter| Component {
+            name: Name::parse(name.into()).unwrap(),
+            parameters: vec![parameter],
+        };
+        let dict = [("example-dict", "  a=1,    b=2;x=1;y=2,   c=(a   b   c), d")];
+        assert_eq!(
+            value("/", &dict, &with("example-dict", Parameter::Structured)).unwrap(),
+            "a=1, b=2;x=1;y=2, c=(a b c), d"
+        );
+        assert_eq!(value("/", &dict, &with("example-dict", Parameter::Key("b".into()))).unwrap(), "2;x=1;y=2");
+        assert_eq!(value("/", &dict, &with("example-dict", Parameter::Key("c".into()))).unwrap(), "(a b c)");
+        assert_eq!(value("/", &dict, &with("example-dict", Parameter::Key("d".into()))).unwrap(), "?1");
+        assert_eq!(value("/", &dict, &with("example-dict", Parameter::Key("e".into()))), Err(Code::Malformed));
+        let lines = [("example-header", "value, with, lots"), ("example-header", "of, commas")];
+        assert_eq!(
+            value("/", &lines, &with("example-header", Parameter::ByteSequence)).unwrap(),
+            ":dmFsdWUsIHdpdGgsIGxvdHM=:, :b2YsIGNvbW1hcw==:"
+        );
+        assert_eq!(value("/", &lines, &with("example-header", Parameter::Request)), Err(Code::Malformed));
+        assert_eq!(value("/", &lines, &with("example-header", Parameter::Structured)), Err(Code::Malformed));
+    }
+
+    #[test]
+    fn names_that_are_none_are_refused_and_do_not_panic() {
+        for bad in ["@unknown", "@", "", "Content-Type", "a b", "@query-params", "@signature-params", "é"] {
+            assert!(Component::bare(bad).is_err(), "{bad}");
+        }
+        assert!(Component::bare("@query-param").unwrap().check().is_err());
+    }
+}

@@ -1,0 +1,140 @@
+//! From [`Document`] to what `json.dumps(…, sort_keys=True)` prints: members by name, `", "` and `": "` between things,
+//! nothing but printable ASCII.
+
+use std::slice;
+
+use super::{Document, Node, Shape, Spelling, float, string};
+use string::Piece;
+
+pub(super) fn print(document: &Document<'_>, out: &mut Vec<u8>) {
+    // Most senders print with the same separators, so most bodies keep their length.
+    out.reserve(document.text.len() + 16);
+    let mut open: Vec<Open<'_>> = Vec::with_capacity(8);
+    let mut at = 0;
+    loop {
+        let node = document.node(at);
+        match node.shape {
+            Shape::Array { len: 1.., .. } => {
+                out.push(b'[');
+                open.push(Open::Array { element: at + 1, end: document.after(at) });
+                at += 1;
+                continue;
+            }
+            Shape::Object { len: len @ 1.., names, .. } => {
+                let mut names = document.names(names, len).iter();
+                if let Some(name) = names.next() {
+                    print_name(document, "{", *name, out);
+                    at = name + 1;
+                }
+                open.push(Open::Object { names });
+                continue;
+            }
+            _ => print_leaf(document, node, out),
+        }
+        // A value has been printed, and with it perhaps the containers around it.
+        loop {
+            match open.last_mut() {
+                None => return,
+                Some(Open::Array { element, end }) => {
+                    *element = document.after(*element);
+                    if element < end {
+                        out.extend_from_slice(b", ");
+                        at = *element;
+                        break;
+                    }
+                    out.push(b']');
+                }
+                Some(Open::Object { names }) => {
+                    if let Some(name) = names.next() {
+                        print_name(document, ", ", *name, out);
+                        at = name + 1;
+                        break;
+                    }
+                    out.push(b'}');
+                }
+            }
+            open.pop();
+        }
+    }
+}
+
+/// A container of which at least the first bracket was printed.
+enum Open<'d> {
+    /// The element that is being printed, and the node behind the last one.
+    Array { element: u32, end: u32 },
+    /// The names that are still to be printed.
+    Object { names: slice::Iter<'d, u32> },
+}
+
+fn print_name(document: &Document<'_>, before: &str, name: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(before.as_bytes());
+    print_leaf(document, document.node(name), out);
+    out.extend_from_slice(b": ");
+}
+
+/// Prints what has nothing inside: a name, a scalar, an empty container.
+fn print_leaf(document: &Document<'_>, node: Node, out: &mut Vec<u8>) {
+    let text = document.text_of(node);
+    match node.shape {
+        Shape::String(Spelling::Escaped) => {
+            out.push(b'"');
+            for piece in string::pieces(&text[1..text.len() - 1]) {
+                match piece {
+                    Piece::Literal(run) => print_inside(run, out),
+                    Piece::Escape(character) => print_inside(character.encode_utf8(&mut [0; 4]), out),
+                }
+            }
+            out.push(b'"');
+        }
+        Shape::String(Spelling::Literal) => print_python_str(&text[1..text.len() - 1], out),
+        Shape::Float(value) => float::print_repr(value, out),
+        // An `int` of CPython has no negative zero. All else of the grammar is what `str(int(…))` prints.
+        Shape::Integer if text == "-0" => out.push(b'0'),
+        Shape::Null | Shape::Bool(_) | Shape::Integer | Shape::String(Spelling::Plain) => {
+            out.extend_from_slice(text.as_bytes())
+        }
+        // Only empty ones come here, and those may have white space inside.
+        Shape::Array { .. } => out.extend_from_slice(b"[]"),
+        Shape::Object { .. } => out.extend_from_slice(b"{}"),
+    }
+}
+
+/// Appends the string that says `s` as CPython's `json.dumps` prints it (`ensure_ascii`), with its quotes.
+pub(crate) fn print_python_str(s: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    print_inside(s, out);
+    out.push(b'"');
+}
+
+fn print_inside(s: &str, out: &mut Vec<u8>) {
+    let mut rest = s;
+    loop {
+        let (plain, special) = rest.split_at(string::plain_run(rest.as_bytes()));
+        out.extend_from_slice(plain.as_bytes());
+        let mut characters = special.chars();
+        let Some(character) = characters.next() else { return };
+        print_special(character, out);
+        rest = characters.as_str();
+    }
+}
+
+/// CPython escapes DEL as well, and leaves `/` alone.
+fn print_special(character: char, out: &mut Vec<u8>) {
+    let short = match character {
+        '"' => b'"',
+        '\\' => b'\\',
+        '\u{8}' => b'b',
+        '\u{c}' => b'f',
+        '\n' => b'n',
+        '\r' => b'r',
+        '\t' => b't',
+        _ => {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let digit = |shift: u32| b"0123456789abcdef"[usize::from(*unit >> shift & 0xf)];
+                out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+            }
+            return;
+        }
+    };
+    out.extend_from_slice(&[b'\\', short]);
+}

@@ -1,0 +1,352 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::algorithm::{Algorithm, Scheme};
+use crate::pem;
+use crate::primitive::{self, Public};
+use crate::time::Timestamp;
+
+/// What a registry knows of one version of a key. Plain data: [`VerifyingKey::new`] makes something of it that verifies.
+#[derive(Clone, Debug)]
+pub struct KeyRecord {
+    /// The partner whose key it is, `[A-Za-z0-9._-]{1,64}`.
+    pub partner: String,
+    /// Whether the partner is active; keys of a suspended partner are not usable.
+    pub partner_active: bool,
+    /// What stands on the wire: `keyid`, `site_id`, `AppId`.
+    pub id: String,
+    /// Which version under that id, from 1.
+    pub version: u32,
+    /// The one scheme it is for.
+    pub scheme: Scheme,
+    /// The one algorithm it is for; the material must be of its kind.
+    pub algorithm: Algorithm,
+    /// Its state, as an operator set it.
+    pub state: KeyState,
+    /// Usable from this moment on.
+    pub not_before: Option<Timestamp>,
+    /// Usable before this moment only.
+    pub not_after: Option<Timestamp>,
+    /// How an `app-hmac` key's messages are laid out; `None` for every other scheme.
+    pub form: Option<AppHmacForm>,
+    /// The public key, or the secret both sides hold.
+    pub material: Material,
+}
+
+/// The stations of a key's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyState {
+    /// Known, not yet verifying.
+    Pending,
+    /// Verifies.
+    Active,
+    /// Verifies until its `not_after`: a newer version has taken over.
+    Retiring,
+    /// Past its use.
+    Retired,
+    /// Withdrawn for good.
+    Revoked,
+}
+
+impl KeyState {
+    /// Every state, in the order of a key's life.
+    pub const ALL: [KeyState; 5] =
+        [KeyState::Pending, KeyState::Active, KeyState::Retiring, KeyState::Retired, KeyState::Revoked];
+
+    /// The word for it in the registry and on the screen.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            KeyState::Pending => "pending",
+            KeyState::Active => "active",
+            KeyState::Retiring => "retiring",
+            KeyState::Retired => "retired",
+            KeyState::Revoked => "revoked",
+        }
+    }
+}
+
+impl fmt::Display for KeyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for KeyState {
+    type Err = crate::algorithm::UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(crate::algorithm::UnknownName("key state"))
+    }
+}
+
+/// How an `app-hmac` key's messages are laid out, fixed per key: a key admitted under two forms would sign two grammars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AppHmacForm {
+    /// The order of the signed parts.
+    pub layout: Layout,
+    /// The unit of `Timestamp`.
+    pub unit: TimestampUnit,
+    /// The form of `Nonce`.
+    pub nonce: NonceForm,
+}
+
+/// The order of the parts that an `app-hmac` signature is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// Method, path with query, timestamp, nonce, body.
+    MethodFirst,
+    /// Body, nonce, timestamp.
+    PayloadFirst,
+}
+
+/// The unit of an `app-hmac` timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimestampUnit {
+    /// Exactly 10 digits.
+    Seconds,
+    /// Exactly 13 digits.
+    Milliseconds,
+}
+
+/// The form of an `app-hmac` nonce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NonceForm {
+    /// 8 lower-case hexadecimal digits.
+    Hex8,
+    /// 32 lower-case hexadecimal digits.
+    Hex32,
+    /// A UUID in its lower-case text form, RFC 9562 §4.
+    Uuid,
+}
+
+/// What a verifier holds of a key.
+#[derive(Clone)]
+pub enum Material {
+    /// A SubjectPublicKeyInfo in DER, RFC 5280 §4.1.2.7.
+    Public(Vec<u8>),
+    /// A secret both sides hold, for HMAC only. Wiped when dropped.
+    Shared(SharedSecret),
+}
+
+impl Material {
+    /// From a PEM file with a public key (SPKI, or PKCS#1 for RSA).
+    ///
+    /// # Errors
+    /// [`InvalidKey`] when there is none, or when it is a private key.
+    pub fn from_public_pem(text: &[u8]) -> Result<Self, InvalidKey> {
+        pem::spki(text).map(Self::Public)
+    }
+
+    /// The SHA-256 of the material: what replay memory and "one scheme" go by, since the same key may stand in the
+    /// registry under two names.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        match self {
+            Self::Public(spki) => primitive::sha256(spki),
+            Self::Shared(secret) => primitive::sha256(secret.expose()),
+        }
+    }
+}
+
+impl fmt::Debug for Material {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Public(spki) => write!(f, "Public({} bytes)", spki.len()),
+            Self::Shared(_) => f.write_str("Shared(…)"),
+        }
+    }
+}
+
+/// A secret both sides hold. Never printed, wiped when dropped.
+#[derive(Clone)]
+pub struct SharedSecret(Zeroizing<Vec<u8>>);
+
+impl SharedSecret {
+    /// From a secret file: its bytes as they stand, less one final LF.
+    #[must_use]
+    pub fn from_file(mut bytes: Vec<u8>) -> Self {
+        if bytes.last() == Some(&b'\n') {
+            bytes.pop();
+        }
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes themselves, to be sealed or handed to a MAC. Nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SharedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedSecret(…)")
+    }
+}
+
+/// One version of a key, parsed once when it is loaded. Its algorithm is part of its material: nothing in a message
+/// chooses how a signature is checked.
+pub struct VerifyingKey {
+    record: KeyRecord,
+    fingerprint: [u8; 32],
+    public: Public,
+}
+
+impl VerifyingKey {
+    /// Parses and judges a record.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] when algorithm and scheme do not go together, when the material is not of the algorithm's kind, or
+    /// when it is weak: RSA outside 2048 to 8192 bits, a public exponent that is even or 1, an Ed25519 point of small
+    /// order, a secret below 16 bytes.
+    pub fn new(record: KeyRecord) -> Result<Self, InvalidKey> {
+        if !record.scheme.algorithms().contains(&record.algorithm) {
+            return Err(InvalidKey("this scheme has no such algorithm"));
+        }
+        if record.form.is_some() != (record.scheme == Scheme::AppHmac) {
+            return Err(InvalidKey(
+                "timestamp unit, nonce form and layout belong to app-hmac keys, and to each of them",
+            ));
+        }
+        let public = match &record.material {
+            Material::Public(spki) => Public::from_spki(record.algorithm, spki)?,
+            Material::Shared(secret) if record.algorithm.is_symmetric() => Public::from_secret(secret.expose())?,
+            Material::Shared(_) => return Err(InvalidKey("this algorithm takes a public key, not a secret")),
+        };
+        let fingerprint = record.material.fingerprint();
+        Ok(Self { record, fingerprint, public })
+    }
+
+    /// What the registry knows of it.
+    #[must_use]
+    pub fn record(&self) -> &KeyRecord {
+        &self.record
+    }
+
+    /// The SHA-256 of its material.
+    #[must_use]
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+
+    /// Whether it verifies at `now`: active or retiring, inside its validity, its partner active. Judged by now, never by
+    /// what a message says of its own age, so that a stolen key can't sign into the past.
+    #[must_use]
+    pub fn usable(&self, now: Timestamp) -> bool {
+        let record = &self.record;
+        record.partner_active
+            && matches!(record.state, KeyState::Active | KeyState::Retiring)
+            && record.not_before.is_none_or(|from| from <= now)
+            && record.not_after.is_none_or(|until| now < until)
+    }
+
+    pub(crate) fn check(&self, signed: &[u8], signature: &[u8]) -> bool {
+        self.public.check(signed, signature)
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("VerifyingKey").field(&self.record).finish()
+    }
+}
+
+/// All keys at one moment: an immutable snapshot, swapped as a whole, read without a lock.
+#[derive(Default)]
+pub struct Keys {
+    by_scheme: [HashMap<String, Vec<Arc<VerifyingKey>>>; 4],
+    decoys: Decoys,
+}
+
+impl Keys {
+    /// A snapshot of these keys. Versions under one scheme and id are tried newest first.
+    #[must_use]
+    pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
+        let mut snapshot = Self::default();
+        for key in keys {
+            let record = key.record();
+            let versions = snapshot.by_scheme[slot(record.scheme)].entry(record.id.clone()).or_default();
+            versions.push(Arc::new(key));
+        }
+        for versions in snapshot.by_scheme.iter_mut().flat_map(HashMap::values_mut) {
+            versions.sort_by_key(|key| std::cmp::Reverse(key.record.version));
+        }
+        snapshot
+    }
+
+    /// Every version under this scheme and id, newest first; empty where nobody is known by it.
+    #[must_use]
+    pub fn versions(&self, scheme: Scheme, id: &str) -> &[Arc<VerifyingKey>] {
+        self.by_scheme[slot(scheme)].get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The number of keys, versions counted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_scheme.iter().flat_map(HashMap::values).map(Vec::len).sum()
+    }
+
+    /// Whether there is no key at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Spends what checking a signature of a known key would cost, so that the time of an answer does not say which keys
+    /// exist.
+    pub(crate) fn check_decoy(&self, algorithm: Algorithm, signed: &[u8], signature: &[u8]) {
+        if let Some(decoy) = self.decoys.0.get(&algorithm) {
+            std::hint::black_box(decoy.check(signed, signature));
+        }
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keys({})", self.len())
+    }
+}
+
+const fn slot(scheme: Scheme) -> usize {
+    scheme as usize
+}
+
+/// A key per algorithm that nobody holds the other half of.
+struct Decoys(HashMap<Algorithm, Public>);
+
+impl Default for Decoys {
+    fn default() -> Self {
+        let mut decoys = HashMap::new();
+        for (algorithm, spki) in DECOYS {
+            let public = pem::spki(spki.as_bytes()).and_then(|der| Public::from_spki(*algorithm, &der));
+            if let Ok(public) = public {
+                decoys.insert(*algorithm, public);
+            }
+        }
+        if let Ok(mac) = Public::from_secret(&[0; 32]) {
+            decoys.insert(Algorithm::HmacSha256, mac);
+        }
+        Self(decoys)
+    }
+}
+
+const DECOYS: &[(Algorithm, &str)] = &[
+    (Algorithm::Ed25519, include_str!("decoys/ed25519.pem")),
+    (Algorithm::EcdsaP256Sha256, include_str!("decoys/p256.pem")),
+    (Algorithm::EcdsaP384Sha384, include_str!("decoys/p384.pem")),
+    (Algorithm::RsaPssSha512, include_str!("decoys/rsa.pem")),
+    (Algorithm::RsaV15Sha256, include_str!("decoys/rsa.pem")),
+    (Algorithm::RsaPssSha256, include_str!("decoys/rsa.pem")),
+    (Algorithm::MlDsa44, include_str!("decoys/ml-dsa-44.pem")),
+    (Algorithm::MlDsa65, include_str!("decoys/ml-dsa-65.pem")),
+    (Algorithm::MlDsa87, include_str!("decoys/ml-dsa-87.pem")),
+];
+
+/// Why a key can't be used, in words for the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidKey(pub(crate) &'static str);

@@ -1,0 +1,368 @@
+use std::time::Duration;
+
+use http::HeaderName;
+
+use crate::algorithm::{Algorithm, Scheme};
+use crate::component::{Component, Name};
+use crate::message::Head;
+use crate::time::Timestamp;
+
+/// What a route demands, as an operator writes it. Plain data: [`Policy::new`] judges it.
+///
+/// The default is strict: RFC 9421 only, everything that says where a request goes and what it carries, five minutes, a
+/// nonce.
+#[derive(Clone, Debug)]
+pub struct Demands {
+    /// The schemes that are admitted, at least one.
+    pub schemes: Vec<Scheme>,
+    /// What an RFC 9421 signature must cover at least: derived components and field names, bare. `content-digest` is
+    /// demanded of messages with a body only.
+    pub require: Vec<String>,
+    /// Names of the partners that are admitted; empty for all.
+    pub partners: Vec<String>,
+    /// How old a signature may be. Above zero.
+    pub max_age: Duration,
+    /// How far in the future it may lie; `None` for the scheme's own: 30 seconds, 5 minutes for `trusted-site` and
+    /// `app-hmac`.
+    pub max_skew: Option<Duration>,
+    /// The longest age and skew of any route that shares these keys and this replay memory; `None` for this policy's own.
+    pub memory: Option<Duration>,
+    /// The largest body, in bytes.
+    pub max_body: u64,
+    /// The path to which body-only schemes are bound.
+    pub path: String,
+    /// Whether a body-only scheme is admitted elsewhere than at `POST path`.
+    pub unsigned_target: bool,
+    /// Whether the route only watches: see [`Policy::permit`].
+    pub observe: bool,
+    /// Settings of `http-message-signatures`.
+    pub http_message_signatures: HttpMessageSignatures,
+    /// Settings of `pki`.
+    pub pki: Pki,
+}
+
+/// What a route demands of RFC 9421 signatures beside coverage.
+#[derive(Clone, Debug, Default)]
+pub struct HttpMessageSignatures {
+    /// The `tag` that the one signature meant for this route carries (RFC 9421 §7.2.7).
+    pub tag: Option<String>,
+    /// Whether a signature without `nonce` passes; replay then goes by the hash of the signature base.
+    pub nonce_optional: bool,
+    /// The algorithms that are admitted; empty for all.
+    pub algorithms: Vec<Algorithm>,
+}
+
+/// What a route demands of `pki` messages.
+#[derive(Clone, Debug, Default)]
+pub struct Pki {
+    /// The key that a header without a key id belongs to.
+    pub signer: Option<String>,
+    /// Whether messages without `timestamp` and `message_id` pass, which can be replayed for ever.
+    pub replay_unprotected: bool,
+    /// Whether a time stamp without zone is taken as UTC.
+    pub zone_utc: bool,
+}
+
+impl Default for Demands {
+    fn default() -> Self {
+        Self {
+            schemes: vec![Scheme::HttpMessageSignatures],
+            require: ["@method", "@authority", "@path", "@query", "content-digest"].map(str::to_owned).to_vec(),
+            partners: Vec::new(),
+            max_age: Duration::from_secs(300),
+            max_skew: None,
+            memory: None,
+            max_body: 10 << 20,
+            path: "/".to_owned(),
+            unsigned_target: false,
+            observe: false,
+            http_message_signatures: HttpMessageSignatures::default(),
+            pki: Pki::default(),
+        }
+    }
+}
+
+/// A judged policy: what every verification needs, and none can do without.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(crate) demands: Demands,
+    require: Vec<Demand>,
+}
+
+impl Policy {
+    /// Judges demands.
+    ///
+    /// # Errors
+    /// [`InvalidPolicy`] where they would admit what they should not: no scheme, an RFC 9421 signature over nothing, an age
+    /// of zero, a component that is none or has parameters.
+    ///
+    /// ```
+    /// use countersign::{Demands, Policy};
+    ///
+    /// assert!(Policy::new(Demands::default()).is_ok());
+    /// assert!(Policy::new(Demands { require: vec![], ..Demands::default() }).is_err());
+    /// ```
+    pub fn new(demands: Demands) -> Result<Self, InvalidPolicy> {
+        if demands.require.is_empty() && demands.schemes.contains(&Scheme::HttpMessageSignatures) {
+            return Err(InvalidPolicy("a signature over nothing would pass: demand at least one component".into()));
+        }
+        Self::dangerous_without_coverage(demands)
+    }
+
+    /// Judges demands that may be content with a signature over nothing. For tools that show what a message proves; a
+    /// verifier in production that takes this takes forgeries.
+    ///
+    /// # Errors
+    /// [`InvalidPolicy`] as [`Policy::new`], but for coverage.
+    pub fn dangerous_without_coverage(demands: Demands) -> Result<Self, InvalidPolicy> {
+        if demands.schemes.is_empty() {
+            return Err(InvalidPolicy("no scheme is admitted".into()));
+        }
+        if demands.max_age.is_zero() {
+            return Err(InvalidPolicy("a greatest age of zero admits nothing".into()));
+        }
+        let require = demands.require.iter().map(|name| Demand::parse(name)).collect::<Result<_, _>>()?;
+        Ok(Self { demands, require })
+    }
+
+    /// The leave to forward what was only observed: a route configured to observe has it, no other.
+    #[must_use]
+    pub fn permit(&self) -> Option<Permit> {
+        self.demands.observe.then_some(Permit(()))
+    }
+
+    /// How far in the future a signature of this scheme may lie.
+    #[must_use]
+    pub fn max_skew(&self, scheme: Scheme) -> Duration {
+        self.demands.max_skew.unwrap_or(match scheme {
+            Scheme::HttpMessageSignatures | Scheme::Pki => Duration::from_secs(30),
+            Scheme::TrustedSite | Scheme::AppHmac => Duration::from_secs(300),
+        })
+    }
+
+    /// How old a signature may be.
+    #[must_use]
+    pub fn max_age(&self) -> Duration {
+        self.demands.max_age
+    }
+
+    /// The demands it was made of.
+    #[must_use]
+    pub fn demands(&self) -> &Demands {
+        &self.demands
+    }
+
+    /// The last moment at which something signed at `created` could pass anywhere, and a minute.
+    pub(crate) fn remember_until(&self, scheme: Scheme, created: Timestamp) -> Timestamp {
+        let own = self.demands.max_age + self.max_skew(scheme);
+        created.add(self.demands.memory.unwrap_or(own).max(own) + Duration::from_secs(60))
+    }
+
+    /// The first demand that `coverage` does not meet, in words.
+    pub(crate) fn unmet(&self, coverage: &Coverage, head: &Head) -> Option<String> {
+        for demand in &self.require {
+            let met = match demand {
+                Demand::Derived(bit) => coverage.derived & bit != 0,
+                // RFC 9530: without a body there is nothing to digest.
+                Demand::Field(name) if name == "content-digest" && !head.has_body() => true,
+                Demand::Field(name) => coverage.fields.contains(name),
+            };
+            if !met {
+                return Some(demand.to_string());
+            }
+        }
+        // `/a?` and `/a` have one `@query`: only the whole target tells them apart.
+        let empty_query = head.query() == Some("");
+        if empty_query
+            && coverage.derived & (REQUEST_TARGET_ITSELF | TARGET_URI_ITSELF) == 0
+            && !self.require.is_empty()
+        {
+            return Some("@request-target (the query is empty)".to_owned());
+        }
+        None
+    }
+}
+
+/// The leave to forward what was only observed. Comes from [`Policy::permit`] alone.
+#[derive(Debug)]
+#[must_use]
+pub struct Permit(());
+
+/// One demanded part.
+#[derive(Clone, Debug)]
+enum Demand {
+    Derived(u16),
+    Field(HeaderName),
+}
+
+impl Demand {
+    fn parse(name: &str) -> Result<Self, InvalidPolicy> {
+        let bad = || {
+            InvalidPolicy(format!(
+                "{name} can't be demanded: only bare derived components of requests and field names in lower case"
+            ))
+        };
+        let component = Component::bare(name).map_err(|_| bad())?;
+        match &component.name {
+            Name::Field(field) => field.parse().map(Demand::Field).map_err(|_| bad()),
+            Name::QueryParam | Name::Status => Err(bad()),
+            derived => Ok(Demand::Derived(bit(derived))),
+        }
+    }
+}
+
+impl std::fmt::Display for Demand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Demand::Field(name) => name.as_str(),
+            Demand::Derived(METHOD) => "@method",
+            Demand::Derived(AUTHORITY) => "@authority",
+            Demand::Derived(SCHEME) => "@scheme",
+            Demand::Derived(PATH) => "@path",
+            Demand::Derived(QUERY) => "@query",
+            Demand::Derived(REQUEST_TARGET) => "@request-target",
+            Demand::Derived(_) => "@target-uri",
+        })
+    }
+}
+
+/// What a signature covers as a whole: bare names only, since a component with parameters never stands for its whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    derived: u16,
+    fields: Vec<HeaderName>,
+}
+
+const METHOD: u16 = 1;
+const AUTHORITY: u16 = 1 << 1;
+const SCHEME: u16 = 1 << 2;
+const PATH: u16 = 1 << 3;
+const QUERY: u16 = 1 << 4;
+const REQUEST_TARGET: u16 = 1 << 5;
+const TARGET_URI: u16 = 1 << 6;
+/// Covered by name, not by its parts.
+const REQUEST_TARGET_ITSELF: u16 = 1 << 7;
+const TARGET_URI_ITSELF: u16 = 1 << 8;
+
+fn bit(name: &Name<'_>) -> u16 {
+    match name {
+        Name::Method => METHOD,
+        Name::Authority => AUTHORITY,
+        Name::Scheme => SCHEME,
+        Name::Path => PATH,
+        Name::Query => QUERY,
+        Name::RequestTarget => REQUEST_TARGET,
+        Name::TargetUri => TARGET_URI,
+        Name::QueryParam | Name::Status | Name::Field(_) => 0,
+    }
+}
+
+impl Coverage {
+    pub(crate) fn add(&mut self, component: &Component<'_>) {
+        if !component.is_bare() {
+            return;
+        }
+        if let Name::Field(name) = &component.name {
+            // A name that the header map can't hold is absent from the message, which is an error of its own.
+            if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+                self.fields.push(name);
+            }
+            return;
+        }
+        self.derived |= match bit(&component.name) {
+            TARGET_URI => TARGET_URI | TARGET_URI_ITSELF | SCHEME | AUTHORITY | PATH | QUERY,
+            REQUEST_TARGET => REQUEST_TARGET | REQUEST_TARGET_ITSELF | PATH | QUERY,
+            bit => bit,
+        };
+        let all = |bits: u16| self.derived & bits == bits;
+        let (target, uri) = (all(PATH | QUERY), all(SCHEME | AUTHORITY | PATH | QUERY));
+        self.derived |= if target { REQUEST_TARGET } else { 0 } | if uri { TARGET_URI } else { 0 };
+    }
+
+    /// Whether the whole of this field is covered.
+    pub(crate) fn has_field(&self, name: &HeaderName) -> bool {
+        self.fields.contains(name)
+    }
+}
+
+/// Why demands make no policy, in words for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidPolicy(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::Parameter;
+    use crate::message::Origin;
+    use http::{HeaderMap, Method};
+
+    fn unmet(require: &[&str], covered: &[&str], target: &str, body: bool) -> Option<String> {
+        let require = require.iter().map(|&name| name.to_owned()).collect();
+        let policy = Policy::new(Demands { require, ..Demands::default() }).unwrap();
+        let mut coverage = Coverage::default();
+        for name in covered {
+            let (name, parameter) = match name.split_once(';') {
+                Some((name, "req")) => (name, Some(Parameter::Request)),
+                Some((name, "tr")) => (name, Some(Parameter::Trailer)),
+                Some((name, _)) => (name, Some(Parameter::Key("a".into()))),
+                None => (*name, None),
+            };
+            let mut component = Component::bare(name).unwrap();
+            component.parameters.extend(parameter);
+            coverage.add(&component);
+        }
+        let head =
+            Head::request(Method::GET, target, Origin::parse("http://a").unwrap(), HeaderMap::new(), body).unwrap();
+        policy.unmet(&coverage, &head)
+    }
+
+    #[test]
+    fn a_component_covers_the_parts_it_contains() {
+        let parts = ["@scheme", "@authority", "@path", "@query"];
+        assert_eq!(unmet(&parts, &["@target-uri"], "/a?b", false), None);
+        assert_eq!(unmet(&["@target-uri"], &parts, "/a?b", false), None);
+        assert_eq!(unmet(&["@target-uri"], &parts[1..], "/a?b", false).as_deref(), Some("@target-uri"));
+        assert_eq!(unmet(&["@path", "@query"], &["@request-target"], "/a?b", false), None);
+        assert_eq!(unmet(&["@authority"], &["@request-target"], "/a?b", false).as_deref(), Some("@authority"));
+    }
+
+    #[test]
+    fn a_component_with_parameters_never_meets_a_demand_for_the_whole() {
+        for covered in ["content-digest;req", "content-digest;tr", "content-digest;key"] {
+            assert_eq!(unmet(&["content-digest"], &[covered], "/", true).as_deref(), Some("content-digest"));
+        }
+        assert_eq!(unmet(&["@method"], &["@method;req"], "/", false).as_deref(), Some("@method"));
+    }
+
+    #[test]
+    fn a_digest_is_demanded_of_bodies_only() {
+        assert_eq!(unmet(&["content-digest"], &[], "/", false), None);
+        assert_eq!(unmet(&["content-digest"], &[], "/", true).as_deref(), Some("content-digest"));
+    }
+
+    #[test]
+    fn an_empty_query_passes_only_under_a_component_that_shows_it() {
+        let require = ["@path", "@query"];
+        assert!(unmet(&require, &["@path", "@query"], "/a?", false).is_some());
+        assert!(unmet(&require, &["@scheme", "@authority", "@path", "@query"], "/a?", false).is_some());
+        assert_eq!(unmet(&require, &["@request-target"], "/a?", false), None);
+        assert_eq!(unmet(&require, &["@target-uri"], "/a?", false), None);
+        assert_eq!(unmet(&require, &["@path", "@query"], "/a", false), None);
+    }
+
+    #[test]
+    fn a_policy_that_is_content_with_nothing_is_none() {
+        let with = |change: fn(&mut Demands)| {
+            let mut demands = Demands::default();
+            change(&mut demands);
+            Policy::new(demands).is_err()
+        };
+        assert!(with(|d| d.require.clear()));
+        assert!(with(|d| d.schemes.clear()));
+        assert!(with(|d| d.max_age = Duration::ZERO));
+        assert!(with(|d| d.require = vec!["@query-param".into()]));
+        assert!(with(|d| d.require = vec!["@nothing".into()]));
+        assert!(with(|d| d.require = vec!["Content-Digest".into()]));
+    }
+}

@@ -1,0 +1,61 @@
+//! The cryptographic primitives: the only module that knows which library computes them.
+//!
+//! A verifying half is bound to one algorithm when it is loaded, so nothing that a message says can choose how its own
+//! signature is checked.
+
+mod public;
+mod secret;
+
+pub(crate) use public::Public;
+pub(crate) use secret::Secret;
+
+use aws_lc_rs::digest;
+
+/// A running SHA-256.
+pub(crate) struct Sha256(digest::Context);
+
+impl Sha256 {
+    pub(crate) fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> [u8; 32] {
+        let mut out = [0; 32];
+        out.copy_from_slice(self.0.finish().as_ref());
+        out
+    }
+}
+
+/// A running SHA-512.
+pub(crate) struct Sha512(digest::Context);
+
+impl Sha512 {
+    pub(crate) fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA512))
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> [u8; 64] {
+        let mut out = [0; 64];
+        out.copy_from_slice(self.0.finish().as_ref());
+        out
+    }
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(bytes);
+    hash.finish()
+}
+
+/// Compares in time that depends on the lengths only.
+pub(crate) fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
+}

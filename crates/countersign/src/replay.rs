@@ -1,0 +1,103 @@
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::primitive::Sha256;
+use crate::rejection::Unavailable;
+use crate::time::Timestamp;
+
+/// A boxed future: what the few asynchronous traits of this crate return, so that they can be held as `dyn`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What marks one use of one key: the key's material with the nonce, or with the hash of the signed bytes where a scheme
+/// has no nonce. Never the signature, since ECDSA and PSS signatures can be varied without breaking them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UseMark([u8; 32]);
+
+impl UseMark {
+    pub(crate) fn nonce(fingerprint: &[u8; 32], nonce: &[u8]) -> Self {
+        Self::of(b"nonce", fingerprint, nonce)
+    }
+
+    pub(crate) fn signed_bytes(fingerprint: &[u8; 32], hash: &[u8; 32]) -> Self {
+        Self::of(b"bytes", fingerprint, hash)
+    }
+
+    fn of(kind: &[u8; 5], fingerprint: &[u8; 32], value: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(kind);
+        hash.update(fingerprint);
+        hash.update(value);
+        Self(hash.finish())
+    }
+
+    /// A mark from its bytes, as a store kept them.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to keep.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// One message's use of a key: one mark, or two that are spent together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use {
+    pub(crate) first: UseMark,
+    pub(crate) second: Option<UseMark>,
+    pub(crate) signed: Timestamp,
+    pub(crate) until: Timestamp,
+}
+
+impl Use {
+    /// A use, for the suites that test stores; the chain makes its own.
+    #[must_use]
+    pub const fn new(first: UseMark, second: Option<UseMark>, signed: Timestamp, until: Timestamp) -> Self {
+        Self { first, second, signed, until }
+    }
+
+    /// The marks, one or two.
+    pub fn marks(&self) -> impl Iterator<Item = &UseMark> {
+        std::iter::once(&self.first).chain(&self.second)
+    }
+
+    /// When the message says it was signed. What was signed before a store's memory begins can't be judged by it.
+    #[must_use]
+    pub const fn signed(&self) -> Timestamp {
+        self.signed
+    }
+
+    /// The last moment at which the message could verify anywhere: memory of it must not end sooner.
+    #[must_use]
+    pub const fn until(&self) -> Timestamp {
+        self.until
+    }
+}
+
+/// Whether a use is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// None of its marks was known; all are now.
+    First,
+    /// At least one of its marks was known; nothing was added.
+    Again,
+}
+
+/// The memory of what was admitted, shared by everything that admits messages under the same keys.
+///
+/// The contract:
+/// - `Ok(First)` is answered at most once for a mark until its `until`, whatever runs at the same time: of a thousand
+///   identical calls one gets it. All marks of a use are spent together or none is.
+/// - When it returns `First`, the marks are remembered as firmly as this store ever remembers.
+/// - A live entry is never forgotten to make room: a full store answers [`Unavailable`].
+/// - A use that was signed before this store's memory begins is [`Unavailable`].
+///
+/// A false `First` lets an attacker replay a request; a false `Again` costs a good sender one request. When in doubt it
+/// answers `Again`; when it can't tell, `Unavailable`.
+pub trait ReplayStore: Send + Sync {
+    /// Spends the marks of `once` if all are new.
+    fn first_use<'a>(&'a self, once: &'a Use, now: Timestamp) -> BoxFuture<'a, Result<Seen, Unavailable>>;
+}

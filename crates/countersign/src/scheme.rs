@@ -1,0 +1,119 @@
+//! The schemes: each a codec that turns a message into one reading, and a draft into a signed message.
+
+pub(crate) mod http_message_signatures;
+pub(crate) mod pki;
+
+use bytes::Bytes;
+use http::header;
+
+use crate::algorithm::Scheme;
+use crate::judge::Facts;
+use crate::message::Head;
+use crate::policy::Policy;
+use crate::rejection::{Code, Rejection};
+
+/// What a message says, by how its signed bytes come about.
+pub(crate) enum Reading {
+    /// They are made of the head; the body is only hashed, and may be spooled.
+    Head(http_message_signatures::Candidates),
+    /// They end with the body, or with a hash of it: computed as it passes, and it may be spooled.
+    Stream(Box<dyn Stream>),
+    /// They are made of the body, which has to be in memory as a whole.
+    Whole(Box<dyn Whole>),
+}
+
+/// A scheme whose signed bytes are computed while the body passes.
+pub(crate) trait Stream: Send {
+    /// Takes the next part of the body.
+    fn push(&mut self, chunk: &[u8]) -> Result<(), Rejection>;
+    /// Ends the body.
+    fn finish(self: Box<Self>, head: &Head, policy: &Policy) -> Result<Signed, Rejection>;
+}
+
+/// A scheme whose signed bytes are made of the whole body.
+pub(crate) trait Whole: Send {
+    /// Reads the body.
+    fn finish(self: Box<Self>, head: &Head, body: &Bytes, policy: &Policy) -> Result<Signed, Rejection>;
+}
+
+/// What was signed, by whom, and what of it goes on.
+pub(crate) struct Signed {
+    pub(crate) facts: Facts,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+    pub(crate) payload: Payload,
+}
+
+/// What the upstream gets as body.
+#[derive(Clone, Debug)]
+pub(crate) enum Payload {
+    /// What came.
+    AsReceived,
+    /// What was signed, with its content type where that changes.
+    Derived(Bytes, Option<&'static str>),
+}
+
+/// Finds the one scheme that marked this message. A message with the marks of two is ambiguous; no scheme is tried after
+/// another failed.
+pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Reading, Rejection> {
+    let admits = |scheme| policy.demands.schemes.contains(&scheme);
+    let scheme = match marks(head)? {
+        Some(scheme) => scheme,
+        // The one scheme without a mark in the head.
+        None if admits(Scheme::TrustedSite) && head.has_body() => Scheme::TrustedSite,
+        None => return Err(Rejection::new(Code::Unsigned, "no signature in a scheme that this route admits")),
+    };
+    let reading = match scheme {
+        Scheme::HttpMessageSignatures => http_message_signatures::read(head, policy).map(Reading::Head),
+        Scheme::Pki => pki::read(head, policy),
+        Scheme::TrustedSite | Scheme::AppHmac => {
+            Err(Rejection::new(Code::SchemeNotAllowed, "this scheme is not supported yet"))
+        }
+    }?;
+    if !admits(scheme) {
+        return Err(Rejection::new(Code::SchemeNotAllowed, format!("this route does not admit {scheme}")));
+    }
+    Ok(reading)
+}
+
+/// `Signature-Input` means RFC 9421 and nothing else; `AppId` means `app-hmac`; `Authorization: PKI` means `pki`.
+fn marks(head: &Head) -> Result<Option<Scheme>, Rejection> {
+    let headers = head.headers();
+    let pki = headers.get_all(header::AUTHORIZATION).iter().any(|value| {
+        let value = value.as_bytes();
+        value.len() >= 3 && value[..3].eq_ignore_ascii_case(b"PKI") && value.get(3).is_none_or(|&byte| byte == b' ')
+    });
+    let found = [
+        (Scheme::HttpMessageSignatures, headers.contains_key("signature-input")),
+        (Scheme::Pki, pki),
+        (Scheme::AppHmac, headers.contains_key("appid")),
+    ];
+    let mut found = found.into_iter().filter(|(_, marked)| *marked).map(|(scheme, _)| scheme);
+    match (found.next(), found.next()) {
+        (Some(_), Some(_)) => Err(Rejection::new(Code::Ambiguous, "the message carries the marks of two schemes")),
+        (first, _) => Ok(first),
+    }
+}
+
+/// The rule for schemes that sign nothing but the body: `POST` to exactly the route's path, without query.
+fn check_target_of_body_only(head: &Head, policy: &Policy) -> Result<(), Rejection> {
+    if policy.demands.unsigned_target {
+        return Ok(());
+    }
+    let here = head.method() == Some(&http::Method::POST)
+        && head.path() == Some(&policy.demands.path)
+        && head.query().is_none();
+    if here {
+        return Ok(());
+    }
+    Err(Rejection::new(
+        Code::CoverageTooSmall,
+        "this scheme signs the body only, so it is taken with POST to exactly the route's path",
+    ))
+}
+
+/// The media type without its parameters, in lower case.
+fn media_type(head: &Head) -> Option<String> {
+    let value = head.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}

@@ -1,0 +1,306 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use sfv::visitor::{EntryVisitor, InnerListVisitor, ItemVisitor, ListVisitor, Never, ParameterVisitor};
+use sfv::{BareItemFromInput, KeyRef, Parser};
+
+use crate::component::{Component, Name, Parameter};
+use crate::rejection::{Code, Rejection};
+
+/// One member of `Signature-Input` (RFC 9421 §4.1): what is covered, and the signature parameters (§2.3).
+#[derive(Debug, Default)]
+pub(crate) struct Input<'a> {
+    /// The member as it came: unknown parameters and the order of all of them are part of what is signed.
+    pub(crate) raw: &'a str,
+    pub(crate) components: Vec<Component<'a>>,
+    /// Seconds since the epoch.
+    pub(crate) created: Option<i64>,
+    /// Seconds since the epoch.
+    pub(crate) expires: Option<i64>,
+    pub(crate) nonce: Option<Cow<'a, str>>,
+    pub(crate) alg: Option<Cow<'a, str>>,
+    pub(crate) keyid: Option<Cow<'a, str>>,
+    pub(crate) tag: Option<Cow<'a, str>>,
+}
+
+const MAX_COMPONENTS: usize = 64;
+const MAX_PARAMETERS: usize = 32;
+/// An RFC 9421 `keyid`, and a nonce, have at most so many bytes.
+const MAX_TEXT: usize = 256;
+
+impl<'a> Input<'a> {
+    /// # Errors
+    /// `malformed` for anything but one inner list of strings; for a component or parameter that is unknown, stands twice or
+    /// has a value of another type; for empty or overlong texts; beyond 64 components or 32 parameters.
+    pub(crate) fn parse(raw: &'a str) -> Result<Self, Rejection> {
+        let mut building =
+            Building { input: Input { raw, ..Input::default() }, seen: Vec::new(), lists: 0, fault: None };
+        let parsed = Parser::new(raw).parse_list_with_visitor(&mut building);
+        if let Some(fault) = building.fault {
+            return Err(fault);
+        }
+        parsed.map_err(|_| Rejection::new(Code::Malformed, "Signature-Input is not an inner list with parameters"))?;
+        if building.lists == 0 {
+            return Err(Rejection::new(Code::Malformed, "Signature-Input is empty under a label"));
+        }
+        let input = building.input;
+        for (at, component) in input.components.iter().enumerate() {
+            component.check()?;
+            // At most 64 components: comparing all pairs is bounded.
+            if input.components[..at].iter().any(|other| same(other, component)) {
+                return Err(Rejection::new(Code::Malformed, "a component is covered twice"));
+            }
+        }
+        Ok(input)
+    }
+}
+
+/// RFC 9421 §2: identifiers are the same whatever the order of their parameters.
+fn same(a: &Component<'_>, b: &Component<'_>) -> bool {
+    a.name == b.name
+        && a.parameters.len() == b.parameters.len()
+        && a.parameters.iter().all(|p| b.parameters.contains(p))
+}
+
+/// Gathers what the parser comes by. The first fault of ours is kept, since the parser tells only that there was one.
+struct Building<'a> {
+    input: Input<'a>,
+    seen: Vec<&'a str>,
+    lists: usize,
+    fault: Option<Rejection>,
+}
+
+impl<'a> Building<'a> {
+    fn refuse<T>(&mut self, reason: &'static str) -> Result<T, Refused> {
+        self.fault.get_or_insert_with(|| Rejection::new(Code::Malformed, reason));
+        Err(Refused)
+    }
+
+    fn signature_parameter(&mut self, key: &'a str, value: BareItemFromInput<'a>) -> Result<(), Refused> {
+        if self.seen.len() >= MAX_PARAMETERS || self.seen.contains(&key) {
+            return self.refuse("a signature parameter stands twice, or there are too many");
+        }
+        self.seen.push(key);
+        let slot = match key {
+            "created" | "expires" => {
+                let BareItemFromInput::Integer(seconds) = value else {
+                    return self.refuse("created and expires are integers of seconds");
+                };
+                let slot = if key == "created" { &mut self.input.created } else { &mut self.input.expires };
+                *slot = Some(i64::from(seconds));
+                return Ok(());
+            }
+            "nonce" => &mut self.input.nonce,
+            "alg" => &mut self.input.alg,
+            "keyid" => &mut self.input.keyid,
+            "tag" => &mut self.input.tag,
+            _ => return Ok(()),
+        };
+        let BareItemFromInput::String(text) = value else {
+            return self.refuse("nonce, alg, keyid and tag are strings");
+        };
+        let text = unwrap(text);
+        if text.is_empty() || text.len() > MAX_TEXT {
+            return self.refuse("nonce, alg, keyid and tag have 1 to 256 characters");
+        }
+        *slot = Some(text);
+        Ok(())
+    }
+
+    fn component_parameter(&mut self, key: &'a str, value: BareItemFromInput<'a>) -> Result<(), Refused> {
+        let parameter = match (key, value) {
+            ("sf", BareItemFromInput::Boolean(true)) => Parameter::Structured,
+            ("bs", BareItemFromInput::Boolean(true)) => Parameter::ByteSequence,
+            ("req", BareItemFromInput::Boolean(true)) => Parameter::Request,
+            ("tr", BareItemFromInput::Boolean(true)) => Parameter::Trailer,
+            ("key", BareItemFromInput::String(text)) => Parameter::Key(unwrap(text)),
+            ("name", BareItemFromInput::String(text)) => Parameter::Name(unwrap(text)),
+            _ => return self.refuse("a covered component has a parameter that is unknown or of another type"),
+        };
+        let Some(component) = self.input.components.last_mut() else {
+            return self.refuse("a parameter without a component");
+        };
+        let kind = std::mem::discriminant(&parameter);
+        if component.parameters.iter().any(|other| std::mem::discriminant(other) == kind) {
+            return self.refuse("a component parameter stands twice");
+        }
+        component.parameters.push(parameter);
+        Ok(())
+    }
+}
+
+fn unwrap<'a>(text: Cow<'a, sfv::StringRef>) -> Cow<'a, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_str()),
+        Cow::Owned(text) => Cow::Owned(text.into()),
+    }
+}
+
+#[derive(Debug)]
+struct Refused;
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("refused")
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl<'a> ListVisitor<'a> for &mut Building<'a> {
+    type Out = ();
+    type Error = Refused;
+
+    fn entry(&mut self) -> Result<impl EntryVisitor<'a>, Refused> {
+        self.lists += 1;
+        if self.lists > 1 {
+            return self.refuse("Signature-Input holds more than one list under a label");
+        }
+        Ok(Entry(self))
+    }
+
+    fn finish(self) -> Result<(), Refused> {
+        Ok(())
+    }
+}
+
+struct Entry<'b, 'a>(&'b mut Building<'a>);
+
+impl<'a> EntryVisitor<'a> for Entry<'_, 'a> {
+    type Error = Refused;
+
+    fn item(self) -> Result<impl ItemVisitor<'a>, Refused> {
+        self.0.refuse::<Never>("Signature-Input holds something else than an inner list")
+    }
+
+    fn inner_list(self) -> Result<impl InnerListVisitor<'a>, Refused> {
+        Ok(self)
+    }
+}
+
+impl<'a> InnerListVisitor<'a> for Entry<'_, 'a> {
+    type Error = Refused;
+
+    fn item(&mut self) -> Result<impl ItemVisitor<'a>, Refused> {
+        Ok(ComponentVisitor(self.0))
+    }
+
+    fn finish(self) -> Result<impl ParameterVisitor<'a>, Refused> {
+        Ok(self)
+    }
+}
+
+impl<'a> ParameterVisitor<'a> for Entry<'_, 'a> {
+    type Out = ();
+    type Error = Refused;
+
+    fn parameter(&mut self, key: &'a KeyRef, value: BareItemFromInput<'a>) -> Result<(), Refused> {
+        self.0.signature_parameter(key.as_str(), value)
+    }
+
+    fn finish(self) -> Result<(), Refused> {
+        Ok(())
+    }
+}
+
+struct ComponentVisitor<'b, 'a>(&'b mut Building<'a>);
+
+impl<'a> ItemVisitor<'a> for ComponentVisitor<'_, 'a> {
+    type Out = ();
+    type Error = Refused;
+
+    fn bare_item(self, item: BareItemFromInput<'a>) -> Result<impl ParameterVisitor<'a, Out = ()>, Refused> {
+        let BareItemFromInput::String(name) = item else {
+            return self.0.refuse("a covered component is not a string");
+        };
+        if self.0.input.components.len() >= MAX_COMPONENTS {
+            return self.0.refuse("more than 64 components are covered");
+        }
+        match Name::parse(unwrap(name)) {
+            Ok(name) => {
+                self.0.input.components.push(Component { name, parameters: Vec::new() });
+                Ok(self)
+            }
+            Err(rejection) => {
+                self.0.fault.get_or_insert(rejection);
+                Err(Refused)
+            }
+        }
+    }
+}
+
+impl<'a> ParameterVisitor<'a> for ComponentVisitor<'_, 'a> {
+    type Out = ();
+    type Error = Refused;
+
+    fn parameter(&mut self, key: &'a KeyRef, value: BareItemFromInput<'a>) -> Result<(), Refused> {
+        self.0.component_parameter(key.as_str(), value)
+    }
+
+    fn finish(self) -> Result<(), Refused> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_order_and_unknown_parameters_are_kept() {
+        let raw = r#"("@method" "@query-param";name="x" "a";key="b";sf);keyid="k";x=1.5;created=5;alg="ed25519";nonce="n";y=:AA==:;expires=7;tag="t""#;
+        let input = Input::parse(raw).unwrap();
+        assert_eq!(input.raw, raw);
+        assert_eq!((input.created, input.expires), (Some(5), Some(7)));
+        assert_eq!(input.keyid.as_deref(), Some("k"));
+        assert_eq!(input.components.len(), 3);
+        let mut identifiers = String::new();
+        for component in &input.components {
+            component.write_identifier(&mut identifiers);
+        }
+        assert_eq!(identifiers, r#""@method""@query-param";name="x""a";key="b";sf"#);
+    }
+
+    #[test]
+    fn what_is_not_one_list_of_known_components_is_refused() {
+        for bad in [
+            "",
+            "1",
+            "\"@method\"",
+            "(@method)",
+            "(\"@method\"), (\"@path\")",
+            "(\"@method\" \"@method\")",
+            "(\"a\";key=\"x\";bs)",
+            "(\"a\";sf \"a\";sf)",
+            "(\"@unknown\")",
+            "(\"a\";unknown)",
+            "(\"a\";sf=1)",
+            "(\"a\";sf;sf)",
+            "(\"a\";key=x)",
+            "(\"@method\";sf)",
+            "(\"@query-param\")",
+            "(\"a\";name=\"b\")",
+            "(\"@method\" 1)",
+            "();created=1;created=1",
+            "();created=\"1\"",
+            "();created=1.0",
+            "();created=9999999999999999",
+            "();nonce=\"\"",
+            "();keyid=k",
+            "();keyid=\"\"",
+            "()x",
+        ] {
+            assert_eq!(Input::parse(bad).map(|_| ()).map_err(|e| e.code()), Err(Code::Malformed), "{bad}");
+        }
+        let long = format!("();nonce=\"{}\"", "n".repeat(257));
+        assert!(Input::parse(&long).is_err());
+    }
+
+    #[test]
+    fn ten_thousand_components_or_parameters_are_refused_early() {
+        let many: String = (0..10_000).map(|at| format!("\"h{at}\" ")).collect();
+        assert!(Input::parse(&format!("({many})")).is_err());
+        let many: String = (0..10_000).map(|at| format!(";p{at}")).collect();
+        assert!(Input::parse(&format!("(){many}")).is_err());
+    }
+}

@@ -1,0 +1,226 @@
+//! `Authorization: PKI …`: RSA-PSS over what Python prints for the body.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header;
+
+use super::{Payload, Reading, Signed, Whole, check_target_of_body_only, media_type};
+use crate::algorithm::{Algorithm, Scheme};
+use crate::json::{Document, Kind, Value};
+use crate::judge::{Claimed, Facts};
+use crate::message::Head;
+use crate::policy::{Pki, Policy};
+use crate::rejection::{Code, Rejection};
+use crate::time::Timestamp;
+
+/// The members of the printing that is signed for a multipart body: a JSON body must not read as one.
+const MULTIPART_PRINTING: [&str; 5] = ["content_type", "fields", "filename", "sha256", "size"];
+
+/// Reads the head; the rest stands in the body.
+pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Reading, Rejection> {
+    let (key_id, signature) = credentials(head)?;
+    if !head.has_body() {
+        return Err(Rejection::new(Code::Unsigned, "this scheme signs the body, and there is none"));
+    }
+    let signer = match key_id.or_else(|| policy.demands.pki.signer.clone()) {
+        Some(signer) => signer,
+        // Nobody: no key has an empty id.
+        None => String::new(),
+    };
+    match media_type(head).as_deref() {
+        Some("application/json") => Ok(Reading::Whole(Box::new(JsonBody { signer, signature }))),
+        Some("multipart/form-data") => Err(malformed("multipart bodies are not read yet")),
+        _ => Err(malformed("this scheme takes application/json or multipart/form-data")),
+    }
+}
+
+/// `PKI <base64>` or `PKI <keyid>:<base64>`.
+fn credentials(head: &Head) -> Result<(Option<String>, Vec<u8>), Rejection> {
+    let form = || malformed("the Authorization header is not PKI <base64> or PKI <keyid>:<base64>");
+    let value = head.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(form)?;
+    let credentials = value.strip_prefix("PKI ").ok_or_else(form)?;
+    let (key_id, signature) = match credentials.split_once(':') {
+        Some((id, signature)) if is_id(id) => (Some(id.to_owned()), signature),
+        Some(_) => return Err(form()),
+        None => (None, credentials),
+    };
+    let signature = STANDARD.decode(signature).map_err(|_| form())?;
+    if signature.is_empty() {
+        return Err(form());
+    }
+    Ok((key_id, signature))
+}
+
+/// Ids of partners, keys and sites: `[A-Za-z0-9._-]{1,64}`.
+pub(crate) fn is_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+fn malformed(reason: &'static str) -> Rejection {
+    Rejection::new(Code::Malformed, reason)
+}
+
+struct JsonBody {
+    signer: String,
+    signature: Vec<u8>,
+}
+
+impl Whole for JsonBody {
+    fn finish(self: Box<Self>, head: &Head, body: &Bytes, policy: &Policy) -> Result<Signed, Rejection> {
+        let document = Document::parse(body).map_err(|fault| malformed(fault.0))?;
+        let root = document.root();
+        refuse_multipart_printing(root)?;
+        let settings = &policy.demands.pki;
+        let (created, nonce) = if settings.replay_unprotected {
+            (None, None)
+        } else {
+            (
+                root.member("timestamp").map(|value| timestamp(value, settings)).transpose()?,
+                root.member("message_id").map(nonce).transpose()?,
+            )
+        };
+        let missing = match check_target_of_body_only(head, policy) {
+            Err(_) => Some(
+                "the target, so this scheme is taken with POST to exactly the route's path, without query".to_owned(),
+            ),
+            Ok(()) if settings.replay_unprotected => None,
+            Ok(()) if created.is_none() => Some("a member timestamp".to_owned()),
+            Ok(()) if nonce.is_none() => Some("a member message_id".to_owned()),
+            Ok(()) => None,
+        };
+        let mut bytes = Vec::with_capacity(body.len() + body.len() / 8);
+        document.print_python(&mut bytes);
+        let facts = Facts {
+            scheme: Scheme::Pki,
+            signer: self.signer,
+            algorithm: Claimed::Known(Algorithm::RsaPssSha256),
+            created,
+            expires: None,
+            nonce,
+            missing,
+            timed: !settings.replay_unprotected,
+        };
+        let payload = Payload::Derived(Bytes::copy_from_slice(&bytes), None);
+        Ok(Signed { facts, bytes, signature: self.signature, payload })
+    }
+}
+
+fn refuse_multipart_printing(root: Value<'_, '_>) -> Result<(), Rejection> {
+    let same = root.kind() == Kind::Object
+        && root.len() == MULTIPART_PRINTING.len()
+        && MULTIPART_PRINTING.iter().all(|name| root.member(name).is_some());
+    if same {
+        return Err(malformed("the document reads as the printing of a multipart body"));
+    }
+    Ok(())
+}
+
+/// `message_id`: a string of 1 to 128 bytes.
+pub(crate) fn nonce(value: Value<'_, '_>) -> Result<Vec<u8>, Rejection> {
+    match value.as_str() {
+        Some(text) if (1..=128).contains(&text.len()) => Ok(text.into_owned().into_bytes()),
+        _ => Err(malformed("message_id is not a string of 1 to 128 bytes")),
+    }
+}
+
+/// `timestamp`: RFC 3339 with a zone, or an integer of seconds in exactly 10 digits.
+pub(crate) fn timestamp(value: Value<'_, '_>, settings: &Pki) -> Result<Timestamp, Rejection> {
+    if let Some(digits) = value.as_integer() {
+        return seconds(digits);
+    }
+    match value.as_str() {
+        Some(text) => rfc3339(&text, settings.zone_utc),
+        None => Err(malformed("timestamp is neither a string nor an integer")),
+    }
+}
+
+/// Seconds since the epoch in exactly 10 digits: no sign, no exponent, no leading zero.
+pub(crate) fn seconds(digits: &str) -> Result<Timestamp, Rejection> {
+    let exact = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+    match digits.parse() {
+        Ok(seconds) if exact => Ok(Timestamp::from_secs(seconds)),
+        _ => Err(malformed("the timestamp is not seconds since the epoch in exactly 10 digits")),
+    }
+}
+
+/// `2026-11-23T10:00:00Z`, with an optional fraction and with `Z` or `±hh:mm`; without either where the route says so.
+pub(crate) fn rfc3339(text: &str, zone_utc: bool) -> Result<Timestamp, Rejection> {
+    let bad = || malformed("the timestamp is not RFC 3339 with a zone");
+    let bytes = text.as_bytes();
+    let digits = |from: usize, to: usize| bytes.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+    let sign = |at: usize, any: &[u8]| bytes.get(at).is_some_and(|byte| any.contains(byte));
+    let date = digits(0, 4) && sign(4, b"-") && digits(5, 7) && sign(7, b"-") && digits(8, 10) && sign(10, b"Tt");
+    let time = digits(11, 13) && sign(13, b":") && digits(14, 16) && sign(16, b":") && digits(17, 19);
+    if !date || !time {
+        return Err(bad());
+    }
+    let mut at = 19;
+    if sign(at, b".") {
+        let length = bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if !(1..=9).contains(&length) {
+            return Err(bad());
+        }
+        at += 1 + length;
+    }
+    let zoned = match &bytes[at..] {
+        b"Z" | b"z" => text.to_owned(),
+        [b'+' | b'-', _, _, b':', _, _] if digits(at + 1, at + 3) && digits(at + 4, at + 6) => text.to_owned(),
+        [] if zone_utc => format!("{text}Z"),
+        _ => return Err(bad()),
+    };
+    let moment: jiff::Timestamp = zoned.parse().map_err(|_| bad())?;
+    Ok(Timestamp::from_millis(moment.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_stamps_have_one_form() {
+        let at = |text: &str| rfc3339(text, false).map(Timestamp::as_millis).ok();
+        assert_eq!(at("2021-04-20T02:07:53Z"), Some(1_618_884_473_000));
+        assert_eq!(at("2021-04-20t02:07:53.5z"), Some(1_618_884_473_500));
+        assert_eq!(at("2021-04-20T04:07:53+02:00"), Some(1_618_884_473_000));
+        assert_eq!(at("2021-04-19T22:07:53.123456-04:00"), Some(1_618_884_473_123));
+        for bad in [
+            "2021-04-20T02:07:53",
+            "2021-04-20 02:07:53Z",
+            "20210420T020753Z",
+            "2021-04-20T02:07Z",
+            "2021-04-20T02:07:53+02",
+            "2021-04-20T02:07:53+0200",
+            "2021-04-20T02:07:53Z[UTC]",
+            "2021-04-20T02:07:53.Z",
+            "2021-13-20T02:07:53Z",
+            "",
+            "é",
+            "2021-04-20T25:07:53Z",
+            " 2021-04-20T02:07:53Z",
+            "2021-04-20T02:07:53,5Z",
+            "+002021-04-20T02:07:53Z",
+        ] {
+            assert_eq!(at(bad), None, "{bad}");
+        }
+        assert!(rfc3339("2021-04-20T02:07:53.123456", true).is_ok());
+    }
+
+    #[test]
+    fn seconds_are_exactly_ten_digits() {
+        assert_eq!(seconds("1618884473").map(Timestamp::as_secs), Ok(1_618_884_473));
+        for bad in [
+            "0618884473",
+            "161888447",
+            "16188844730",
+            "-161888447",
+            "+161888447",
+            "1618884473000",
+            "1.61888447",
+            "١٢٣٤٥",
+        ] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,408 @@
+//! Signing: the mirror of verifying, once for sidecar, commands and whoever embeds the crate.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::algorithm::{Algorithm, Scheme};
+use crate::component::{Component, write_string};
+use crate::digest::content_digest;
+use crate::json::Document;
+use crate::key::InvalidKey;
+use crate::message::Head;
+use crate::pem;
+use crate::policy::Pki;
+use crate::primitive::{Secret, Sha256};
+use crate::rejection::Unavailable;
+use crate::replay::BoxFuture;
+use crate::scheme::pki;
+use crate::time::Timestamp;
+
+/// Whoever holds a private key. Asynchronous, since it may live in an HSM, a KMS or a vault.
+///
+/// The contract: on `Ok` the bytes are a signature of `algorithm()` over exactly `message`, in the form that RFC 9421 §3.3
+/// gives it (`r‖s` for ECDSA). It may be called from many tasks at once. A wrong signature costs one refused request.
+pub trait Signer: Send + Sync {
+    /// The one algorithm that it signs with.
+    fn algorithm(&self) -> Algorithm;
+
+    /// Signs `message`.
+    fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, Unavailable>>;
+}
+
+/// A private key or shared secret in this process.
+pub struct SigningKey {
+    algorithm: Algorithm,
+    secret: Secret,
+}
+
+impl SigningKey {
+    /// From a key file: PEM (PKCS#8, PKCS#1, SEC1), or without armour a secret, its bytes as they stand less one final LF.
+    /// Without `algorithm` it is the scheme's own, and for `http-message-signatures` the one of the key's kind, for RSA
+    /// `rsa-pss-sha512`.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] where the file is no key, or not one for this scheme or algorithm.
+    ///
+    /// ```
+    /// use countersign::{Algorithm, Scheme, SigningKey};
+    ///
+    /// let pem = SigningKey::generate(Algorithm::Ed25519, 0)?;
+    /// let key = SigningKey::from_file(pem.private.as_bytes(), Scheme::HttpMessageSignatures, None)?;
+    /// assert!(key.public_pem().is_some());
+    /// # Ok::<(), countersign::InvalidKey>(())
+    /// ```
+    pub fn from_file(file: &[u8], scheme: Scheme, algorithm: Option<Algorithm>) -> Result<Self, InvalidKey> {
+        let secret = if pem::is_armoured(file) {
+            pem::private(file)?
+        } else {
+            Secret::from_secret(file.strip_suffix(b"\n").unwrap_or(file))?
+        };
+        let algorithm = algorithm
+            .or_else(|| scheme.algorithms().iter().copied().find(|algorithm| secret.can(*algorithm)))
+            .ok_or(InvalidKey("this key is not of a kind that the scheme signs with"))?;
+        if !scheme.algorithms().contains(&algorithm) {
+            return Err(InvalidKey("this scheme has no such algorithm"));
+        }
+        if !secret.can(algorithm) {
+            return Err(InvalidKey("this key is of another kind than the algorithm's"));
+        }
+        Ok(Self { algorithm, secret })
+    }
+
+    /// A new key pair in PEM; `rsa_bits` is 2048, 3072, 4096 or 8192, and is ignored by every other kind.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] for `hmac-sha256`, which has no pair, or another number of bits.
+    pub fn generate(algorithm: Algorithm, rsa_bits: u32) -> Result<KeyPair, InvalidKey> {
+        let der = Secret::generate(algorithm, rsa_bits)?;
+        let spki = Secret::from_pkcs8(&der)?.spki().ok_or(InvalidKey("the key could not be generated"))?;
+        Ok(KeyPair {
+            private: zeroize::Zeroizing::new(pem::armour("PRIVATE KEY", &der)),
+            public: pem::armour("PUBLIC KEY", &spki),
+        })
+    }
+
+    /// The public half in PEM; `None` for a shared secret.
+    #[must_use]
+    pub fn public_pem(&self) -> Option<String> {
+        self.secret.spki().map(|der| pem::armour("PUBLIC KEY", &der))
+    }
+}
+
+/// A key pair in PEM, RFC 7468.
+pub struct KeyPair {
+    /// PKCS#8. Wiped when dropped.
+    pub private: zeroize::Zeroizing<String>,
+    /// SubjectPublicKeyInfo.
+    pub public: String,
+}
+
+impl Signer for SigningKey {
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, Unavailable>> {
+        let signature = self
+            .secret
+            .sign(self.algorithm, message)
+            .ok_or_else(|| Unavailable::new("signing key", "the provider failed"));
+        Box::pin(std::future::ready(signature))
+    }
+}
+
+/// How a message is to be signed.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// The key's id as it stands on the wire.
+    pub key_id: String,
+    /// What `http-message-signatures` covers; `None` for `@method @authority @path @query`, `content-type` if there is one,
+    /// and `content-digest` with a body.
+    pub cover: Option<Vec<String>>,
+    /// `expires`, so long after `created`; `http-message-signatures` only.
+    pub expires_after: Option<Duration>,
+    /// `tag`; `http-message-signatures` only.
+    pub tag: Option<String>,
+}
+
+impl Form {
+    /// The usual form of a scheme.
+    #[must_use]
+    pub fn new(scheme: Scheme, key_id: &str) -> Self {
+        Self { scheme, key_id: key_id.to_owned(), cover: None, expires_after: None, tag: None }
+    }
+}
+
+/// A message that is to be signed, taking its body.
+#[must_use]
+pub struct Draft {
+    head: Head,
+    form: Form,
+    hash: Sha256,
+    /// The body, where the scheme signs it as a whole.
+    body: Vec<u8>,
+}
+
+impl Draft {
+    /// A draft of a message with this head.
+    pub fn new(head: Head, form: Form) -> Self {
+        Self { head, form, hash: Sha256::new(), body: Vec::new() }
+    }
+
+    /// Takes the next part of the body.
+    pub fn push(&mut self, chunk: &[u8]) {
+        match self.form.scheme {
+            Scheme::HttpMessageSignatures => self.hash.update(chunk),
+            Scheme::Pki | Scheme::TrustedSite | Scheme::AppHmac => self.body.extend_from_slice(chunk),
+        }
+    }
+
+    /// The body has ended. `nonce` is new for every attempt: at least 16 random bytes in a form of printable ASCII.
+    ///
+    /// # Errors
+    /// [`SignError`] where the scheme can't carry this message.
+    pub fn finish(self, nonce: &str, now: Timestamp) -> Result<Unsigned, SignError> {
+        let content = match self.form.scheme {
+            Scheme::HttpMessageSignatures => {
+                Content::Digest(self.head.has_body().then(|| content_digest(&self.hash.finish())))
+            }
+            _ => Content::Body(self.body),
+        };
+        Unsigned::prepare(self.head, self.form, content, nonce, now)
+    }
+}
+
+enum Content {
+    Digest(Option<String>),
+    Body(Vec<u8>),
+}
+
+/// All but the signature.
+#[must_use]
+pub struct Unsigned {
+    head: Head,
+    form: Form,
+    content: Content,
+    /// The value of `Signature-Input` under its label.
+    input: String,
+    label: String,
+    bytes: Vec<u8>,
+    now: Timestamp,
+    nonce: String,
+}
+
+impl Unsigned {
+    fn prepare(mut head: Head, form: Form, content: Content, nonce: &str, now: Timestamp) -> Result<Self, SignError> {
+        let mut input = String::new();
+        let mut label = String::new();
+        let bytes = match (&content, form.scheme) {
+            (Content::Digest(digest), _) => {
+                if let Some(digest) = digest {
+                    let value =
+                        HeaderValue::from_str(digest).map_err(|_| SignError("the digest is no header value"))?;
+                    head.headers_mut().insert(HeaderName::from_static("content-digest"), value);
+                }
+                label = free_label(&head)?;
+                Vec::new()
+            }
+            (Content::Body(body), Scheme::Pki) => {
+                let document = Document::parse(body).map_err(|fault| SignError(fault.0))?;
+                let settings = Pki::default();
+                let root = document.root();
+                let stamped = root.member("timestamp").is_some_and(|value| pki::timestamp(value, &settings).is_ok());
+                let named = root.member("message_id").is_some_and(|value| pki::nonce(value).is_ok());
+                if !stamped || !named {
+                    return Err(SignError(
+                        "a pki body needs timestamp (RFC 3339 with zone, or seconds) and message_id (1 to 128 bytes)",
+                    ));
+                }
+                let mut bytes = Vec::new();
+                document.print_python(&mut bytes);
+                bytes
+            }
+            (Content::Body(_), _) => return Err(SignError("signing in this scheme is not supported yet")),
+        };
+        if !label.is_empty() {
+            input.clear();
+        }
+        Ok(Self { head, form, content, input, label, bytes, now, nonce: nonce.to_owned() })
+    }
+
+    /// The same message for another attempt: with its own nonce and time, since a verifier may have spent the first.
+    ///
+    /// # Errors
+    /// As [`Draft::finish`].
+    pub fn again(&self, nonce: &str, now: Timestamp) -> Result<Self, SignError> {
+        let content = match &self.content {
+            Content::Digest(digest) => Content::Digest(digest.clone()),
+            Content::Body(body) => Content::Body(body.clone()),
+        };
+        Self::prepare(self.head.clone(), self.form.clone(), content, nonce, now)
+    }
+
+    /// Signs.
+    ///
+    /// # Errors
+    /// [`SignError`] where the signer is of no algorithm of the scheme, a component can't be covered, or the signer fails.
+    pub async fn sign(mut self, signer: &dyn Signer) -> Result<Signed, SignError> {
+        let algorithm = signer.algorithm();
+        if !self.form.scheme.algorithms().contains(&algorithm) {
+            return Err(SignError("the signer is of no algorithm of this scheme"));
+        }
+        if self.form.scheme == Scheme::HttpMessageSignatures {
+            (self.input, self.bytes) = self.base(algorithm)?;
+        }
+        let signature = signer.sign(&self.bytes).await.map_err(|_| SignError("the signer did not answer"))?;
+        let text = STANDARD.encode(&signature);
+        let mut signed = Signed { set: Vec::new(), add: Vec::new(), body: None, bytes: self.bytes };
+        match self.form.scheme {
+            Scheme::HttpMessageSignatures => {
+                if let Content::Digest(Some(digest)) = &self.content {
+                    signed.set.push((HeaderName::from_static("content-digest"), header_value(digest)?));
+                }
+                signed.add.push((
+                    HeaderName::from_static("signature-input"),
+                    header_value(&format!("{}={}", self.label, self.input))?,
+                ));
+                signed
+                    .add
+                    .push((HeaderName::from_static("signature"), header_value(&format!("{}=:{text}:", self.label))?));
+            }
+            _ => {
+                let credentials = format!("PKI {}:{text}", self.form.key_id);
+                signed.set.push((header::AUTHORIZATION, header_value(&credentials)?));
+            }
+        }
+        Ok(signed)
+    }
+
+    /// `Signature-Input` and the signature base (RFC 9421 §3.1).
+    fn base(&self, algorithm: Algorithm) -> Result<(String, Vec<u8>), SignError> {
+        let cover = match &self.form.cover {
+            Some(cover) => cover.clone(),
+            None => usual_cover(&self.head),
+        };
+        let mut base = String::with_capacity(512);
+        let mut input = String::from("(");
+        for name in &cover {
+            let component = Component::bare(name).map_err(|_| SignError("a component to cover is none"))?;
+            if input.len() > 1 {
+                input.push(' ');
+            }
+            component.write_identifier(&mut input);
+            component.write_identifier(&mut base);
+            base.push_str(": ");
+            component
+                .write_value(&self.head, &mut base)
+                .map_err(|_| SignError("a component to cover is absent from the message"))?;
+            base.push('\n');
+        }
+        input.push_str(&format!(");created={}", self.now.as_secs()));
+        if let Some(after) = self.form.expires_after {
+            input.push_str(&format!(";expires={}", self.now.add(after).as_secs()));
+        }
+        for (name, value) in
+            [("nonce", self.nonce.as_str()), ("alg", algorithm.as_str()), ("keyid", self.form.key_id.as_str())]
+        {
+            input.push_str(&format!(";{name}="));
+            write_string(&mut input, printable(value)?);
+        }
+        if let Some(tag) = &self.form.tag {
+            input.push_str(";tag=");
+            write_string(&mut input, printable(tag)?);
+        }
+        base.push_str("\"@signature-params\": ");
+        base.push_str(&input);
+        Ok((input, base.into_bytes()))
+    }
+}
+
+/// What our signers cover: where the request goes, and what it carries.
+fn usual_cover(head: &Head) -> Vec<String> {
+    let mut cover = ["@method", "@authority", "@path", "@query"].map(str::to_owned).to_vec();
+    if head.query() == Some("") {
+        // `@query` alone does not tell `/a?` from `/a`.
+        cover.push("@request-target".to_owned());
+    }
+    if head.headers().contains_key(header::CONTENT_TYPE) {
+        cover.push("content-type".to_owned());
+    }
+    if head.has_body() {
+        cover.push("content-digest".to_owned());
+    }
+    cover
+}
+
+/// A label that no signature of the message has.
+fn free_label(head: &Head) -> Result<String, SignError> {
+    let there =
+        head.joined("signature-input").map_err(|_| SignError("the message carries a broken Signature-Input"))?;
+    let there = there.unwrap_or_default();
+    let members = crate::structured::dictionary(&there, "Signature-Input", 16)
+        .map_err(|_| SignError("the message carries a broken Signature-Input"))?;
+    (1..=17)
+        .map(|number| format!("sig{number}"))
+        .find(|label| members.iter().all(|member| member.name != label))
+        .ok_or(SignError("the message carries too many signatures"))
+}
+
+fn printable(text: &str) -> Result<&str, SignError> {
+    if (1..=256).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return Ok(text);
+    }
+    Err(SignError("key id, nonce and tag have 1 to 256 printable ASCII characters"))
+}
+
+fn header_value(text: &str) -> Result<HeaderValue, SignError> {
+    HeaderValue::from_str(text).map_err(|_| SignError("a signature header can't be written"))
+}
+
+/// What a signature adds to a message.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Signed {
+    set: Vec<(HeaderName, HeaderValue)>,
+    add: Vec<(HeaderName, HeaderValue)>,
+    body: Option<Bytes>,
+    bytes: Vec<u8>,
+}
+
+impl Signed {
+    /// Writes the signature into the headers of the message.
+    pub fn apply(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.set {
+            headers.insert(name.clone(), value.clone());
+        }
+        for (name, value) in &self.add {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+
+    /// The header fields that [`Signed::apply`] writes.
+    pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.set.iter().chain(&self.add).map(|(name, value)| (name, value))
+    }
+
+    /// The body that replaces the message's own, in a scheme that wraps it.
+    #[must_use]
+    pub fn body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
+    }
+
+    /// What was signed, byte for byte.
+    #[must_use]
+    pub fn signed_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Why a message can't be signed, in words for its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SignError(&'static str);
