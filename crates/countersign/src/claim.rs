@@ -225,7 +225,7 @@ impl Fresh {
             head.headers_mut().remove(http::header::AUTHORIZATION);
         }
         drop_overrides(head.headers_mut(), &coverage);
-        Ok(Ready { head, identity, payload, signed_bytes: signed.bytes, signature: signed.signature })
+        Ok(Ready { head, identity, coverage, payload, signed_bytes: signed.bytes, signature: signed.signature })
     }
 }
 
@@ -261,6 +261,7 @@ pub struct Openers {}
 pub struct Ready<B> {
     head: Head,
     identity: Identity,
+    coverage: Coverage,
     payload: Delivery<B>,
     signed_bytes: Vec<u8>,
     signature: Vec<u8>,
@@ -280,6 +281,18 @@ impl<B> Ready<B> {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// The head that goes on.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Whether the signature covers the whole of this header field. Whoever forwards must not drop such a one.
+    #[must_use]
+    pub fn covers(&self, name: &HeaderName) -> bool {
+        self.coverage.has_field(name)
     }
 
     /// What was signed, byte for byte.

@@ -141,6 +141,12 @@ impl Head {
         &self.headers
     }
 
+    /// The header fields, leaving the rest behind.
+    #[must_use]
+    pub fn into_headers(self) -> HeaderMap {
+        self.headers
+    }
+
     /// Whether a body follows.
     #[must_use]
     pub fn has_body(&self) -> bool {

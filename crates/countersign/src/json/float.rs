@@ -5,7 +5,7 @@ use super::Malformed;
 /// A lexeme of at most this length goes to the standard library as it is.
 const SHORT: usize = 64;
 
-/// Digits after the first non-zero one that can decide how a number rounds to a double: 767 for a number half-way
+/// Digits after the first non-zero one that can decide how a number rounds to a double: 768 for a number half-way
 /// between two of them. A few more do no harm; one further digit then says that there were others.
 const SIGNIFICANT: usize = 780;
 
@@ -24,8 +24,8 @@ pub(super) fn nearest(lexeme: &str) -> Result<f64, Malformed> {
 
 /// `lexeme` with the same sign and the same nearest double, in about [`SIGNIFICANT`] bytes.
 ///
-/// The standard library stops counting an exponent at 2^16: it reads `0.` with a million zeros and `1e1000001` as 0,
-/// CPython reads it as 1.
+/// The standard library stops counting an exponent at 2^16, which is right only for a number without as many digits: it
+/// reads `0.` with a million zeros and `1e1000001` as 0, CPython reads it as 1.
 fn condensed(lexeme: &str) -> String {
     let (sign, number) = lexeme.strip_prefix('-').map_or(("", lexeme), |number| ("-", number));
     let (digits, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
@@ -38,14 +38,9 @@ fn condensed(lexeme: &str) -> String {
     if significant.any(|digit| digit != '0') {
         condensed.push('1');
     }
-    if zeros == whole.len() + fraction.len() {
-        condensed.push('0');
-    }
-
-    // Lengths are below 2^32, so neither sum can wrap; and 0.1 to 0.9 times 10^±9999 is as far out of range as any
-    // more.
+    // Lengths are below 2^32, so this can't wrap. Of a zero nothing is left but the sign and `0.`, which is enough.
     let point = whole.len() as i64 - zeros as i64 + exponent_of(exponent);
-    condensed.push_str(&format!("e{}", point.clamp(-9999, 9999)));
+    condensed.push_str(&format!("e{point}"));
     condensed
 }
 
@@ -200,6 +195,38 @@ mod tests {
         assert_eq!(repr(&format!("1.5e-9{zeros}")), "0.0");
         assert!(nearest(&format!("1{zeros}.0")).is_err());
         assert!(nearest(&format!("1.5e+9{zeros}")).is_err());
+    }
+
+    /// Half-way between two subnormals, or the last of them and the first normal one, is the longest way to go: the
+    /// 768th digit says which is nearer.
+    #[test]
+    fn half_way_between_two_doubles_goes_to_the_even_one_and_the_least_more_goes_up() {
+        for (odd, even, up) in
+            [(1, 0u64, 1), (3, 2, 2), (5, 2, 3), ((1 << 53) - 1, 1 << 52, 1 << 52), ((1 << 54) - 1, 2 << 52, 2 << 52)]
+        {
+            let digits = times_5_to_the_1075(odd); // odd * 2^-1075 is odd * 5^1075 * 10^-1075
+            assert!(digits.len() <= 768);
+            for zeros in [0, 1_000] {
+                let exact = format!("{digits}.0{}e-1075", "0".repeat(zeros));
+                let more = format!("{digits}.0{}1e-1075", "0".repeat(zeros));
+                assert_eq!(nearest(&exact).unwrap().to_bits(), even, "{odd}");
+                assert_eq!(nearest(&more).unwrap().to_bits(), up, "{odd}");
+            }
+        }
+    }
+
+    fn times_5_to_the_1075(factor: u64) -> String {
+        let mut digits: Vec<u64> = vec![factor]; // to the base of 10^15, the lowest first
+        for _ in 0..1075 {
+            let mut carry = 0;
+            for digit in &mut digits {
+                let product = *digit * 5 + carry;
+                (*digit, carry) = (product % 10u64.pow(15), product / 10u64.pow(15));
+            }
+            digits.extend((carry > 0).then_some(carry));
+        }
+        let number: String = digits.iter().rev().map(|digit| format!("{digit:015}")).collect();
+        number.trim_start_matches('0').to_owned()
     }
 
     /// 2^53 + 1 is half-way between two doubles and goes to the even one; a millionth digit puts it above.

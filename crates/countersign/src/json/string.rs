@@ -18,13 +18,16 @@ pub(super) fn plain_run(bytes: &[u8]) -> usize {
 }
 
 /// The first byte of eight (the lowest) that is not plain has its top bit set in the answer, and no plain byte below it
-/// has. Above it the borrow of a subtraction may set bits that mean nothing.
+/// has. Above it a carry or a borrow may set bits that mean nothing.
 fn stops(word: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
     const TOP: u64 = 0x80 * EACH;
-    let below = |limit: u64, word: u64| word.wrapping_sub(limit * EACH) & !word;
-    let is = |byte: u8| below(1, word ^ (u64::from(byte) * EACH));
-    (below(0x20, word) | is(b'"') | is(b'\\') | is(0x7f) | word) & TOP
+    // What is not ASCII has its top bit set, and whatever else is done to it does not matter. DEL gains its by an
+    // addition, a control loses more than it has, and so does what becomes zero where it is the byte that is looked
+    // for.
+    let is = |byte: u8| (word ^ (u64::from(byte) * EACH)).wrapping_sub(EACH);
+    let control = word.wrapping_sub(0x20 * EACH);
+    (word | word.wrapping_add(EACH) | control | is(b'"') | is(b'\\')) & TOP
 }
 
 fn is_plain(byte: u8) -> bool {
@@ -58,9 +61,7 @@ fn hex_escape(bytes: &[u8]) -> Result<(char, usize), Malformed> {
     }
     let lone = Malformed("a string has a lone surrogate");
     let low = code_unit(&bytes[6..]).filter(|low| (0xdc00..=0xdfff).contains(low)).ok_or(lone)?;
-    if unit > 0xdbff {
-        return Err(lone);
-    }
+    // A low one in the first place makes more than the 0x10ffff that there are.
     let character = char::from_u32(0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
     Ok((character.ok_or(lone)?, 12))
 }

@@ -213,7 +213,7 @@ fn integers_print_as_they_are_but_for_minus_zero() {
         assert!(printed(integer) == integer);
     }
     assert_eq!(printed("-0"), "0");
-    assert_eq!(printed(r#"[1, 1.0, 1e0, -0, -0.0]"#), "[1, 1.0, 1.0, 0, -0.0]");
+    assert_eq!(printed("[1, 1.0, 1e0, -0, -0.0, 1E+5, 2e-7]"), "[1, 1.0, 1.0, 0, -0.0, 100000.0, 2e-07]");
 }
 
 #[test]

@@ -264,7 +264,12 @@ impl Writer {
         match self.random.below(8) {
             0 => self.out.truncate(at),
             1 if at < self.out.len() => drop(self.out.remove(at)),
-            2 if at < self.out.len() => self.out[at] ^= 1 << self.random.below(8),
+            2 if at < self.out.len() && self.random.once_in(2) => self.out[at] ^= 1 << self.random.below(8),
+            2 => {
+                if let Some(bracket) = self.out.iter_mut().skip(at).find(|byte| b"[]{}".contains(byte)) {
+                    *bracket = b"[]{}"[self.random.below(4)];
+                }
+            }
             3 => self.out.splice(0..0, *b"\xef\xbb\xbf").for_each(drop),
             4 => {
                 let end = self.random.between(at, self.out.len());

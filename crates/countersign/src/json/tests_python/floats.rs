@@ -85,9 +85,9 @@ pub(super) fn float(random: &mut Random) -> String {
             ]));
             Ok(())
         }
-        // An exponent and zeros that take each other back, now and then beyond the 2^16 at which others stop counting.
+        // An exponent and zeros that take each other back, now and then beyond where others stop counting.
         13 => {
-            let zeros = if random.once_in(300) { random.between(60_000, 80_000) } else { random.between(0, 400) };
+            let zeros = if random.once_in(3_000) { random.between(60_000, 1_100_000) } else { random.between(0, 400) };
             let (digits, exponent) = (random.digits(3), zeros as isize + random.between(0, 40) as isize - 20);
             match random.below(2) {
                 0 => write!(text, "0.{}{digits}e{exponent:+}", "0".repeat(zeros)),

@@ -1,0 +1,73 @@
+use tokio::signal::unix::{Signal, SignalKind};
+
+use super::{interrupted, listen_to, wait};
+use crate::exit::{Exit, Failure};
+use crate::output::{self, say};
+use crate::place::{ConfigFile, Place};
+use crate::serve::{Reloader, Serving};
+
+/// Runs the gateway until SIGTERM or SIGINT; SIGHUP reads the configuration again
+///
+/// Says on stdout where it listens, and writes one JSON line per decision to stderr.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
+    wait(serve(&args.config))?
+}
+
+async fn serve(file: &ConfigFile) -> Result<Exit, Failure> {
+    let (config, warnings) = file.read()?;
+    for warning in warnings {
+        output::warning(warning.message(), warning.hints());
+    }
+    if config.routes.is_empty() {
+        return Err(Failure::usage(format!("{} has no route: there is nothing to serve", file.path().display()))
+            .hint("add a [[route]] with `path` and `upstream`, then countersign lint"));
+    }
+    let stop = interrupted()?;
+    let hangup = listen_to(SignalKind::hangup())?;
+    let place = Place::of(config);
+    let serving = Serving::prepare(&place, Box::new(std::io::stderr())).await?;
+    announce(&place, &serving)?;
+    let reloads = tokio::spawn(reload(hangup, file.clone(), serving.reloader()));
+    let ended = serving.run(stop).await;
+    reloads.abort();
+    ended?;
+    say!("ended    in order");
+    Ok(Exit::FINE)
+}
+
+fn announce(place: &Place, serving: &Serving) -> Result<(), Failure> {
+    for broken in serving.broken() {
+        output::warning(format!("the registry holds a key that verifies nothing: {broken}"), &[]);
+    }
+    if let Some(floor) = serving.floor() {
+        let what = format!("the gateway before did not end in order: what was signed before {floor} is unavailable");
+        output::warning(what, &["senders sign anew; nothing is to be done".to_owned()]);
+    }
+    let routes = output::count(place.config.routes.len(), "route");
+    let keys = output::count(serving.keys()?.len(), "key");
+    for address in serving.addresses() {
+        say!("gateway  http://{address}, {routes}, {keys}");
+    }
+    if let Some(address) = serving.admin_address() {
+        say!("admin    http://{address}/readyz");
+    }
+    say!("data     {}", place.config.data.display());
+    Ok(())
+}
+
+/// Reads the configuration again at each SIGHUP. What comes of it stands in the log and in `/readyz`.
+async fn reload(mut hangup: Signal, file: ConfigFile, reloader: Reloader) {
+    while hangup.recv().await.is_some() {
+        match reloader.reload(file.read().map(|(config, _)| config)).await {
+            Ok(false) => {}
+            Ok(true) => output::warning("some of the new settings wait for a restart", &[]),
+            Err(failure) => output::failure(&failure),
+        }
+    }
+}

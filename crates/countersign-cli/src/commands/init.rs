@@ -1,0 +1,45 @@
+use std::path::{Path, PathBuf};
+
+use super::wait;
+use crate::config::init_file;
+use crate::exit::{Exit, Failure, io};
+use crate::file::NewFile;
+use crate::output::say;
+use crate::place::{ConfigFile, Place};
+
+/// Writes a commented countersign.toml, and the data directory beside it
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Where
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
+    std::fs::create_dir_all(&args.dir).map_err(|fault| io("can't make", &args.dir, &fault))?;
+    let path = match args.dir == Path::new(".") {
+        true => PathBuf::from("countersign.toml"),
+        false => args.dir.join("countersign.toml"),
+    };
+    let mut file = NewFile::create(&path, 0o644).map_err(|failure| Failure {
+        hints: vec![format!("countersign lint --config {}", path.display())],
+        ..failure
+    })?;
+    file.write(init_file().as_bytes())?;
+    let config = ConfigFile::named(path.clone());
+    let place = Place::find(&config)?;
+    let registry = wait(async {
+        let registry = place.registry_to_write().await?;
+        registry.close().await;
+        Ok::<_, Failure>(registry.file().to_owned())
+    })??;
+    file.keep();
+    let flag = if path == Path::new("countersign.toml") { String::new() } else { config.flag() };
+    say!("configuration  {} (what is commented out is the default)", path.display());
+    say!("data           {}", place.config.data.display());
+    say!("registry       {}", registry.display());
+    say!("next           countersign partner add NAME{flag}");
+    say!("               countersign lint{flag}");
+    say!("               countersign gateway{flag}");
+    Ok(Exit::FINE)
+}

@@ -1,0 +1,182 @@
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use countersign::{
+    Algorithm, AppHmacForm, KeyRecord, KeyState, Layout, Material, NonceForm, Scheme, Timestamp, TimestampUnit,
+    VerifyingKey,
+};
+use countersign_store::registry::{Error, KeyAdd, Refused};
+
+use super::print;
+use crate::exit::{Exit, Failure};
+use crate::moment::{self, Moment};
+use crate::output::say;
+use crate::place::{ConfigFile, Place};
+use crate::{arguments, file};
+
+/// Adds a key to a partner, active at once
+///
+/// Under an id that the partner has already the key becomes the next version. Both verify: the former is retiring until its
+/// own --not-after, or until it is retired.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The partner whose key it is
+    #[arg(long, value_name = "NAME")]
+    partner: String,
+    /// What stands on the wire: keyid, site_id, AppId
+    #[arg(long, value_name = "ID")]
+    id: String,
+    /// The one scheme that the key is for
+    #[arg(long, value_name = "S", value_parser = arguments::scheme())]
+    scheme: Scheme,
+    /// The one algorithm that the key is for
+    #[arg(long, value_name = "A", value_parser = arguments::algorithm())]
+    algorithm: Algorithm,
+    /// The public key (PEM)
+    #[arg(long, value_name = "FILE", conflicts_with = "secret_file", required_unless_present = "secret_file")]
+    public_key: Option<PathBuf>,
+    /// The shared secret, for hmac-sha256: the bytes of the file, less one final LF
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Valid from this time on: 2026-11-23, 2026-11-23T10:00:00Z, seconds since 1970, or 7d from now
+    #[arg(long, value_name = "T", value_parser = Moment::parse)]
+    not_before: Option<Moment>,
+    /// Valid until this time
+    #[arg(long, value_name = "T", value_parser = Moment::parse)]
+    not_after: Option<Moment>,
+    /// Leave it unusable until it is activated
+    #[arg(long)]
+    pending: bool,
+    /// Allow material that stands under another partner or scheme already
+    #[arg(long)]
+    shared: bool,
+    /// Allow a key whose private half is printed in a specification, for a laboratory
+    #[arg(long, hide_short_help = true)]
+    allow_test_key: bool,
+    /// Of app-hmac: the unit of Timestamp [default: seconds]
+    #[arg(long, value_name = "UNIT")]
+    timestamp_unit: Option<Unit>,
+    /// Of app-hmac: the form of Nonce [default: hex8]
+    #[arg(long, value_name = "FORM")]
+    nonce_form: Option<Nonce>,
+    /// Of app-hmac: the order of the signed parts [default: method-first]
+    #[arg(long, value_name = "LAYOUT")]
+    layout: Option<Order>,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Unit {
+    Seconds,
+    Milliseconds,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Nonce {
+    Hex8,
+    Hex32,
+    Uuid,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Order {
+    MethodFirst,
+    PayloadFirst,
+}
+
+pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
+    let now = moment::now();
+    let add = KeyAdd {
+        partner: args.partner.clone(),
+        id: args.id.clone(),
+        scheme: args.scheme,
+        algorithm: args.algorithm,
+        material: material(&args)?,
+        not_before: args.not_before.map(|time| time.resolve(now)),
+        not_after: args.not_after.map(|time| time.resolve(now)),
+        pending: args.pending,
+        form: form(&args)?,
+        shared: args.shared,
+        allow_test_keys: args.allow_test_key,
+    };
+    let fitting = fitting(&add.material);
+    let registry = Place::find(&args.config)?.registry_to_write().await?;
+    let added = registry.add_key(add, now).await;
+    registry.close().await;
+    let added = added.map_err(|error| match error {
+        Error::Refused(Refused::Material(_)) => fitting.into_iter().fold(error.into(), Failure::hint),
+        error => Failure::from(error),
+    })?;
+    let key = &added.key;
+    say!("added        key {}, version {}, {}, of partner {}", key.id, key.version, key.state, key.partner);
+    say!("fingerprint  {}", print::fingerprint(key));
+    for former in &added.retiring {
+        let until = former.not_after.map_or_else(|| "it is retired".to_owned(), |until: Timestamp| until.to_string());
+        say!("retiring     version {}, verifies until {until}", former.version);
+    }
+    let flag = args.config.flag();
+    match (args.pending, added.retiring.first()) {
+        (true, _) => say!("next         countersign key activate {}{flag}", key.id),
+        (_, Some(former)) => say!("next         countersign key retire {} --version {}{flag}", key.id, former.version),
+        (_, None) => say!("next         countersign gateway{flag}, or countersign key list{flag}"),
+    }
+    Ok(Exit::FINE)
+}
+
+fn material(args: &Args) -> Result<Material, Failure> {
+    match (&args.public_key, &args.secret_file) {
+        (Some(path), _) => file::public_key(path),
+        (None, Some(path)) => file::shared_secret(path),
+        (None, None) => Err(Failure::usage("a key needs --public-key or --secret-file")),
+    }
+}
+
+/// The flags that this material fits.
+fn fitting(material: &Material) -> Vec<String> {
+    let all = Scheme::ALL.into_iter().flat_map(|scheme| scheme.algorithms().iter().map(move |it| (scheme, *it)));
+    let fits = |&(scheme, algorithm): &(Scheme, Algorithm)| {
+        let probe = KeyRecord {
+            partner: String::new(),
+            partner_active: true,
+            id: String::new(),
+            version: 1,
+            scheme,
+            algorithm,
+            state: KeyState::Pending,
+            not_before: None,
+            not_after: None,
+            form: None,
+            material: material.clone(),
+        };
+        VerifyingKey::new(probe).is_ok()
+    };
+    all.filter(fits)
+        .map(|(scheme, algorithm)| format!("this key fits --scheme {scheme} --algorithm {algorithm}"))
+        .collect()
+}
+
+fn form(args: &Args) -> Result<Option<AppHmacForm>, Failure> {
+    if args.scheme != Scheme::AppHmac {
+        let any = args.layout.is_some() || args.timestamp_unit.is_some() || args.nonce_form.is_some();
+        return match any {
+            true => Err(Failure::usage("--timestamp-unit, --nonce-form and --layout are for --scheme app-hmac only")),
+            false => Ok(None),
+        };
+    }
+    Ok(Some(AppHmacForm {
+        layout: match args.layout {
+            None | Some(Order::MethodFirst) => Layout::MethodFirst,
+            Some(Order::PayloadFirst) => Layout::PayloadFirst,
+        },
+        unit: match args.timestamp_unit {
+            None | Some(Unit::Seconds) => TimestampUnit::Seconds,
+            Some(Unit::Milliseconds) => TimestampUnit::Milliseconds,
+        },
+        nonce: match args.nonce_form {
+            None | Some(Nonce::Hex8) => NonceForm::Hex8,
+            Some(Nonce::Hex32) => NonceForm::Hex32,
+            Some(Nonce::Uuid) => NonceForm::Uuid,
+        },
+    }))
+}

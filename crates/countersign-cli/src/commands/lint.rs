@@ -1,0 +1,57 @@
+use serde_json::json;
+
+use crate::config::Finding;
+use crate::exit::{Exit, Failure};
+use crate::output::{self, say};
+use crate::place::ConfigFile;
+
+/// Checks a configuration and its policies offline
+///
+/// Exits with 0 where there is nothing to say, with 20 where something is allowed and unwise, with 2 where the configuration
+/// can't be used at all.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
+    let (config, warnings) = args.config.read()?;
+    crate::wire::settings(&config)?;
+    let findings = config.lint();
+    let found = !findings.is_empty() || !warnings.is_empty();
+    if args.json {
+        let object = |it: &Finding| {
+            json!({
+                "code": it.code, "place": it.place.to_string(), "route": it.route, "message": it.message, "fix": it.fix,
+            })
+        };
+        output::json(&json!({
+            "file": args.config.path().display().to_string(),
+            "findings": findings.iter().map(object).collect::<Vec<_>>(),
+            "warnings": warnings.iter().map(|it| json!({ "message": it.message(), "hints": it.hints() })).collect::<Vec<_>>(),
+        }));
+    } else {
+        for warning in &warnings {
+            say!("{}", warning.message());
+            for hint in warning.hints() {
+                say!("  hint: {hint}");
+            }
+        }
+        for finding in &findings {
+            say!("{finding}");
+            say!("  hint: {}", finding.fix);
+        }
+        match warnings.len() + findings.len() {
+            0 => {
+                let routes = output::count(config.routes.len(), "route");
+                say!("{}: nothing to report, {routes}", args.config.path().display());
+            }
+            number => say!("{}", output::count(number, "finding")),
+        }
+    }
+    Ok(if found { Exit(20) } else { Exit::FINE })
+}

@@ -1,0 +1,147 @@
+use clap::Subcommand;
+use countersign_store::Registry;
+use countersign_store::registry::Partner;
+use serde_json::{Value, json};
+
+use super::key::print;
+use super::wait;
+use crate::exit::{Exit, Failure};
+use crate::moment;
+use crate::output::{self, say};
+use crate::place::{ConfigFile, Place};
+
+/// Keeps the partners that may call
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Adds a partner
+    Add(Named),
+    /// Lists all partners
+    List(List),
+    /// Shows a partner and its keys
+    Show(Show),
+    /// Suspends a partner: none of its keys is usable until it is resumed
+    Suspend(Named),
+    /// Resumes a partner
+    Resume(Named),
+}
+
+#[derive(clap::Args)]
+struct Named {
+    /// The partner: 1 to 64 of A-Z a-z 0-9 . _ -
+    name: String,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+#[derive(clap::Args)]
+struct List {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+struct Show {
+    /// The partner
+    name: String,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    match args.command {
+        Command::Add(args) => wait(add(args))?,
+        Command::List(args) => wait(list(args))?,
+        Command::Show(args) => wait(show(args))?,
+        Command::Suspend(args) => wait(turn(args, false))?,
+        Command::Resume(args) => wait(turn(args, true))?,
+    }
+}
+
+async fn add(args: Named) -> Result<Exit, Failure> {
+    let place = Place::find(&args.config)?;
+    let registry = place.registry_to_write().await?;
+    let partner = registry.add_partner(&args.name, moment::now()).await?;
+    say!("added     partner {}, active", partner.name);
+    say!("registry  {}", registry.file().display());
+    say!(
+        "next      countersign key add --partner {} --id {}-1 --scheme http-message-signatures --algorithm ed25519 \
+         --public-key FILE{}",
+        partner.name,
+        partner.name,
+        args.config.flag()
+    );
+    done(registry).await
+}
+
+async fn list(args: List) -> Result<Exit, Failure> {
+    let registry = Place::find(&args.config)?.registry_to_read().await?;
+    let partners = registry.partners().await?;
+    if args.json {
+        output::json(&json!({ "partners": partners.iter().map(object).collect::<Vec<_>>() }));
+    } else if partners.is_empty() {
+        output::note!("no partners yet");
+        output::note!("hint: countersign partner add NAME{}", args.config.flag());
+    } else {
+        let row = |it: &Partner| vec![it.name.clone(), it.state.to_string(), it.keys.to_string(), it.added.to_string()];
+        output::table(&["NAME", "STATE", "KEYS", "ADDED"], &partners.iter().map(row).collect::<Vec<_>>());
+    }
+    done(registry).await
+}
+
+async fn show(args: Show) -> Result<Exit, Failure> {
+    let registry = Place::find(&args.config)?.registry_to_read().await?;
+    let partner = registry.partner(&args.name).await?;
+    let keys = registry.keys(Some(&args.name)).await?;
+    if args.json {
+        let mut partner = object(&partner);
+        partner["keys"] = keys.iter().map(|key| print::object(key, moment::now())).collect();
+        output::json(&partner);
+    } else {
+        say!("partner  {}, {}, added {}", partner.name, partner.state, partner.added);
+        if keys.is_empty() {
+            say!("keys     none");
+        } else {
+            print::table(&keys, moment::now());
+        }
+    }
+    done(registry).await
+}
+
+async fn turn(args: Named, active: bool) -> Result<Exit, Failure> {
+    let place = Place::find(&args.config)?;
+    let registry = place.registry_to_write().await?;
+    let (now, flag) = (moment::now(), args.config.flag());
+    if active {
+        let partner = registry.resume_partner(&args.name, now).await?;
+        say!("resumed    partner {}: its active keys verify again within a second", partner.name);
+        say!("next       countersign partner show {}{flag}", partner.name);
+    } else {
+        let partner = registry.suspend_partner(&args.name, now).await?;
+        say!("suspended  partner {}: none of its keys is usable, within a second everywhere", partner.name);
+        say!("next       countersign partner resume {}{flag}", partner.name);
+    }
+    done(registry).await
+}
+
+async fn done(registry: Registry) -> Result<Exit, Failure> {
+    registry.close().await;
+    Ok(Exit::FINE)
+}
+
+fn object(partner: &Partner) -> Value {
+    json!({
+        "name": partner.name, "state": partner.state.as_str(), "keys": partner.keys, "added": partner.added.to_string(),
+    })
+}

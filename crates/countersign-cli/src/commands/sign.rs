@@ -1,0 +1,91 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use countersign::{Algorithm, Draft, Form, Origin, Scheme, SigningKey};
+
+use super::wait;
+use crate::arguments::components;
+use crate::exit::{Exit, Failure};
+use crate::message::Message;
+use crate::moment::{self, Moment};
+use crate::{file, output, random};
+
+/// Signs the raw HTTP request on stdin
+///
+/// It covers @method @authority @path @query, content-type if there is one and content-digest with a body. Lines of the head
+/// may end in LF; what is written has CRLF, and a Content-Length where there is a body.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The private key (PEM), or a shared secret as it stands
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The key's id as it stands on the wire
+    #[arg(long, value_name = "ID")]
+    id: String,
+    /// How the message carries its signature
+    #[arg(long, value_name = "S", default_value = "http-message-signatures", value_parser = crate::arguments::scheme())]
+    scheme: Scheme,
+    /// The algorithm, where the key has several [default: the scheme's for this kind of key]
+    #[arg(long, value_name = "A", value_parser = crate::arguments::algorithm())]
+    algorithm: Option<Algorithm>,
+    /// Print what is signed, byte for byte, to stderr
+    #[arg(long)]
+    show_base: bool,
+    /// What the signature covers instead of the usual, e.g. "@method @target-uri content-digest"
+    #[arg(long, value_name = "COMPONENTS")]
+    cover: Option<String>,
+    /// Let the signature expire, e.g. after 60s
+    #[arg(long, value_name = "DURATION", value_parser = moment::duration)]
+    expires: Option<Duration>,
+    /// The application that the signature is for
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+    /// A nonce of one's own instead of a random one
+    #[arg(long, value_name = "NONCE")]
+    nonce: Option<String>,
+    /// Sign as if made at this time [default: now]
+    #[arg(long, value_name = "T", value_parser = Moment::parse)]
+    created: Option<Moment>,
+    /// What @scheme and @authority mean to the receiver [default: Host over https, over http on loopback]
+    #[arg(long, value_name = "URL", value_parser = crate::arguments::origin)]
+    origin: Option<Origin>,
+}
+
+pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    let secret = file::read_secret(&args.key)?;
+    let key = SigningKey::from_file(&secret, args.scheme, args.algorithm)
+        .map_err(|fault| Failure::usage(format!("{}: {fault}", args.key.display())).hint(another_key(&args)))?;
+    file::warn_of_mode(&args.key);
+    let mut message = Message::parse(&Message::read_stdin()?)?;
+    let origin = match args.origin {
+        Some(origin) => origin,
+        None => message.origin()?,
+    };
+    let form = Form {
+        cover: args.cover.as_deref().map(components),
+        expires_after: args.expires,
+        tag: args.tag,
+        ..Form::new(args.scheme, &args.id)
+    };
+    let mut draft = Draft::new(message.head(origin)?, form);
+    draft.push(message.body());
+    let now = moment::now();
+    let created = args.created.map_or(now, |created| created.resolve(now));
+    let nonce = match args.nonce {
+        Some(nonce) => nonce,
+        None => random::nonce()?,
+    };
+    let unsigned = draft.finish(&nonce, created)?;
+    let signed = wait(unsigned.sign(&key))??;
+    if args.show_base {
+        output::note!("{}", String::from_utf8_lossy(signed.signed_bytes()));
+    }
+    message.sign(&signed);
+    output::bytes(&message.write())?;
+    Ok(Exit::FINE)
+}
+
+fn another_key(args: &Args) -> String {
+    let algorithm = args.algorithm.or_else(|| args.scheme.algorithms().first().copied()).map_or("A", Algorithm::as_str);
+    format!("countersign key generate --algorithm {algorithm} --out FILE")
+}

@@ -1,0 +1,78 @@
+//! Verifying as a gateway of this configuration would, with the keys of its registry.
+
+use std::sync::Arc;
+
+use countersign::{Code, Head, Rejection};
+use countersign_store::Snapshots;
+
+use super::{Args, Case, origin};
+use crate::config::Route;
+use crate::exit::Failure;
+use crate::message::Message;
+use crate::place::{ConfigFile, Place};
+use crate::{moment, wire};
+
+/// The configuration, which has to be there. What a route demands is not for a flag to say.
+pub(super) fn find(args: &Args) -> Result<Place, Failure> {
+    let file = args.config.clone().map_or_else(ConfigFile::default, ConfigFile::named);
+    let flags = [
+        ("--algorithm", args.algorithm.is_some()),
+        ("--id", args.id.is_some()),
+        ("--require", args.require.is_some()),
+        ("--nonce", args.nonce.is_some()),
+        ("--tag", args.tag.is_some()),
+        ("--max-age", args.max_age.is_some()),
+        ("--max-skew", args.max_skew.is_some()),
+    ];
+    if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
+        return Err(Failure::usage(format!("{flag} goes with one key; with a configuration the route decides"))
+            .hint("add --public-key FILE or --secret-file FILE, or leave it out"));
+    }
+    let (config, _) = file.read().map_err(|failure| match (&args.config, file.path().exists()) {
+        (None, false) => failure.hint("or name a key: --public-key FILE, --secret-file FILE"),
+        _ => failure,
+    })?;
+    Ok(Place::of(config))
+}
+
+pub(super) async fn prepare(args: &Args, place: &Place, message: &Message) -> Result<Result<Case, Rejection>, Failure> {
+    let head = match head(args, place, message)? {
+        Ok(head) => head,
+        Err(rejection) => return Ok(Err(rejection)),
+    };
+    let Some(route) = route(&place.config.routes, head.path().unwrap_or("/")) else {
+        return Ok(Err(Rejection::new(Code::NoRoute, "no [[route]] of the configuration takes this path")));
+    };
+    let policy = Arc::new(wire::policy(&place.config, route)?);
+    let registry = place.registry_to_read().await?;
+    // Freshness goes by the clock, whatever time the verdict is for.
+    let snapshots = Snapshots::follow(&registry, place.config.registry.max_stale, moment::now).await?;
+    let keys = snapshots.keys(moment::now())?;
+    drop(snapshots);
+    registry.close().await;
+    Ok(Ok(Case { head, policy, keys }))
+}
+
+/// The head as the gateway would see it: under a `public_url` where there is one.
+fn head(args: &Args, place: &Place, message: &Message) -> Result<Result<Head, Rejection>, Failure> {
+    let public = &place.config.gateway.public_url;
+    if args.origin.is_some() || public.is_empty() {
+        return Ok(origin(args, message).and_then(|origin| message.head(origin)));
+    }
+    for url in public {
+        let believed = wire::origin(url)?;
+        if message.authority_under(&believed) {
+            return Ok(message.head(believed));
+        }
+    }
+    Ok(Err(Rejection::new(Code::Malformed, "Host is none of the public_url of the configuration")))
+}
+
+/// Whole segments, the longest match: as the gateway does.
+fn route<'a>(routes: &'a [Route], path: &str) -> Option<&'a Route> {
+    let takes = |route: &&Route| match path.strip_prefix(route.path.trim_end_matches('/')) {
+        Some(rest) => rest.is_empty() || rest.starts_with('/'),
+        None => false,
+    };
+    routes.iter().filter(takes).max_by_key(|route| route.path.len())
+}

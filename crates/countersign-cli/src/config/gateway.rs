@@ -1,0 +1,132 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::forms;
+use super::names::ClientAuth;
+use super::origin::{Origin, origin};
+use super::section::Section;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// `[gateway]`: where requests come in, and what one of them may cost.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// Addresses to listen on, at least one; `127.0.0.1:8080`. Beyond loopback only with [`Self::tls`] or
+    /// [`Self::insecure_listen`].
+    pub listen: Vec<SocketAddr>,
+    /// What `@scheme` and `@authority` mean to the caller. Empty (the default): the `Host` as received, on loopback only
+    /// unless [`Self::any_authority`].
+    pub public_url: Vec<Origin>,
+    /// Whose `Forwarded`, `X-Forwarded-*` and PROXY header is believed; nobody's.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Plain HTTP beyond loopback; false.
+    pub insecure_listen: bool,
+    /// Any `Host` beyond loopback where there is no `public_url`; false.
+    pub any_authority: bool,
+    /// `[gateway.tls]`; absent: plain HTTP.
+    pub tls: Option<Tls>,
+    /// Threads, each with a runtime and connections of its own. `None`: one for each core.
+    pub workers: Option<usize>,
+    /// Limits on time and space.
+    pub limits: Limits,
+}
+
+/// What one request, one connection and all of them together may cost. They stand in `[gateway]` itself.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// From the first byte of a request to the end of its head; 10 seconds.
+    pub head_timeout: Duration,
+    /// From the end of the head to the end of the body; 60 seconds. Beyond it: `too_slow`.
+    pub body_timeout: Duration,
+    /// How long a connection may lie idle between two requests; 60 seconds.
+    pub idle_timeout: Duration,
+    /// To connect to an upstream; 5 seconds. Beyond it: `upstream_failed`.
+    pub connect_timeout: Duration,
+    /// From the end of a request to the head of the upstream's response; 60 seconds. Beyond it: `upstream_timeout`.
+    pub upstream_timeout: Duration,
+    /// For what is under way at SIGTERM; 30 seconds.
+    pub shutdown_timeout: Duration,
+    /// The head of a request in bytes; 64 KiB. A post-quantum signature takes 6 of them.
+    pub max_head: u64,
+    /// Header lines of a request; 100.
+    pub max_headers: usize,
+    /// Connections at a time; 10 000.
+    pub max_connections: usize,
+    /// How much of one body is kept in memory, in bytes; 64 KiB. What is longer goes through an unlinked file, but for the
+    /// schemes that need the whole.
+    pub body_in_memory: u64,
+    /// What all bodies under way may take together in those files, in bytes; 1 GiB. Beyond it: `unavailable`.
+    pub spool_space: u64,
+}
+
+/// `[gateway.tls]`.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// Chain, PEM, the server's own first.
+    pub certificate: PathBuf,
+    /// Private key, PEM.
+    pub key: PathBuf,
+    /// The authorities that issue client certificates, PEM.
+    pub client_ca: Option<PathBuf>,
+    /// Whether a client certificate is asked for; `off`.
+    pub client_auth: ClientAuth,
+    /// Revocations of those authorities, PEM or DER.
+    pub crl: Option<PathBuf>,
+}
+
+impl Gateway {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let listen = section.list("listen", forms::address);
+        Self {
+            listen: listen.unwrap_or_else(|| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))]),
+            public_url: section.list("public_url", origin).unwrap_or_default(),
+            trusted_proxies: section.list("trusted_proxies", forms::network).unwrap_or_default(),
+            insecure_listen: section.value("insecure_listen", forms::flag).unwrap_or(false),
+            any_authority: section.value("any_authority", forms::flag).unwrap_or(false),
+            tls: section.optional("tls", Tls::read).flatten(),
+            workers: section.number("workers", 1..=1024),
+            limits: Limits::read(section),
+        }
+    }
+}
+
+impl Limits {
+    fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            head_timeout: timeout(section, "head_timeout", 10),
+            body_timeout: timeout(section, "body_timeout", 60),
+            idle_timeout: timeout(section, "idle_timeout", 60),
+            connect_timeout: timeout(section, "connect_timeout", 5),
+            upstream_timeout: timeout(section, "upstream_timeout", 60),
+            shutdown_timeout: section.duration("shutdown_timeout", Duration::ZERO..=HOUR).unwrap_or(30 * SECOND),
+            max_head: section.size("max_head", 8 << 10..=1 << 20).unwrap_or(64 << 10),
+            max_headers: section.number("max_headers", 16..=1000).unwrap_or(100),
+            max_connections: section.number("max_connections", 1..=1_000_000).unwrap_or(10_000),
+            body_in_memory: section.size("body_in_memory", 0..=64 << 20).unwrap_or(64 << 10),
+            spool_space: section.size("spool_space", 0..=1 << 50).unwrap_or(1 << 30),
+        }
+    }
+}
+
+/// Never none: what waits for ever is what an attacker holds open.
+fn timeout(section: &mut Section<'_>, key: &'static str, seconds: u32) -> Duration {
+    section.duration(key, SECOND / 10..=HOUR).unwrap_or(SECOND * seconds)
+}
+
+impl Tls {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let certificate = section.required_path("certificate");
+        let key = section.required_path("key");
+        Some(Self {
+            client_ca: section.path("client_ca"),
+            client_auth: section.value("client_auth", forms::named).unwrap_or(ClientAuth::Off),
+            crl: section.path("crl"),
+            certificate: certificate?,
+            key: key?,
+        })
+    }
+}

@@ -1,0 +1,165 @@
+use std::time::Duration;
+
+use super::Config;
+use super::component::contains;
+use super::lint::Finding;
+use super::names::{Mode, Nonce, PkiReplay, Refusals, Scheme};
+use super::route::{REQUIRE, Route};
+
+/// What a signature should cover, and what happens to what it does not.
+const COVERAGE: [(&str, &str, &str); 5] = [
+    ("@method", "method-unsigned", "a signed GET can be sent on as DELETE"),
+    ("@authority", "authority-unsigned", "a request signed for another host can be sent here"),
+    ("@path", "path-unsigned", "a request signed for one resource can be sent to another"),
+    ("@query", "query-unsigned", "?amount=1 can be made ?amount=1000"),
+    ("content-digest", "body-unsigned", "the body can be exchanged for any other"),
+];
+
+/// What the text of a scheme leaves open.
+const LEGACY: [(Scheme, &str); 3] = [
+    (Scheme::Pki, "pki signs the body alone: method, path, query, host and headers can be changed on the way"),
+    (
+        Scheme::TrustedSite,
+        "trusted-site signs payload and timestamp alone: method, path, query, host and headers can be changed on the way",
+    ),
+    (
+        Scheme::AppHmac,
+        "app-hmac signs no host and no headers, in the layout payload-first neither method nor target, and since both sides \
+         hold the secret it proves to no third party who signed",
+    ),
+];
+
+/// What is unwise about one route.
+pub(super) fn lint_route(config: &Config, index: usize, route: &Route, findings: &mut Vec<Finding>) {
+    let mut found = |code, key: &str, message: String, fix: &str| {
+        let place = config.places.of(&format!("route[{index}].{key}")).clone();
+        findings.push(Finding { code, place, route: Some(route.path.clone()), message, fix: fix.to_owned() });
+    };
+    let has = |scheme| route.schemes.contains(&scheme);
+
+    if has(Scheme::HttpMessageSignatures) {
+        for (part, code, harm) in COVERAGE {
+            if !contains(&route.require, part) {
+                let message = format!("require has no \"{part}\": {harm}");
+                found(code, "require", message, &format!("add \"{part}\" to require"));
+            }
+        }
+        if route.http_message_signatures.nonce == Nonce::Optional {
+            found(
+                "nonce-optional",
+                "http_message_signatures.nonce",
+                "nonce is optional: two equal requests of one second can't be told from a replay, so one of them is refused"
+                    .to_owned(),
+                "nonce = \"required\"",
+            );
+        }
+    } else if route.require != REQUIRE {
+        found(
+            "require-idle",
+            "require",
+            "require speaks of http-message-signatures only, which this route does not admit".to_owned(),
+            "take require out, or add \"http-message-signatures\" to schemes",
+        );
+    }
+    for (scheme, message) in LEGACY {
+        if has(scheme) {
+            found("legacy-scheme", "schemes", message.to_owned(), "move these partners to http-message-signatures");
+        }
+    }
+    if has(Scheme::Pki) && route.pki.replay == PkiReplay::Unprotected {
+        found(
+            "replay-unprotected",
+            "pki.replay",
+            "replay is unprotected: whoever captures one message can send it again, for ever".to_owned(),
+            "replay = \"protected\", with senders that put timestamp and message_id into the body",
+        );
+    }
+    if route.unsigned_target && LEGACY.iter().any(|(scheme, _)| has(*scheme)) {
+        found(
+            "target-unsigned",
+            "unsigned_target",
+            "unsigned_target is on: a signed body can be sent with any method, to any path and query below this one"
+                .to_owned(),
+            "one route for each path that these senders use, and unsigned_target = false",
+        );
+    }
+    if route.max_age > Duration::from_mins(15) {
+        found(
+            "age-long",
+            "max_age",
+            "max_age is beyond 15 minutes: a request that was held back passes long after it was meant".to_owned(),
+            "max_age = \"5m\"",
+        );
+    }
+    if route.max_skew.is_some_and(|skew| skew > Duration::from_mins(5)) {
+        found(
+            "skew-long",
+            "max_skew",
+            "max_skew is beyond 5 minutes: requests can be signed ahead and kept for later".to_owned(),
+            "max_skew = \"30s\", and senders whose clock is right",
+        );
+    }
+    if route.refusals == Refusals::Full {
+        found(
+            "refusals-full",
+            "refusals",
+            "refusals tell everything: strangers learn which keys exist and which check they failed".to_owned(),
+            "refusals = \"code\", and `countersign explain` for the details",
+        );
+    }
+    if route.mode == Mode::Observe {
+        found(
+            "observing",
+            "mode",
+            "the route only observes: unsigned and forged requests are forwarded".to_owned(),
+            "mode = \"enforce\", once the log shows no refusal of those you know",
+        );
+    }
+    if route.unbound {
+        found(
+            "sealed-unbound",
+            "unbound",
+            "unbound is on: a sealed field can be moved to another place, or sent by another partner".to_owned(),
+            "unbound = false, with senders that put ptr and sub into the protected header",
+        );
+    }
+    let answered = route.path == "/.well-known/jwks.json"
+        || config.token.is_some() && matches!(route.path.as_str(), "/auth/trusted/register" | "/auth/trusted/login");
+    if answered {
+        found(
+            "route-shadowed",
+            "path",
+            "the gateway answers this path itself: nothing reaches the upstream".to_owned(),
+            "take the route out",
+        );
+    }
+}
+
+/// What is unwise between routes: a message of a body-only scheme fits every one that admits its key.
+pub(super) fn lint_routes(config: &Config, findings: &mut Vec<Finding>) {
+    let routes = &config.routes;
+    for (index, route) in routes.iter().enumerate() {
+        for scheme in [Scheme::Pki, Scheme::TrustedSite] {
+            let admits = |other: &&Route| other.schemes.contains(&scheme) && share(route, other);
+            let others: Vec<&str> = routes[..index].iter().filter(admits).map(|other| other.path.as_str()).collect();
+            if route.schemes.contains(&scheme) && !others.is_empty() {
+                findings.push(Finding {
+                    code: "body-only-shared",
+                    place: config.places.of(&format!("route[{index}].schemes")).clone(),
+                    route: Some(route.path.clone()),
+                    message: format!(
+                        "{scheme} signs no path, and the same keys are admitted on {}: what was signed for one can be sent \
+                         to the other",
+                        others.join(", ")
+                    ),
+                    fix: "give the routes different partners, or admit the scheme on one alone".to_owned(),
+                });
+            }
+        }
+    }
+}
+
+fn share(one: &Route, other: &Route) -> bool {
+    let all = one.partners.is_empty() || other.partners.is_empty();
+    all || one.partners.iter().any(|partner| other.partners.contains(partner))
+}

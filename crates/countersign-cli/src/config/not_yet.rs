@@ -1,0 +1,116 @@
+use super::document::{Node, Value};
+use super::issue::Issue;
+
+/// A setting that is understood and checked, but that nothing stands behind yet.
+pub(super) struct NotYet {
+    /// The path of the key, without the index of a route.
+    key: &'static str,
+    /// Which of its values ask for what is not there.
+    asks: Asks,
+    weight: Weight,
+    /// What is not there, and what that means.
+    text: &'static str,
+}
+
+/// An error where traffic would be less safe than the file says, or not at all what it says; else a warning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    Error,
+    Warning,
+}
+
+enum Asks {
+    /// Whatever it is.
+    Always,
+    /// Any text but this.
+    Unless(&'static str),
+    /// A list with this in it.
+    With(&'static str),
+    /// A text that begins with one of these.
+    Beginning(&'static [&'static str]),
+    /// A list with anything in it.
+    Any,
+    True,
+}
+
+/// All of them. When a function lands, its lines go. Where a section stands here, its keys are not told again.
+#[rustfmt::skip]
+const TABLE: &[NotYet] = &[
+    error("gateway.tls", Asks::Always, "TLS is not there yet, and connections would be in the clear"),
+    error("gateway.tls.client_auth", Asks::Unless("off"), "client certificates are not checked yet"),
+    error("gateway.tls.crl", Asks::Always, "revoked client certificates are not noticed yet"),
+    error("gateway.trusted_proxies", Asks::Any, "no proxy's headers are believed yet, and limits would go by the proxy's address"),
+    error("registry.url", Asks::Beginning(&["postgres://", "postgresql://"]), "PostgreSQL is not there yet, only sqlite: is"),
+    error("registry.url_file", Asks::Always, "a URL in a file is not read yet, nor is PostgreSQL there, the only registry with a password"),
+    warning("registry.trusted_sites", Asks::Always, "keys are not taken from a directory yet, so these sites are unknown"),
+    error("replay.url", Asks::Beginning(&["redis://", "rediss://", "valkey://", "valkeys://"]), "Redis is not there yet, only memory: is, and a request could pass once at each gateway"),
+    error("replay.url_file", Asks::Always, "a URL in a file is not read yet, nor is Redis there, the only replay memory with a password"),
+    warning("evidence.durability", Asks::Unless("off"), "evidence is not kept yet: decisions go to the log only"),
+    error("token", Asks::Always, "user tokens are not issued and not checked yet"),
+    warning("seal.keys", Asks::Any, "sealed fields are not opened yet, and no sealing key is published"),
+    error("route.mode", Asks::Unless("enforce"), "observing is not there yet, and messages that should pass would be refused"),
+    error("route.schemes", Asks::With("trusted-site"), "this scheme is not there yet"),
+    error("route.schemes", Asks::With("app-hmac"), "this scheme is not there yet"),
+    error("route.upstream", Asks::Beginning(&["https://"]), "TLS to the upstream is not there yet"),
+    warning("route.rate", Asks::Always, "rates are not limited yet"),
+    error("route.channel", Asks::Unless("any"), "client certificates are not compared with the signer yet"),
+    error("route.open", Asks::Any, "sealed fields are not opened yet, and would be forwarded as they are"),
+    warning("route.unbound", Asks::True, "sealed fields are not opened yet"),
+    error("route.user", Asks::Unless("ignored"), "user tokens are not checked yet, and requests would pass without"),
+    error("route.sign_responses", Asks::True, "responses are not signed yet"),
+    warning("sidecar", Asks::Always, "the sidecar is not there yet; the gateway does not read this section"),
+    error("sidecar.seal", Asks::Always, "fields are not sealed yet, and would be sent in the clear"),
+    error("sidecar.verify_responses", Asks::True, "signatures of responses are not checked yet"),
+    error("sidecar.client_certificate", Asks::Always, "client certificates are not shown yet"),
+];
+
+/// What this value of this setting asks for in vain.
+pub(super) fn find<'a>(key: &'a str, node: &'a Node) -> impl Iterator<Item = &'static NotYet> + 'a {
+    TABLE.iter().filter(move |entry| entry.key == key && entry.asks.of(node))
+}
+
+impl NotYet {
+    pub(super) fn weight(&self) -> Weight {
+        self.weight
+    }
+
+    pub(super) fn issue(&self, node: &Node) -> Issue {
+        let key = self.key.rsplit('.').next().unwrap_or(self.key);
+        let issue = Issue::new(
+            node.place.clone(),
+            match self.asks {
+                Asks::Always if matches!(node.value, Value::Table(_)) => format!("[{}]: {}", self.key, self.text),
+                Asks::Always | Asks::Any => format!("{key}: {}", self.text),
+                Asks::With(value) => format!("{key} \"{value}\": {}", self.text),
+                _ => format!("{key} = {node}: {}", self.text),
+            },
+        );
+        match (self.weight, &self.asks) {
+            (Weight::Warning, _) | (_, Asks::Beginning(_)) => issue,
+            (_, Asks::Unless(fine)) => issue.hint(format!("write {key} = \"{fine}\" until it is there")),
+            (_, Asks::With(value)) => issue.hint(format!("take \"{value}\" out of {key} until it is there")),
+            (_, Asks::Always | Asks::Any | Asks::True) => issue.hint(format!("take {key} out until it is there")),
+        }
+    }
+}
+
+impl Asks {
+    fn of(&self, node: &Node) -> bool {
+        match (self, &node.value) {
+            (Asks::Always, _) | (Asks::True, Value::Flag(true)) => true,
+            (Asks::Unless(fine), Value::Text(text)) => text != fine,
+            (Asks::With(asked), Value::List(items)) => items.iter().any(|item| item.as_text() == Some(asked)),
+            (Asks::Beginning(starts), Value::Text(text)) => starts.iter().any(|start| text.starts_with(start)),
+            (Asks::Any, Value::List(items)) => !items.is_empty(),
+            _ => false,
+        }
+    }
+}
+
+const fn error(key: &'static str, asks: Asks, text: &'static str) -> NotYet {
+    NotYet { key, asks, weight: Weight::Error, text }
+}
+
+const fn warning(key: &'static str, asks: Asks, text: &'static str) -> NotYet {
+    NotYet { key, asks, weight: Weight::Warning, text }
+}

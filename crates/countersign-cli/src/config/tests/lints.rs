@@ -1,0 +1,106 @@
+use super::*;
+
+#[test]
+fn the_defaults_of_the_contract_give_no_finding() {
+    assert!(codes(ROUTE).is_empty());
+    assert!(codes(&route("require = [\"@method\", \"@target-uri\", \"content-digest\"]")).is_empty());
+    assert!(
+        codes(&route("require = [\"@method\", \"@authority\", \"@request-target\", \"content-digest\"]")).is_empty()
+    );
+}
+
+#[test]
+fn each_part_that_is_not_demanded_is_a_finding_of_its_own() {
+    let all = ["@method", "@authority", "@path", "@query", "content-digest"];
+    let codes_of = ["method-unsigned", "authority-unsigned", "path-unsigned", "query-unsigned", "body-unsigned"];
+    for (left_out, code) in all.iter().zip(codes_of) {
+        let rest: Vec<&str> = all.iter().filter(|part| *part != left_out).copied().collect();
+        assert_eq!(codes(&route(&format!("require = {rest:?}"))), [code]);
+    }
+}
+
+#[test]
+fn each_weakness_of_a_route_is_a_finding() {
+    let legacy = "schemes = [\"http-message-signatures\", \"pki\"]\n";
+    for (lines, code) in [
+        ("max_age = \"16m\"", "age-long"),
+        ("max_skew = \"6m\"", "skew-long"),
+        ("refusals = \"full\"", "refusals-full"),
+        ("mode = \"observe\"", "observing"),
+        ("unbound = true", "sealed-unbound"),
+        ("[route.http_message_signatures]\nnonce = \"optional\"", "nonce-optional"),
+        (legacy, "legacy-scheme"),
+        ("schemes = [\"trusted-site\"]", "legacy-scheme"),
+        ("schemes = [\"app-hmac\"]", "legacy-scheme"),
+    ] {
+        assert_eq!(codes(&route(lines)), [code], "{lines}");
+    }
+    let unprotected = format!("{legacy}[route.pki]\nreplay = \"unprotected\"");
+    assert_eq!(codes(&route(&unprotected)), ["legacy-scheme", "replay-unprotected"]);
+    assert_eq!(codes(&route(&format!("{legacy}unsigned_target = true"))), ["legacy-scheme", "target-unsigned"]);
+    assert!(codes(&route("unsigned_target = true")).is_empty(), "RFC 9421 signs the target");
+}
+
+#[test]
+fn each_weakness_of_the_deployment_is_a_finding() {
+    for (line, code) in [
+        ("gateway.insecure_listen = true", "listen-insecure"),
+        ("gateway.any_authority = true", "authority-any"),
+        ("gateway.trusted_proxies = [\"0.0.0.0/0\"]", "proxies-everyone"),
+        ("admin.listen = \"0.0.0.0:9090\"", "admin-exposed"),
+        ("evidence.durability = \"off\"", "evidence-off"),
+        ("token = { issuer = \"i\", shared_users = true }", "users-shared"),
+        ("sidecar.allow_remote = true", "sidecar-remote"),
+    ] {
+        assert_eq!(codes(&format!("{line}\n{ROUTE}")), [code], "{line}");
+    }
+    assert_eq!(codes(""), ["no-route"]);
+    assert!(codes("[sidecar]\n").is_empty());
+}
+
+#[test]
+fn a_key_of_a_body_only_scheme_on_several_routes_is_a_finding() {
+    let two = |one: &str, other: &str| {
+        let route = |path: &str, partners: &str| {
+            format!(
+                "[[route]]\npath = \"{path}\"\nupstream = \"http://h\"\nschemes = [\"pki\"]\npartners = [{partners}]\n"
+            )
+        };
+        codes(&(route("/a", one) + &route("/b", other))).contains(&"body-only-shared")
+    };
+    assert!(two("", "") && two("", "'x'") && two("'x'", "'y', 'x'"));
+    assert!(!two("'x'", "'y'"));
+}
+
+#[test]
+fn demands_that_no_scheme_hears_are_a_finding() {
+    assert_eq!(codes(&route("schemes = [\"pki\"]\nrequire = [\"@method\"]")), ["legacy-scheme", "require-idle"]);
+    assert_eq!(codes(&route("schemes = [\"pki\"]")), ["legacy-scheme"]);
+}
+
+#[test]
+fn a_route_that_the_gateway_answers_itself_is_a_finding() {
+    let at = |path: &str| format!("[[route]]\npath = \"{path}\"\nupstream = \"http://h\"\n");
+    assert_eq!(codes(&at("/.well-known/jwks.json")), ["route-shadowed"]);
+    assert!(codes(&at("/auth/trusted/login")).is_empty());
+    assert_eq!(codes(&format!("token.issuer = \"i\"\n{}", at("/auth/trusted/login"))), ["route-shadowed"]);
+}
+
+#[test]
+fn a_finding_says_where_it_is_and_what_to_write() {
+    let found = findings(&route("require = [\"@method\", \"@target-uri\"]"));
+    assert_eq!(
+        found[0].to_string(),
+        "countersign.toml:4:11: route /orders: require has no \"content-digest\": the body can be exchanged for any other \
+         (body-unsigned)"
+    );
+    assert_eq!(found[0].fix, "add \"content-digest\" to require");
+    assert_eq!(found[0].route.as_deref(), Some("/orders"));
+}
+
+#[test]
+fn findings_come_in_the_order_of_the_file() {
+    let found = findings(EVERYTHING);
+    assert!(found.is_sorted_by_key(|finding| finding.place.clone()));
+    assert!(found.len() > 12, "{found:#?}");
+}

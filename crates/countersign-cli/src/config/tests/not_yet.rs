@@ -1,0 +1,82 @@
+use super::*;
+
+fn promised(text: &str) -> (Vec<String>, Vec<String>) {
+    let understood = understood(text);
+    assert!(understood.issues.is_empty(), "{:#?}", understood.issues);
+    let messages = |issues: &[Issue]| issues.iter().map(Issue::message).collect::<Vec<_>>();
+    (messages(&understood.not_yet), messages(&understood.warnings))
+}
+
+#[test]
+fn what_is_missing_and_makes_traffic_less_safe_is_an_error() {
+    let token = "[token]\nissuer = \"i\"\n";
+    let tls = "[gateway.tls]\ncertificate = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\nclient_auth = \"required\"\n";
+    for text in [
+        tls.to_owned(),
+        token.to_owned(),
+        "gateway.trusted_proxies = [\"10.0.0.0/8\"]\n".to_owned(),
+        "registry.url = \"postgres://h/db\"\n".to_owned(),
+        "registry.url_file = \"f\"\n".to_owned(),
+        "replay.url = \"rediss://h\"\n".to_owned(),
+        "replay.url_file = \"f\"\n".to_owned(),
+        route("mode = \"observe\""),
+        route("schemes = [\"trusted-site\"]"),
+        route("schemes = [\"http-message-signatures\", \"app-hmac\"]"),
+        route("sign_responses = true"),
+        "[[route]]\npath = \"/\"\nupstream = \"https://h\"\n".to_owned(),
+    ] {
+        let (errors, warnings) = promised(&text);
+        assert_eq!((errors.len(), warnings.len()), (1, 0), "{text}\n{errors:#?}");
+        assert!(errors[0].contains(" yet"), "{errors:?}");
+        assert!(read(&text).is_err());
+    }
+    for (lines, sections) in [
+        ("user = \"required\"", token),
+        ("channel = \"same-partner\"", tls),
+        ("open = [\"/a\"]", "[seal]\nkeys = [\"s\"]\n"),
+    ] {
+        assert!(read(&route(&format!("{lines}\n{sections}"))).unwrap_err().message().contains(" yet"), "{lines}");
+    }
+}
+
+#[test]
+fn what_is_missing_and_makes_traffic_no_less_safe_is_a_warning() {
+    for text in [
+        "evidence.durability = \"strict\"\n".to_owned(),
+        "evidence.durability = \"buffered\"\n".to_owned(),
+        "registry.trusted_sites = \"d\"\n".to_owned(),
+        "seal.keys = [\"s\"]\n".to_owned(),
+        "[sidecar]\n".to_owned(),
+        route("rate = \"100/s\""),
+        route("unbound = true"),
+    ] {
+        let (_, warnings) = read(&text).unwrap();
+        assert_eq!(warnings.len(), 1, "{text}");
+        assert!(warnings[0].message().contains(" yet"), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_setting_that_asks_for_nothing_is_no_promise() {
+    let text = "[gateway]\ntrusted_proxies = []\n[registry]\nurl = \"sqlite:r.db\"\n[replay]\nurl = \"memory:\"\n[evidence]\n\
+                durability = \"off\"\n[seal]\nkeys = []\n";
+    let lines = "mode = \"enforce\"\nchannel = \"any\"\nopen = []\nunbound = false\nuser = \"ignored\"\nsign_responses = false\n\
+                 schemes = [\"http-message-signatures\", \"pki\"]\n";
+    let (_, warnings) = read(&format!("{text}{}", route(lines))).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+}
+
+#[test]
+fn a_promise_is_told_with_its_place_and_value() {
+    let (errors, _) = promised(&route("schemes = [\"app-hmac\", \"trusted-site\"]"));
+    assert_eq!(errors[0], "countersign.toml:4:11: schemes \"trusted-site\": this scheme is not there yet");
+    assert_eq!(errors[1], "countersign.toml:4:11: schemes \"app-hmac\": this scheme is not there yet");
+    let (errors, _) = promised("[gateway.tls]\ncertificate = \"c\"\nkey = \"k\"\n");
+    assert!(errors[0].starts_with("countersign.toml:1:1: [gateway.tls]: TLS is not there yet"), "{errors:?}");
+}
+
+#[test]
+fn promises_and_faults_are_told_together() {
+    let error = read(&route("mode = \"observe\"\nrequire_ = []")).unwrap_err();
+    assert_eq!(error.issues().len(), 2, "{error}");
+}

@@ -1,0 +1,97 @@
+//! The Receiver API: an API as people write them, which knows nothing of signatures.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::http::{Answer, Letter};
+
+/// What came in, in memory.
+#[derive(Default)]
+pub(super) struct Receiver {
+    messages: Mutex<Vec<Value>>,
+}
+
+pub(super) async fn handle(receiver: Arc<Receiver>, letter: Letter) -> Answer {
+    match (&letter.method, letter.target.as_str()) {
+        (&Method::POST, "/message1") => receiver.take(&letter, message1),
+        (&Method::POST, "/message2") => receiver.take(&letter, message2),
+        (&Method::GET, "/messages") => {
+            let messages = receiver.messages.lock().unwrap_or_else(PoisonError::into_inner);
+            Answer::json(StatusCode::OK, &json!({ "messages": *messages }))
+        }
+        (&Method::GET, "/health") => Answer::json(StatusCode::OK, &json!({ "status": "ok" })),
+        _ => Answer::json(StatusCode::NOT_FOUND, &json!({ "detail": "no such resource" })),
+    }
+}
+
+impl Receiver {
+    fn take(&self, letter: &Letter, form: fn(&Value) -> Option<&'static str>) -> Answer {
+        let unprocessable = |detail: &str| Answer::json(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "detail": detail }));
+        let Ok(message) = serde_json::from_slice::<Value>(&letter.body) else {
+            return unprocessable("the body is not JSON");
+        };
+        if let Some(wrong) = form(&message) {
+            return unprocessable(wrong);
+        }
+        // What the gateway says of the caller; nobody else can have written it.
+        let partner = letter.headers.get("countersign-partner").and_then(|value| value.to_str().ok());
+        let answer = json!({ "status": "received", "message_id": message["message_id"], "partner": partner });
+        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        messages.push(json!({ "partner": partner, "message": message }));
+        Answer::json(StatusCode::OK, &answer)
+    }
+}
+
+/// What is wrong with a Message1, if anything.
+fn message1(message: &Value) -> Option<&'static str> {
+    let content = message["content"].is_string();
+    let priority = matches!(message["priority"].as_str(), Some("low" | "normal" | "high"));
+    head(message)
+        .or((!content).then_some("content is not a string"))
+        .or((!priority).then_some("priority is not low, normal or high"))
+}
+
+/// What is wrong with a Message2, if anything.
+fn message2(message: &Value) -> Option<&'static str> {
+    let tags = message["tags"].as_array().is_some_and(|tags| tags.iter().all(Value::is_string));
+    head(message)
+        .or((!message["metadata"].is_object()).then_some("metadata is not an object"))
+        .or((!message["payload"].is_object()).then_some("payload is not an object"))
+        .or((!message["attachments"].is_array()).then_some("attachments is not an array"))
+        .or((!tags).then_some("tags is not an array of strings"))
+}
+
+fn head(message: &Value) -> Option<&'static str> {
+    let timestamp = message["timestamp"].as_str().is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok());
+    (!message["message_id"].is_string())
+        .then_some("message_id is not a string")
+        .or((!message["sender"].is_string()).then_some("sender is not a string"))
+        .or((!timestamp).then_some("timestamp is not RFC 3339"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forms_of_the_messages() {
+        let one = json!({ "message_id": "1", "sender": "a", "content": "b", "priority": "low",
+            "timestamp": "2026-11-23T10:00:00Z" });
+        let two = json!({ "message_id": "1", "sender": "a", "timestamp": "2026-11-23T10:00:00+01:00", "metadata": {},
+            "payload": {}, "attachments": [], "tags": ["a"] });
+        assert_eq!((message1(&one), message2(&two)), (None, None));
+        let without = |message: &Value, name: &str| {
+            let mut message = message.clone();
+            message[name] = json!(1);
+            message
+        };
+        for name in ["message_id", "sender", "content", "priority", "timestamp"] {
+            assert!(message1(&without(&one, name)).is_some(), "{name}");
+        }
+        for name in ["message_id", "sender", "timestamp", "metadata", "payload", "attachments", "tags"] {
+            assert!(message2(&without(&two, name)).is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The scenes: what is sent, and what has to come of it.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use countersign::{Algorithm, Code, Form, Scheme, SigningKey, Timestamp};
+use serde_json::{Value, json};
+
+use super::http::{Answer, Letter, send};
+use super::sender::{self, KEY_ID, sign};
+use crate::exit::Failure;
+use crate::moment;
+
+/// Who plays.
+pub(super) struct Cast {
+    pub(super) gateway: SocketAddr,
+    pub(super) sender_api: SocketAddr,
+    pub(super) sender: std::sync::Arc<sender::Sender>,
+    /// A key per algorithm of `http-message-signatures`, with its id.
+    pub(super) partner: Vec<(Algorithm, String, SigningKey)>,
+    /// Known, and revoked.
+    pub(super) revoked: (String, SigningKey),
+    /// Known to nobody.
+    pub(super) stranger: SigningKey,
+}
+
+/// One scene, played.
+pub(super) struct Row {
+    pub(super) scene: String,
+    pub(super) scheme: Scheme,
+    pub(super) expected: Expected,
+    pub(super) answer: Result<Answer, String>,
+    pub(super) took: Duration,
+}
+
+/// What has to come of a scene.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    Passed,
+    Refused(Code),
+}
+
+impl Expected {
+    pub(super) fn status(self) -> u16 {
+        match self {
+            Self::Passed => 200,
+            Self::Refused(code) => code.status(),
+        }
+    }
+}
+
+impl Row {
+    /// Status and, for a refusal, its code are as expected.
+    pub(super) fn holds(&self) -> bool {
+        let Ok(answer) = &self.answer else { return false };
+        let code = match self.expected {
+            Expected::Passed => true,
+            Expected::Refused(code) => answer.code().as_deref() == Some(code.as_str()),
+        };
+        answer.status.as_u16() == self.expected.status() && code
+    }
+}
+
+impl Cast {
+    /// Plays everything, in order.
+    pub(super) async fn play(&self) -> Result<Vec<Row>, Failure> {
+        let mut rows = self.pki().await?;
+        rows.extend(self.http_message_signatures().await?);
+        Ok(rows)
+    }
+
+    async fn pki(&self) -> Result<Vec<Row>, Failure> {
+        let refused = Expected::Refused;
+        let sender = |target: &str, message: &Value| Letter::post_json(target, message.to_string());
+        let direct = |letter| (self.gateway, letter);
+        let now = moment::now();
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        let by = async |key: &SigningKey, id: &str, message: &Value| {
+            let letter = Letter::post_json("/message1", message.to_string());
+            sign(letter, self.gateway, key, Form::new(Scheme::Pki, id), now).await
+        };
+        let own = self.sender.key();
+        let signed = by(own, KEY_ID, &message1(now)).await?;
+        let mut changed = signed.clone();
+        changed.body = String::from_utf8_lossy(&changed.body).replace("Hello", "Goodbye").into();
+        let scenes = [
+            ("Message1", Expected::Passed, (self.sender_api, sender("/send/message1", &message1(now)))),
+            ("Message2", Expected::Passed, (self.sender_api, sender("/send/message2", &message2(now)))),
+            ("no header", refused(Code::Unsigned), direct(sender("/message1", &message1(now)))),
+            ("bad signature", refused(Code::BadSignature), direct(by(&self.stranger, KEY_ID, &message1(now)).await?)),
+            ("changed body", refused(Code::BadSignature), direct(changed)),
+            ("Message1, direct", Expected::Passed, direct(signed.clone())),
+            ("replayed", refused(Code::Replayed), direct(signed)),
+            ("stale", refused(Code::TooOld), direct(by(own, KEY_ID, &message1(now.sub(minutes(10)))).await?)),
+            (
+                "from the future",
+                refused(Code::NotYetValid),
+                direct(by(own, KEY_ID, &message1(now.add(minutes(10)))).await?),
+            ),
+            (
+                "unknown key",
+                refused(Code::UnknownSigner),
+                direct(by(&self.stranger, "stranger", &message1(now)).await?),
+            ),
+            (
+                "revoked key",
+                refused(Code::KeyNotUsable),
+                direct(by(&self.revoked.1, &self.revoked.0, &message1(now)).await?),
+            ),
+        ];
+        let mut rows = Vec::new();
+        for (scene, expected, (to, letter)) in scenes {
+            rows.push(row(scene.to_owned(), Scheme::Pki, expected, to, letter).await);
+        }
+        Ok(rows)
+    }
+
+    async fn http_message_signatures(&self) -> Result<Vec<Row>, Failure> {
+        let scheme = Scheme::HttpMessageSignatures;
+        let mut rows = Vec::new();
+        let mut last = None;
+        for (algorithm, id, key) in &self.partner {
+            let now = moment::now();
+            let letter = Letter::post_json("/message1", message1(now).to_string());
+            let letter = sign(letter, self.gateway, key, Form::new(scheme, id), now).await?;
+            last = Some(letter.clone());
+            rows.push(row(algorithm.to_string(), scheme, Expected::Passed, self.gateway, letter).await);
+        }
+        let Some(letter) = last else { return Ok(rows) };
+        let Some((_, id, key)) = self.partner.first() else { return Ok(rows) };
+        let now = moment::now();
+        let by = async |letter, now| sign(letter, self.gateway, key, Form::new(scheme, id), now).await;
+        let message = || Letter::post_json("/message1", message1(now).to_string());
+        let mut changed = by(message(), now).await?;
+        changed.body = String::from_utf8_lossy(&changed.body).replace("Hello", "Goodbye").into();
+        let mut moved = by(message(), now).await?;
+        moved.target = "/message1?admin=true".to_owned();
+        let stale = by(message(), now.sub(Duration::from_secs(600))).await?;
+        let scenes = [
+            ("GET /messages", Expected::Passed, by(Letter::get("/messages"), now).await?),
+            ("changed body", Expected::Refused(Code::DigestMismatch), changed),
+            ("changed target", Expected::Refused(Code::BadSignature), moved),
+            ("replayed", Expected::Refused(Code::Replayed), letter),
+            ("stale", Expected::Refused(Code::TooOld), stale),
+        ];
+        for (scene, expected, letter) in scenes {
+            rows.push(row(scene.to_owned(), scheme, expected, self.gateway, letter).await);
+        }
+        Ok(rows)
+    }
+}
+
+async fn row(scene: String, scheme: Scheme, expected: Expected, to: SocketAddr, letter: Letter) -> Row {
+    let began = Instant::now();
+    let answer = send(to, letter).await;
+    Row { scene, scheme, expected, answer, took: began.elapsed() }
+}
+
+/// A Message1 of its own id.
+pub(super) fn message1(at: Timestamp) -> Value {
+    json!({
+        "message_id": id(), "sender": "sender-api", "content": "Hello, receiver", "priority": "normal",
+        "timestamp": at.to_string(),
+    })
+}
+
+/// A Message2 of its own id.
+fn message2(at: Timestamp) -> Value {
+    json!({
+        "message_id": id(), "sender": "sender-api", "timestamp": at.to_string(),
+        "metadata": { "source": "demo", "retries": 0, "ratio": 0.5 },
+        "payload": { "order": { "number": 4711, "lines": [{ "sku": "A-1", "amount": 12.30 }] }, "note": "größer" },
+        "attachments": [{ "name": "terms.txt", "size": 3 }],
+        "tags": ["demo", "nested"],
+    })
+}
+
+fn id() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    format!("demo-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,112 @@
+//! Key files: read whole, written once, never over another.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use countersign::{Material, SharedSecret};
+use zeroize::Zeroizing;
+
+use crate::exit::{Failure, io};
+use crate::output;
+
+/// Key files are small; a larger file is another one.
+const MAX_KEY_FILE: u64 = 256 << 10;
+
+/// Reads a public key.
+pub(crate) fn public_key(path: &Path) -> Result<Material, Failure> {
+    Material::from_public_pem(&read_small(path)?).map_err(|fault| {
+        let failure = Failure::usage(format!("{}: {fault}", path.display()));
+        let half = public_half(path);
+        if half.exists() { failure.hint(format!("--public-key {}", half.display())) } else { failure }
+    })
+}
+
+/// Reads a private key or a secret.
+pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    read_small(path)
+}
+
+/// Reads a secret that both sides hold.
+pub(crate) fn shared_secret(path: &Path) -> Result<Material, Failure> {
+    let secret = read_secret(path)?;
+    if secret.starts_with(b"-----BEGIN ") {
+        return Err(Failure::usage(format!("{} is a PEM file, not a shared secret", path.display()))
+            .hint("a public key goes with --public-key"));
+    }
+    warn_of_mode(path);
+    Ok(Material::Shared(SharedSecret::from_file(secret.to_vec())))
+}
+
+/// Says so where others can read a secret too.
+pub(crate) fn warn_of_mode(path: &Path) {
+    let open_to_others = |it: fs::Metadata| it.is_file() && it.permissions().mode() & 0o077 != 0;
+    if fs::metadata(path).is_ok_and(open_to_others) {
+        let fix = format!("chmod 600 {}", path.display());
+        output::warning(format!("{} can be read by others than its owner", path.display()), &[fix]);
+    }
+}
+
+fn read_small(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut text = Zeroizing::new(Vec::new());
+    File::open(path)
+        .and_then(|file| file.take(MAX_KEY_FILE + 1).read_to_end(&mut text))
+        .map_err(|fault| io("can't read", path, &fault))?;
+    if text.len() as u64 > MAX_KEY_FILE {
+        return Err(Failure::usage(format!("{} is too large for a key file", path.display())));
+    }
+    Ok(text)
+}
+
+/// A file that this command made and that goes away again unless it is kept.
+pub(crate) struct NewFile {
+    path: PathBuf,
+    file: File,
+    kept: bool,
+}
+
+impl NewFile {
+    /// Makes the file with this mode; where one stands already, that is an error and the file stays as it is.
+    pub(crate) fn create(path: &Path, mode: u32) -> Result<Self, Failure> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(|fault| {
+            let failure = io("can't write", path, &fault);
+            match fault.kind() {
+                std::io::ErrorKind::AlreadyExists => {
+                    Failure::usage(format!("{} exists already and is never overwritten", path.display()))
+                        .hint("choose another name with --out, or move the file away")
+                }
+                _ => failure,
+            }
+        })?;
+        Ok(Self { path: path.to_owned(), file, kept: false })
+    }
+
+    /// Writes it whole, down to the disk.
+    pub(crate) fn write(&mut self, content: &[u8]) -> Result<(), Failure> {
+        self.file
+            .write_all(content)
+            .and_then(|()| self.file.sync_all())
+            .map_err(|fault| io("can't write", &self.path, &fault))
+    }
+
+    /// Lets it stay.
+    pub(crate) fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.kept {
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+/// The path of the public half: `.pub` appended.
+pub(crate) fn public_half(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".pub");
+    name.into()
+}

@@ -1,0 +1,31 @@
+//! The one binary `countersign`: its commands, its configuration, and the wiring of the other crates.
+//!
+//! `cli` reads the command line and hands over to one file per command under `commands`. What they share: `exit` (what a
+//! failure says and which code it exits with), `output` (what goes to stdout and what to stderr), `message` (a raw HTTP
+//! message on stdin), `moment` (a time as people write it), `file` (key files and their modes).
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod cli;
+mod commands;
+pub mod config;
+mod demo;
+mod exit;
+mod file;
+mod message;
+mod moment;
+mod output;
+mod place;
+mod random;
+mod remember;
+mod serve;
+mod verdict;
+mod wire;
+
+use std::process::ExitCode;
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    cli::main()
+}

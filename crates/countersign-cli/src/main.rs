@@ -1,0 +1,7 @@
+//! The binary `countersign`; everything stands in the library of this crate.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    countersign_cli::main()
+}

@@ -1,0 +1,73 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Message, Rejection> {
+    Message::parse(&Bytes::copy_from_slice(text.as_bytes()))
+}
+
+fn body(text: &str) -> Option<String> {
+    parse(text).ok().map(|message| String::from_utf8(message.body.to_vec()).unwrap())
+}
+
+#[test]
+fn line_ends_are_taken_as_people_leave_them() {
+    for text in [
+        "POST /a HTTP/1.1\r\nHost: b\r\n\r\nc",
+        "POST /a HTTP/1.1\nHost: b\n\nc",
+        "\r\nPOST /a HTTP/1.1\nHost:  b \r\n\nc",
+        "POST /a HTTP/1.1\nHost: b\nContent-Length: 1\n\nc\n",
+        "POST /a HTTP/1.1\nHost: b\nTransfer-Encoding: chunked\n\n1\r\nc\r\n0\r\n\r\n",
+    ] {
+        assert_eq!(body(text).as_deref(), Some("c"), "{text:?}");
+    }
+    for text in ["GET / HTTP/1.1\nHost: b", "GET / HTTP/1.1\nHost: b\n", "GET / HTTP/1.1\r\nHost: b\r\n\r\n\r\n"] {
+        assert_eq!(body(text).as_deref(), Some(""), "{text:?}");
+    }
+    // Without Content-Length a final line end belongs to the body.
+    assert_eq!(body("POST /a HTTP/1.1\nHost: b\n\nc\n").as_deref(), Some("c\n"));
+}
+
+#[test]
+fn what_a_server_refuses_is_refused() {
+    for text in [
+        "\n",
+        "GET /",
+        "GET / HTTP/1.1 x",
+        "GET  / HTTP/1.1",
+        "HTTP/1.1 200 OK\n\n",
+        "GET / HTTP/1.1\nHost b",
+        "GET / HTTP/1.1\nHost : b",
+        "GET / HTTP/1.1\nA: b\n c",
+        "GET / HTTP/1.1\nA: b\u{1}",
+        "GET / HTTP/1.1\nA: b\rc",
+        "POST / HTTP/1.1\nContent-Length: 2\n\nc",
+        "POST / HTTP/1.1\nContent-Length: 1\n\ncc",
+        "POST / HTTP/1.1\nContent-Length: +1\n\nc",
+        "POST / HTTP/1.1\nContent-Length: 1\nContent-Length: 1\n\nc",
+        "POST / HTTP/1.1\nContent-Length: 1\nTransfer-Encoding: chunked\n\nc",
+        "POST / HTTP/1.1\nTransfer-Encoding: gzip\n\nc",
+        "POST / HTTP/1.1\nTransfer-Encoding: chunked\n\n2\r\nc\r\n0\r\n\r\n",
+    ] {
+        assert_eq!(parse(text).map_err(|fault| fault.code()).err(), Some(Code::Malformed), "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_written_is_what_was_read_with_a_length() {
+    let message = parse("POST /a HTTP/1.1\nhost: b\nX-y: 1\nx-Y: 2\n\nc").unwrap();
+    let written = "POST /a HTTP/1.1\r\nhost: b\r\nX-y: 1\r\nx-Y: 2\r\nContent-Length: 1\r\n\r\nc";
+    assert_eq!(String::from_utf8(message.write()).unwrap(), written);
+    assert_eq!(String::from_utf8(parse(written).unwrap().write()).unwrap(), written);
+}
+
+#[test]
+fn an_origin_is_believed_by_target_and_host() {
+    let origin = |text: &str| {
+        parse(text).unwrap().origin().map(|it| format!("{}://{}", it.scheme(), it.authority())).unwrap_or_default()
+    };
+    assert_eq!(origin("GET / HTTP/1.1\nHost: Example.com:443"), "https://example.com");
+    assert_eq!(origin("GET / HTTP/1.1\nHost: localhost:8080"), "http://localhost:8080");
+    assert_eq!(origin("GET / HTTP/1.1\nHost: [::1]"), "http://[::1]");
+    assert_eq!(origin("GET http://a/b HTTP/1.1\nHost: a"), "http://a");
+    assert_eq!(origin("GET https://127.0.0.1:1/b HTTP/1.1"), "https://127.0.0.1:1");
+    assert_eq!(origin("GET / HTTP/1.1\nA: b"), "");
+}

@@ -1,0 +1,101 @@
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+
+use crate::exit::Failure;
+
+/// Writes a line of the result to stdout. A reader that has gone away (`| head`) is no error of ours.
+macro_rules! say {
+    ($($arg:tt)*) => { $crate::output::result(format_args!($($arg)*)) };
+}
+
+/// Writes a line to stderr: what was done, where the files are, what to do next.
+macro_rules! note {
+    ($($arg:tt)*) => { $crate::output::diagnostic(format_args!($($arg)*)) };
+}
+
+pub(crate) use {note, say};
+
+pub(crate) fn result(line: fmt::Arguments<'_>) {
+    drop(writeln!(io::stdout().lock(), "{line}"));
+}
+
+pub(crate) fn diagnostic(line: fmt::Arguments<'_>) {
+    drop(writeln!(io::stderr().lock(), "{line}"));
+}
+
+/// Writes bytes of the result as they are.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::ours(format!("stdout: {}", crate::exit::words(&fault))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One JSON document on stdout.
+pub(crate) fn json(value: &serde_json::Value) {
+    say!("{value:#}");
+}
+
+/// `countersign: error: …` and its hints.
+pub(crate) fn failure(failure: &Failure) {
+    let first = (&failure.message, &failure.hints);
+    for (message, hints) in std::iter::once(first).chain(failure.more.iter().map(|(message, hints)| (message, hints))) {
+        note!("countersign: {}: {message}", red("error", io::stderr().is_terminal()));
+        for hint in hints {
+            note!("hint: {hint}");
+        }
+    }
+}
+
+/// `countersign: warning: …` and its hints.
+pub(crate) fn warning(message: impl fmt::Display, hints: &[String]) {
+    note!("countersign: warning: {message}");
+    for hint in hints {
+        note!("hint: {hint}");
+    }
+}
+
+/// Rows under a head, each column as wide as its widest cell, no blanks at the end of a line.
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(head.get(column).map(|name| name.len())).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut line = String::new();
+        for (cell, &width) in cells.zip(&widths) {
+            line.push_str(&format!("{cell:width$}  "));
+        }
+        say!("{}", line.trim_end());
+    };
+    line(&mut head.iter().copied());
+    for row in rows {
+        line(&mut row.iter().map(String::as_str));
+    }
+}
+
+/// `1 route`, `2 routes`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Green on a terminal that wants colours.
+pub(crate) fn green(text: &str) -> String {
+    coloured(text, 32, io::stdout().is_terminal())
+}
+
+/// Red where `terminal` says that a terminal reads.
+pub(crate) fn red(text: &str, terminal: bool) -> String {
+    coloured(text, 31, terminal)
+}
+
+/// <https://no-color.org>: any value but the empty one says no.
+fn coloured(text: &str, colour: u8, terminal: bool) -> String {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    if terminal && !unwanted { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+}

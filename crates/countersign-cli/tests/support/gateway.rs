@@ -1,0 +1,102 @@
+//! A gateway that runs, an API behind it, and requests as bytes.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use super::Dir;
+
+/// An API that answers with the request it got.
+pub fn upstream() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || drop(echo(stream.unwrap())));
+        }
+    });
+    address
+}
+
+fn echo(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    loop {
+        let (mut request, mut length) = (String::new(), 0);
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            request.push_str(&line);
+            if line == "\r\n" {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        request.push_str(&String::from_utf8_lossy(&body));
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", request.len());
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(request.as_bytes())?;
+    }
+}
+
+/// A gateway in a process of its own; killed when it is dropped.
+pub struct Gateway {
+    pub address: SocketAddr,
+    pub admin: SocketAddr,
+    child: Child,
+}
+
+impl Gateway {
+    /// Starts `countersign gateway` and waits until it says where it listens.
+    #[track_caller]
+    pub fn start(dir: &Dir) -> Self {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.path("log")).unwrap();
+        let mut child = dir.command("gateway").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut address = |what: &str| -> SocketAddr {
+            let line = lines.next().unwrap_or_else(|| panic!("no line: {}", dir.read("log"))).unwrap();
+            let line = line.strip_prefix(what).unwrap_or_else(|| panic!("{line}")).trim();
+            line.strip_prefix("http://").unwrap().split([',', '/']).next().unwrap().parse().unwrap()
+        };
+        let (address, admin) = (address("gateway"), address("admin"));
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { address, admin, child }
+    }
+
+    /// Ends it with a signal, and says which code it exits with.
+    pub fn end(mut self, signal: &str) -> Option<i32> {
+        self.signal(signal);
+        self.child.wait().unwrap().code()
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let kill = std::process::Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Status and body of the answer to these bytes.
+#[track_caller]
+pub fn send(to: SocketAddr, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap_or(("", ""));
+    (status.unwrap_or_else(|| panic!("no answer: {answer:?}")), body.to_owned())
+}

@@ -1,0 +1,116 @@
+//! From a request to its answer: arrival, route, chain, and what is said where one of them fails.
+
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
+
+use countersign::{Code, Rejection, Unavailable};
+use http::{HeaderValue, Request, Response, header};
+use hyper::body::Incoming;
+
+use crate::arrival::{self, Arrival};
+use crate::chain::Crossing;
+use crate::fault::Fault;
+use crate::gate::Gate;
+use crate::headers;
+use crate::inbound::Inbound;
+use crate::log::Entry;
+use crate::refusal;
+use crate::reply::Reply;
+use crate::table::{Route, Table};
+use crate::trace::TraceId;
+use crate::upstream::Upstreams;
+
+/// What is known of a request so far: enough to refuse it in order, wherever it fails.
+struct Visit {
+    entry: Entry,
+    route: Option<Arc<Route>>,
+    has_body: bool,
+    body: Option<Inbound>,
+}
+
+/// Answers a request. There is always an answer: a fault of ours is `unavailable`, and forwards nothing.
+pub(crate) async fn answer(
+    gate: &Gate,
+    upstreams: &Upstreams,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Response<Reply> {
+    let now = gate.clock.now();
+    let trace = TraceId::new(now);
+    let table = gate.table.load_full();
+    let mut visit = Visit { entry: Entry::new(&gate.log, trace, now), route: None, has_body: false, body: None };
+    let outcome = {
+        let mut passing = pin!(pass(gate, upstreams, &table, peer, request, &mut visit));
+        // A panic is a fault of ours like any other: caught here, it can't become a way through.
+        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| passing.as_mut().poll(cx))) {
+            Ok(poll) => poll,
+            Err(_) => {
+                gate.metrics.panics.fetch_add(1, Relaxed);
+                Poll::Ready(Err(Unavailable::new("gateway", "a fault of ours, told on standard error").into()))
+            }
+        })
+        .await
+    };
+    let Visit { mut entry, route, has_body, body } = visit;
+    let mut response = match outcome {
+        Ok(response) => {
+            count(gate, route.as_deref(), None);
+            entry.answered(Some(response.status().as_u16()), None, None);
+            let mut response = response.map(Reply::Upstream);
+            headers::remove_from_response(response.headers_mut());
+            response
+        }
+        Err(fault) => {
+            count(gate, route.as_deref(), Some(fault.code()));
+            entry.answered(Some(fault.code().status()), Some(fault.code()), Some(&fault.reason()));
+            refusal::answer(&fault, route.as_deref(), has_body, trace, gate.clock.now())
+        }
+    };
+    response.headers_mut().insert(headers::TRACE, trace.header());
+    if !body.is_none_or(Inbound::leave) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+async fn pass(
+    gate: &Gate,
+    upstreams: &Upstreams,
+    table: &Table,
+    peer: IpAddr,
+    request: Request<Incoming>,
+    visit: &mut Visit,
+) -> Result<Response<crate::upstream::Relay>, Fault> {
+    let head = match arrival::read(request, &table.public_url) {
+        Ok(Arrival { head, body }) => {
+            visit.body = Some(body);
+            head
+        }
+        Err((rejection, body)) => {
+            visit.body = Some(body);
+            return Err(rejection.into());
+        }
+    };
+    visit.has_body = head.has_body();
+    if head.target() == Some("*") {
+        return Err(Rejection::new(Code::NoRoute, "OPTIONS * asks about the gateway, which has nothing to tell").into());
+    }
+    let route = Arc::clone(table.route(head.path().unwrap_or_default())?);
+    visit.entry.route = Some(route.name.clone());
+    let route = visit.route.insert(route);
+    let Some(body) = &mut visit.body else { return Err(Unavailable::new("gateway", "a body was lost").into()) };
+    let crossing = Crossing { gate, upstreams, route, limits: &table.limits, peer };
+    crossing.pass(head, body, &mut visit.entry).await
+}
+
+fn count(gate: &Gate, route: Option<&Route>, code: Option<Code>) {
+    match route {
+        Some(route) => route.metrics.count(code),
+        None => gate.metrics.unrouted.count(code),
+    }
+}

@@ -1,0 +1,72 @@
+//! The heart of the gateway: one short chain, in which each step consumes the proof that the step before produced.
+
+use std::net::IpAddr;
+
+use countersign::{Basis, Claim, Code, Head, Refusal, Rejection};
+use http::Response;
+
+use crate::fault::Fault;
+use crate::gate::Gate;
+use crate::inbound::Inbound;
+use crate::log::Entry;
+use crate::settings::Limits;
+use crate::spool::Spool;
+use crate::table::Route;
+use crate::upstream::{Relay, Upstreams};
+
+/// Where a request came in, and where it may go.
+pub(crate) struct Crossing<'a> {
+    pub(crate) gate: &'a Gate,
+    pub(crate) upstreams: &'a Upstreams,
+    pub(crate) route: &'a Route,
+    pub(crate) limits: &'a Limits,
+    pub(crate) peer: IpAddr,
+}
+
+impl Crossing<'_> {
+    /// Verifies a request and forwards it.
+    ///
+    /// # Errors
+    /// The first fault, in the order of the contract; then nothing was forwarded, unless it is the upstream's.
+    pub(crate) async fn pass(
+        &self,
+        head: Head,
+        body: &mut Inbound,
+        entry: &mut Entry,
+    ) -> Result<Response<Relay>, Fault> {
+        let Self { gate, route, limits, .. } = self;
+        self.announced_length_fits(body)?;
+
+        let claim = Claim::read(head, &route.policy)?;
+        let now = gate.clock.now();
+        let mut open = claim.check(&*gate.keys(now)?, now)?;
+
+        let mut spool = Spool::new(&gate.room, limits.max_held);
+        while let Some(chunk) = body.next(limits.body_time).await? {
+            spool.make_room(chunk.len())?;
+            spool.write(open.push(chunk)?);
+        }
+
+        // The body may have taken long: what is judged from here on is judged by the keys and the time of now.
+        let now = gate.clock.now();
+        let keys = gate.keys(now)?;
+        let authentic = open.finish(&keys, now)?;
+        entry.identity = Some(authentic.identity());
+        let fresh = authentic.first_use(&keys, &*gate.replay, now).await;
+        gate.replay_answered(!matches!(fresh, Err(Refusal::Unavailable(_))), now);
+        let ready = fresh?.unpack(&gate.openers, spool)?;
+        let recorded = gate.recorder.record(Basis::Signed(ready), entry).await?;
+        self.upstreams.forward(recorded, self.peer, route, limits).await
+    }
+
+    /// What is announced to be too large is refused before a byte of it is asked for.
+    fn announced_length_fits(&self, body: &Inbound) -> Result<(), Rejection> {
+        let most = self.route.policy.demands().max_body;
+        match body.length() {
+            Some(length) if length > most => {
+                Err(Rejection::new(Code::BodyTooLarge, format!("the body is longer than {most} bytes")))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+use std::borrow::Cow;
+
+use countersign::{Code, Refusal, Rejection, Unavailable};
+
+/// Why a request was not answered by its upstream: the sender's fault, ours, or the upstream's.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The sender's or ours.
+    Refused(Refusal),
+    /// The API behind: `upstream_failed` or `upstream_timeout`, and why, for the log.
+    Upstream(Code, String),
+}
+
+impl Fault {
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::Refused(Refusal::Rejected(rejection)) => rejection.code(),
+            Self::Refused(Refusal::Unavailable(_)) => Code::Unavailable,
+            Self::Upstream(code, _) => *code,
+        }
+    }
+
+    /// For the operator's log.
+    pub(crate) fn reason(&self) -> Cow<'_, str> {
+        match self {
+            Self::Refused(Refusal::Rejected(rejection)) => rejection.reason().into(),
+            Self::Refused(Refusal::Unavailable(unavailable)) => unavailable.to_string().into(),
+            Self::Upstream(_, reason) => reason.into(),
+        }
+    }
+
+    /// What the caller may be told beyond the code: of the caller's own faults only.
+    pub(crate) fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Refused(Refusal::Rejected(rejection)) => Some(rejection.reason()),
+            _ => None,
+        }
+    }
+}
+
+impl From<Rejection> for Fault {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused(rejection.into())
+    }
+}
+
+impl From<Unavailable> for Fault {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Refused(unavailable.into())
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}

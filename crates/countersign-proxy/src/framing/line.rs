@@ -1,0 +1,92 @@
+//! The request line: `method SP request-target SP HTTP-version CRLF`.
+
+use super::{Fault, is_token};
+
+/// Reads a request line byte by byte.
+#[derive(Debug, Default)]
+pub(super) struct RequestLine {
+    state: State,
+    /// At most one empty line before the request line is skipped.
+    blank: bool,
+    query: bool,
+    minor: u8,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Start,
+    BlankLineFeed,
+    Method,
+    FirstOfTarget,
+    Target,
+    /// Behind a byte that no target has: all that follows is made unreadable, so that the caller is told by the layer above.
+    Broken,
+    Version(usize),
+    CarriageReturn,
+    LineFeed,
+}
+
+const VERSION: &[u8] = b"HTTP/1.";
+
+impl RequestLine {
+    /// Whether nothing of a message has come yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.state == State::Start && !self.blank
+    }
+
+    /// Takes as many bytes as it can; `Some` with the minor version once the line has ended. Bytes of a target that the
+    /// layer above would drop or trip over become `%`: a target with a broken escape, which is refused as `malformed`.
+    pub(super) fn take(&mut self, bytes: &mut [u8]) -> Result<(usize, Option<u8>), (usize, Fault)> {
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            match self.byte(byte) {
+                Ok(false) => {}
+                Ok(true) => return Ok((at + 1, Some(self.minor))),
+                Err(fault) => return Err((at, fault)),
+            }
+        }
+        Ok((bytes.len(), None))
+    }
+
+    fn byte(&mut self, byte: &mut u8) -> Result<bool, Fault> {
+        self.state = match (self.state, *byte) {
+            // RFC 9112 §2.2: a server "SHOULD ignore at least one empty line (CRLF) received prior to the request-line".
+            (State::Start, b'\r') if !self.blank => State::BlankLineFeed,
+            (State::BlankLineFeed, b'\n') => {
+                self.blank = true;
+                State::Start
+            }
+            (State::Start | State::Method, byte) if is_token(byte) => State::Method,
+            (State::Method, b' ') => State::FirstOfTarget,
+            // RFC 9112 §3.2: the origin form starts with a slash, the asterisk form is one, the others start with a name.
+            (State::FirstOfTarget, b'/' | b'*' | b'[' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') => State::Target,
+            (State::Target | State::Broken, b' ') => State::Version(0),
+            (State::Broken, b'!'..=b'~' | 0x80..) => {
+                *byte = b'%';
+                State::Broken
+            }
+            (State::Target, b'?') => {
+                self.query = true;
+                State::Target
+            }
+            (State::Target, b'#' | b'<' | b'>' | 0x80..) => {
+                *byte = b'%';
+                State::Broken
+            }
+            (State::Target, b'"' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}') if !self.query => {
+                *byte = b'%';
+                State::Broken
+            }
+            (State::Target, b'!'..=b'~') => State::Target,
+            (State::Version(at), byte) if VERSION.get(at) == Some(&byte) => State::Version(at + 1),
+            (State::Version(at), b'0' | b'1') if at == VERSION.len() => {
+                self.minor = *byte - b'0';
+                State::CarriageReturn
+            }
+            (State::CarriageReturn, b'\r') => State::LineFeed,
+            (State::LineFeed, b'\n') => return Ok(true),
+            _ => return Err(Fault::Bad("not a request line of HTTP/1.0 or HTTP/1.1")),
+        };
+        Ok(false)
+    }
+}

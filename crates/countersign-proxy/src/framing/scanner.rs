@@ -1,0 +1,114 @@
+//! Where one message ends and the next begins, seen strictly: what two readers could frame differently stops here.
+
+use super::chunks::Chunks;
+use super::fields::Fields;
+use super::line::RequestLine;
+use super::{Fault, Limits};
+
+/// Follows a client's bytes through its messages, in linear time and constant space, whatever the split of the reads.
+#[derive(Debug)]
+pub(super) struct Scanner {
+    limits: Limits,
+    part: Part,
+    /// Bytes of the head at hand so far.
+    head: usize,
+}
+
+#[derive(Debug)]
+enum Part {
+    Line(RequestLine),
+    Fields(Fields, u8),
+    Sized(u64),
+    Chunked(Chunks),
+}
+
+/// Where the client stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Between two messages.
+    Idle,
+    /// Inside a head.
+    Head,
+    /// Inside a body.
+    Body,
+}
+
+impl Scanner {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, part: Part::Line(RequestLine::default()), head: 0 }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match &self.part {
+            Part::Line(line) if line.is_untouched() => Phase::Idle,
+            Part::Line(_) | Part::Fields(..) => Phase::Head,
+            Part::Sized(_) | Part::Chunked(_) => Phase::Body,
+        }
+    }
+
+    /// Follows `bytes`, the next that came. On a fault only the bytes before the given place may go on.
+    pub(super) fn scan(&mut self, bytes: &mut [u8]) -> Result<(), (usize, Fault)> {
+        let mut at = 0;
+        while at < bytes.len() {
+            let from = at;
+            let moved = |(taken, fault)| (from + taken, fault);
+            match &mut self.part {
+                Part::Line(line) => {
+                    let (taken, ended) = line.take(&mut bytes[at..]).map_err(moved)?;
+                    at += taken;
+                    self.count(from, taken)?;
+                    if let Some(minor) = ended {
+                        self.part = Part::Fields(Fields::default(), minor);
+                    }
+                }
+                Part::Fields(fields, minor) => {
+                    let (taken, ended) = fields.take(&bytes[at..], &self.limits).map_err(moved)?;
+                    at += taken;
+                    let minor = *minor;
+                    self.count(from, taken)?;
+                    if let Some(announced) = ended {
+                        // RFC 9112 §6.1: a Transfer-Encoding in HTTP/1.0 is to be treated "as if the framing is faulty".
+                        if announced.chunked && minor == 0 {
+                            return Err((at - 1, Fault::Bad("HTTP/1.0 with Transfer-Encoding")));
+                        }
+                        self.head = 0;
+                        self.part = match announced.length {
+                            _ if announced.chunked => Part::Chunked(Chunks::default()),
+                            Some(length) if length > 0 => Part::Sized(length),
+                            _ => Part::Line(RequestLine::default()),
+                        };
+                    }
+                }
+                Part::Sized(left) => {
+                    let here = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len() - at);
+                    *left -= here as u64;
+                    at += here;
+                    if *left == 0 {
+                        self.part = Part::Line(RequestLine::default());
+                    }
+                }
+                Part::Chunked(chunks) => {
+                    let (taken, ended) = chunks.take(&bytes[at..], &self.limits).map_err(moved)?;
+                    at += taken;
+                    if ended {
+                        self.part = Part::Line(RequestLine::default());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts bytes of the head that stand at `from`.
+    fn count(&mut self, from: usize, taken: usize) -> Result<(), (usize, Fault)> {
+        self.head += taken;
+        if self.head > self.limits.bytes {
+            // What is handed on must not complete the head.
+            return Err((from, Fault::TooLarge));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

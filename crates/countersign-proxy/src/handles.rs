@@ -1,0 +1,50 @@
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::{Keys, ReplayStore, Timestamp, Unavailable};
+
+use crate::clock::Clock;
+
+/// What a gateway needs of the world: everything that is not HTTP.
+pub struct Handles {
+    /// The keys at this moment: a snapshot, read for every request, so it has to be cheap. An error is answered with 503;
+    /// whoever knows that the snapshot is too stale to judge by gives one.
+    pub keys: KeySource,
+    /// The memory of what was admitted.
+    pub replay: Arc<dyn ReplayStore>,
+    /// The clock of all verdicts.
+    pub clock: Clock,
+    /// Where decisions are written, one JSON line each.
+    pub log: Box<dyn Write + Send>,
+    /// What else `/readyz` asks for.
+    pub checks: Vec<ReadyCheck>,
+    /// The age of the key snapshot, for the metrics.
+    pub snapshot_age: Option<Arc<dyn Fn() -> Duration + Send + Sync>>,
+}
+
+impl Handles {
+    /// Handles with the system's clock and standard error as log.
+    pub fn new(keys: KeySource, replay: Arc<dyn ReplayStore>) -> Self {
+        Self {
+            keys,
+            replay,
+            clock: Clock::system(),
+            log: Box::new(std::io::stderr()),
+            checks: Vec::new(),
+            snapshot_age: None,
+        }
+    }
+}
+
+/// Where the keys come from.
+pub type KeySource = Arc<dyn Fn(Timestamp) -> Result<Arc<Keys>, Unavailable> + Send + Sync>;
+
+/// Something without which a gateway is not ready.
+#[derive(Clone)]
+pub struct ReadyCheck {
+    /// Its name, for `/readyz`.
+    pub name: &'static str,
+    /// An error says in words what is missing. Called for every `/readyz`; must not block.
+    pub check: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+}

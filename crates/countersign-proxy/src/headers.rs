@@ -1,0 +1,200 @@
+//! Which header fields end here, in both directions.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use countersign::{Origin, Unavailable};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+pub(crate) const PARTNER: HeaderName = HeaderName::from_static("countersign-partner");
+pub(crate) const KEY: HeaderName = HeaderName::from_static("countersign-key");
+pub(crate) const SCHEME: HeaderName = HeaderName::from_static("countersign-scheme");
+pub(crate) const USER: HeaderName = HeaderName::from_static("countersign-user");
+pub(crate) const TRACE: HeaderName = HeaderName::from_static("countersign-trace");
+
+/// The options of a `Connection` field.
+pub(crate) struct Connection(HashSet<HeaderName>);
+
+impl Connection {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+        let options = values.flat_map(|value| value.split(','));
+        Self(options.filter_map(|option| option.trim().parse().ok()).collect())
+    }
+
+    /// The fields that it takes away on this hop. Not those that are meant for all hops: RFC 9110 §7.6.1, "A sender MUST
+    /// NOT send a connection option corresponding to a field that is intended for all recipients of the content". Nobody
+    /// signs `Connection`, so whoever sits between could strip a message with it.
+    pub(crate) fn names(&self) -> impl Iterator<Item = HeaderName> {
+        self.0.iter().filter(|name| !is_end_to_end(name.as_str())).cloned()
+    }
+}
+
+fn is_end_to_end(name: &str) -> bool {
+    const NAMES: [&str; 13] = [
+        "accept",
+        "authorization",
+        "cache-control",
+        "cookie",
+        "date",
+        "digest",
+        "host",
+        "if-match",
+        "if-none-match",
+        "range",
+        "repr-digest",
+        "signature",
+        "signature-input",
+    ];
+    NAMES.contains(&name) || name.starts_with("content-") || name.starts_with("if-")
+}
+
+/// Removes from a request what must not reach an upstream: what belongs to this hop, what frames the body, what only we may
+/// say, and what other proxies say of a caller. `_` counts as `-`, as it does for many servers.
+pub(crate) fn remove_incoming(headers: &mut HeaderMap, named: &HashSet<HeaderName>) {
+    remove(headers, |name| named.contains(name) || with_dashes(name.as_str(), ends_here));
+}
+
+fn ends_here(name: &str) -> bool {
+    is_hop_by_hop(name)
+        || name.starts_with("countersign-")
+        || name.starts_with("x-forwarded-")
+        || matches!(
+            name,
+            "host" | "content-length" | "expect" | "client-cert" | "client-cert-chain" | "forwarded" | "x-real-ip"
+        )
+}
+
+/// Removes from a response what belongs to this hop, and what only we may say.
+pub(crate) fn remove_from_response(headers: &mut HeaderMap) {
+    let named: HashSet<_> = Connection::of(headers).names().collect();
+    remove(headers, |name| {
+        named.contains(name)
+            || with_dashes(name.as_str(), |name| is_hop_by_hop(name) || name.starts_with("countersign-"))
+    });
+}
+
+/// RFC 9110 §7.6.1, and those that never belonged to it but were taken for it. `Content-Length` of a response stays: hyper
+/// checks it against what comes.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authentication-info"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
+    )
+}
+
+fn with_dashes(name: &str, judge: impl Fn(&str) -> bool) -> bool {
+    if name.contains('_') { judge(&name.replace('_', "-")) } else { judge(name) }
+}
+
+fn remove(headers: &mut HeaderMap, doomed: impl Fn(&HeaderName) -> bool) {
+    let names: Vec<HeaderName> = headers.keys().filter(|name| doomed(name)).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+/// Tells the upstream who called, and by which origin: RFC 7239, and the fields that most servers read instead.
+pub(crate) fn tell_origin(headers: &mut HeaderMap, peer: IpAddr, origin: &Origin) -> Result<(), Unavailable> {
+    let peer = peer.to_canonical();
+    let node = if peer.is_ipv6() { format!("\"[{peer}]\"") } else { peer.to_string() };
+    let (scheme, host) = (origin.scheme(), origin.authority());
+    let forwarded = format!("for={node};host=\"{host}\";proto={scheme}");
+    for (name, text) in [
+        ("forwarded", forwarded.as_str()),
+        ("x-forwarded-for", &peer.to_string()),
+        ("x-forwarded-host", host),
+        ("x-forwarded-proto", scheme),
+    ] {
+        let value = HeaderValue::from_str(text).map_err(|e| Unavailable::new("gateway", e))?;
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(names: &[(&str, &str)]) -> HeaderMap {
+        names
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
+            .collect()
+    }
+
+    fn left(headers: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn identity_headers_sent_by_the_caller_end_here_in_every_spelling() {
+        let mut map = headers(&[
+            ("Countersign-Partner", "x"),
+            ("COUNTERSIGN-KEY", "x"),
+            ("countersign_scheme", "x"),
+            ("Countersign_Trace", "x"),
+            ("countersign-user", "x"),
+            ("countersign-anything", "x"),
+            ("Client-Cert", "x"),
+            ("client_cert_chain", "x"),
+            ("Client_Cert-Chain", "x"),
+            ("X_Forwarded_For", "x"),
+            ("x-forwarded-host", "x"),
+            ("Forwarded", "x"),
+            ("Content_Length", "9"),
+            ("Transfer_Encoding", "chunked"),
+            ("Countersigned", "stays"),
+            ("Accept", "stays"),
+        ]);
+        remove_incoming(&mut map, &HashSet::new());
+        assert_eq!(left(&map), ["accept", "countersigned"]);
+    }
+
+    #[test]
+    fn connection_takes_hop_by_hop_fields_away_and_no_others() {
+        let map = headers(&[
+            ("Connection", "close, X-Hop, Content-Digest, Authorization,,"),
+            ("connection", "Content-Length, TE"),
+        ]);
+        let mut names: Vec<_> = Connection::of(&map).names().map(|name| name.to_string()).collect();
+        names.sort();
+        assert_eq!(names, ["close", "te", "x-hop"]);
+    }
+
+    #[test]
+    fn an_upstream_can_not_speak_for_us() {
+        let mut map = headers(&[
+            ("Connection", "X-Hop"),
+            ("X-Hop", "1"),
+            ("Countersign-Trace", "forged"),
+            ("countersign_partner", "forged"),
+            ("Keep-Alive", "1"),
+            ("Content-Type", "text/plain"),
+        ]);
+        remove_from_response(&mut map);
+        assert_eq!(left(&map), ["content-type"]);
+    }
+
+    #[test]
+    fn who_called_is_told_for_both_families() {
+        let mut map = HeaderMap::new();
+        let origin = Origin::parse("https://api.example.com").unwrap();
+        tell_origin(&mut map, "::1".parse().unwrap(), &origin).unwrap();
+        assert_eq!(map["forwarded"], "for=\"[::1]\";host=\"api.example.com\";proto=https");
+        tell_origin(&mut map, "::ffff:127.0.0.1".parse().unwrap(), &origin).unwrap();
+        assert_eq!(map["x-forwarded-for"], "127.0.0.1");
+    }
+}

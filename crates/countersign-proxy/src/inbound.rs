@@ -1,0 +1,81 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use countersign::{Code, Rejection};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tokio::time::{Instant, timeout_at};
+
+/// The body of a request while it comes. Nothing is read of it, and no `100 Continue` goes out, before the first
+/// [`Inbound::next`].
+pub(crate) struct Inbound {
+    body: Incoming,
+    length: Option<u64>,
+    /// The caller waits for `100 Continue`.
+    waits: bool,
+    deadline: Option<Instant>,
+    ended: bool,
+    failed: bool,
+}
+
+impl Inbound {
+    pub(crate) fn new(body: Incoming, length: Option<u64>, waits: bool) -> Self {
+        Self { body, length, waits, deadline: None, ended: false, failed: false }
+    }
+
+    /// The length that was announced.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The next part; `None` only where the body has ended as its framing says. Trailers are dropped: nothing signs them.
+    ///
+    /// # Errors
+    /// `too_slow` once `limit` has passed since the first call; `malformed` where the sender stops early or breaks the
+    /// framing.
+    pub(crate) async fn next(&mut self, limit: Duration) -> Result<Option<Bytes>, Rejection> {
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + limit);
+        loop {
+            match timeout_at(deadline, self.body.frame()).await {
+                Ok(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+                Ok(None) => {
+                    self.ended = true;
+                    return Ok(None);
+                }
+                Ok(Some(Err(_))) => {
+                    self.failed = true;
+                    return Err(Rejection::new(Code::Malformed, "the body ended early, or its framing is broken"));
+                }
+                Err(_) => {
+                    self.failed = true;
+                    return Err(Rejection::new(Code::TooSlow, "the body did not come in time"));
+                }
+            }
+        }
+    }
+
+    /// Leaves a body that nobody wants. Whether the connection may carry another request: a short rest is thrown away
+    /// behind the answer; with a long one, or a caller who still waits for our `100 Continue`, it is closed.
+    pub(crate) fn leave(mut self) -> bool {
+        if self.ended || self.body.is_end_stream() {
+            return true;
+        }
+        let unasked = self.waits && self.deadline.is_none();
+        let short = self.body.size_hint().upper().is_some_and(|rest| rest <= SHORT);
+        if self.failed || unasked || !short {
+            return false;
+        }
+        tokio::spawn(async move {
+            let rest = async { while let Some(Ok(_)) = self.body.frame().await {} };
+            let _ = tokio::time::timeout(SHORTLY, rest).await;
+        });
+        true
+    }
+}
+
+const SHORT: u64 = 64 << 10;
+const SHORTLY: Duration = Duration::from_secs(5);

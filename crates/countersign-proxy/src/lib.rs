@@ -1,0 +1,52 @@
+//! The verifying gateway: a reverse proxy in front of an API that knows nothing of signatures.
+//!
+//! [`Gateway::bind`] judges [`GatewaySettings`] and opens the sockets, [`Gateway::run`] serves until it is told to stop. What
+//! it needs of the world that is not HTTP, it is handed as [`Handles`]: keys, replay memory, clock, log.
+//!
+//! A request meets the modules in this order. `listen` and `worker` accept its connection, one runtime per core. Its bytes
+//! pass `framing`, which lets nothing through that two servers could frame differently, and reach hyper in `connection`.
+//! `answer` turns it into a `Head` (`arrival`), finds its route (`table`) and walks it through the `chain`: read, check,
+//! body (`inbound`, into a `spool`), finish, first use, unpack. What comes out is put on `record`, and only what is on
+//! record is made into an `outgoing` request and forwarded by `upstream`. On every other way it ends in a `refusal`.
+#![forbid(unsafe_code)]
+
+// What it is told, and what it is handed.
+mod clock;
+mod handles;
+mod settings;
+
+// From the sockets to one request.
+mod connection;
+mod framing;
+mod gateway;
+mod listen;
+mod worker;
+
+// From one request to its verdict.
+mod answer;
+mod arrival;
+mod chain;
+mod gate;
+mod inbound;
+mod spool;
+mod table;
+mod trace;
+
+// From the verdict to the upstream.
+mod headers;
+mod log;
+mod outgoing;
+mod record;
+mod upstream;
+
+// What the caller is told, and the operator.
+mod admin;
+mod fault;
+mod metrics;
+mod refusal;
+mod reply;
+
+pub use clock::Clock;
+pub use gateway::{Control, Gateway, GatewayError};
+pub use handles::{Handles, KeySource, ReadyCheck};
+pub use settings::{AdminSettings, Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};

@@ -1,0 +1,277 @@
+//! The log of decisions: one JSON line each.
+//!
+//! Lines go through a bounded queue to a thread that writes them, so that a slow writer never holds up the path. A request
+//! that is admitted takes its place in the queue before it is forwarded: where there is none, or where the last write
+//! failed, it is not forwarded ("a decision that could not be recorded was not made"). Lines of refusals that find no place
+//! are dropped and counted, since otherwise strangers could stop the gateway with them.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use countersign::{Code, Identity, Timestamp, Unavailable};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::metrics::{ACCEPTED, Metrics};
+use crate::trace::TraceId;
+
+/// Lines that wait.
+const QUEUE: usize = 8192;
+/// Bytes that are written at once.
+const BATCH: usize = 64 << 10;
+const LAST_WAIT: Duration = Duration::from_secs(2);
+
+/// The way to the writer. Clones lead to the same one.
+#[derive(Clone)]
+pub(crate) struct Log {
+    lines: mpsc::Sender<Message>,
+    failing: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
+}
+
+enum Message {
+    Line(String),
+    /// Answered once all before it is written.
+    Flush(oneshot::Sender<()>),
+}
+
+impl Log {
+    /// Starts the writing thread, which ends when the last [`Log`] is gone.
+    pub(crate) fn start(mut writer: Box<dyn Write + Send>, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+        let (lines, mut queue) = mpsc::channel(QUEUE);
+        let failing = Arc::new(AtomicBool::new(false));
+        let log = Self { lines, failing: Arc::clone(&failing), metrics };
+        std::thread::Builder::new().name("countersign-log".to_owned()).spawn(move || {
+            while let Some(first) = queue.blocking_recv() {
+                let mut batch = String::new();
+                let mut flushed = Vec::new();
+                let mut next = Some(first);
+                while let Some(message) = next {
+                    match message {
+                        Message::Line(line) => batch.push_str(&line),
+                        Message::Flush(done) => flushed.push(done),
+                    }
+                    next = if batch.len() < BATCH { queue.try_recv().ok() } else { None };
+                }
+                let written = writer.write_all(batch.as_bytes()).and_then(|()| writer.flush());
+                failing.store(written.is_err(), Relaxed);
+                for done in flushed {
+                    // Whoever no longer waits does not need to know.
+                    let _ = done.send(());
+                }
+            }
+        })?;
+        Ok(log)
+    }
+
+    /// Whether lines are written.
+    pub(crate) fn is_working(&self) -> bool {
+        !self.failing.load(Relaxed) && !self.lines.is_closed()
+    }
+
+    /// A line about the gateway itself.
+    pub(crate) fn note(&self, now: Timestamp, event: &str, detail: &str) {
+        let mut line = Line::new(now);
+        line.text("event", Some(event));
+        line.text("detail", Some(detail));
+        self.send(line);
+    }
+
+    /// Waits until all lines so far are written, but not for ever.
+    pub(crate) async fn flush(&self) {
+        let (done, written) = oneshot::channel();
+        let flush = async {
+            if self.lines.send(Message::Flush(done)).await.is_ok() {
+                let _ = written.await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WAIT, flush).await;
+    }
+
+    fn send(&self, line: Line) {
+        if self.lines.try_send(Message::Line(line.end())).is_err() {
+            self.metrics.lost_lines.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// What is to be written of one request. Written when it is answered; of an admitted one at the latest when it is dropped,
+/// so that none is without its line.
+pub(crate) struct Entry {
+    log: Log,
+    pub(crate) trace: TraceId,
+    pub(crate) time: Timestamp,
+    pub(crate) started: Instant,
+    pub(crate) route: Option<String>,
+    pub(crate) identity: Option<Identity>,
+    place: Option<mpsc::OwnedPermit<Message>>,
+    written: bool,
+}
+
+impl Entry {
+    pub(crate) fn new(log: &Log, trace: TraceId, time: Timestamp) -> Self {
+        let started = Instant::now();
+        Self { log: log.clone(), trace, time, started, route: None, identity: None, place: None, written: false }
+    }
+
+    /// Takes the place of the line in the queue.
+    pub(crate) fn take_place(&mut self) -> Result<(), Unavailable> {
+        if !self.log.is_working() {
+            return Err(Unavailable::new("log", "the last lines could not be written"));
+        }
+        let place = self.log.lines.clone().try_reserve_owned();
+        self.place = Some(place.map_err(|_| Unavailable::new("log", "the queue is full"))?);
+        Ok(())
+    }
+
+    /// The request was answered: admitted where there is no code.
+    pub(crate) fn answered(&mut self, status: Option<u16>, code: Option<Code>, reason: Option<&str>) {
+        self.written = true;
+        let line = self.line(status, code, reason);
+        match self.place.take() {
+            Some(place) => drop(place.send(Message::Line(line.end()))),
+            None => self.log.send(line),
+        }
+    }
+
+    fn line(&self, status: Option<u16>, code: Option<Code>, reason: Option<&str>) -> Line {
+        let mut line = Line::new(self.time);
+        let identity = self.identity.as_ref();
+        line.text("trace", Some(self.trace.as_str()));
+        line.text("partner", identity.map(|identity| identity.partner.as_str()));
+        line.text("key", identity.map(|identity| identity.key.as_str()));
+        line.text("scheme", identity.map(|identity| identity.scheme.as_str()));
+        line.text("route", self.route.as_deref());
+        line.bare("status", status);
+        line.text("code", Some(code.map_or(ACCEPTED, Code::as_str)));
+        let millis = format!("{:.3}", self.started.elapsed().as_secs_f64() * 1000.0);
+        line.bare("ms", Some(millis));
+        if reason.is_some() {
+            line.text("reason", reason);
+        }
+        line
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if !self.written && self.place.is_some() {
+            self.answered(None, None, Some("the caller went away before it was answered"));
+        }
+    }
+}
+
+/// One JSON object on one line.
+struct Line(String);
+
+impl Line {
+    fn new(time: Timestamp) -> Self {
+        let mut line = Self(String::with_capacity(256));
+        line.0.push('{');
+        let _ = write!(line.0, "\"time\":\"{time}\"");
+        line
+    }
+
+    fn text(&mut self, name: &str, value: Option<&str>) {
+        let _ = write!(self.0, ",\"{name}\":");
+        match value {
+            Some(value) => quote(&mut self.0, value),
+            None => self.0.push_str("null"),
+        }
+    }
+
+    fn bare(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
+        let _ = match value {
+            Some(value) => write!(self.0, ",\"{name}\":{value}"),
+            None => write!(self.0, ",\"{name}\":null"),
+        };
+    }
+
+    fn end(mut self) -> String {
+        self.0.push_str("}\n");
+        self.0
+    }
+}
+
+/// A JSON string in which nothing can start a new line, move a cursor, or turn the reading direction.
+fn quote(text: &mut String, value: &str) {
+    text.push('"');
+    for c in value.chars().take(MAX_TEXT) {
+        match c {
+            '"' => text.push_str("\\\""),
+            '\\' => text.push_str("\\\\"),
+            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => drop(write!(text, "\\u{:04x}", c as u32)),
+            c if c.is_control() => drop(write!(text, "\\u{:04x}", c as u32)),
+            c => text.push(c),
+        }
+    }
+    text.push('"');
+}
+
+const MAX_TEXT: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_value_stays_inside_its_string() {
+        let mut text = String::new();
+        quote(&mut text, "a\"b\\c\nd\u{1b}[31m\u{85}\u{202e}é");
+        assert_eq!(text, "\"a\\\"b\\\\c\\u000ad\\u001b[31m\\u0085\\u202eé\"");
+        let mut long = String::new();
+        quote(&mut long, &"x".repeat(10_000));
+        assert_eq!(long.len(), MAX_TEXT + 2);
+    }
+
+    struct Broken;
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nothing_is_admitted_while_nothing_can_be_written() {
+        let log = Log::start(Box::new(Broken), Arc::default()).unwrap();
+        log.note(Timestamp::from_secs(1), "started", "");
+        for _ in 0..200 {
+            if !log.is_working() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let mut entry = Entry::new(&log, TraceId::new(Timestamp::from_secs(1)), Timestamp::from_secs(1));
+        assert!(entry.take_place().is_err());
+    }
+
+    struct Stuck(std::sync::mpsc::Receiver<()>);
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_writer_that_hangs_blocks_nobody_and_admits_nobody() {
+        let (release, stuck) = std::sync::mpsc::channel();
+        let metrics = Arc::new(Metrics::default());
+        let log = Log::start(Box::new(Stuck(stuck)), Arc::clone(&metrics)).unwrap();
+        for _ in 0..QUEUE * 2 {
+            log.note(Timestamp::from_secs(1), "x", "");
+        }
+        assert!(metrics.lost_lines.load(Relaxed) > 0);
+        let mut entry = Entry::new(&log, TraceId::new(Timestamp::from_secs(1)), Timestamp::from_secs(1));
+        assert!(entry.take_place().is_err());
+        drop(release);
+    }
+}

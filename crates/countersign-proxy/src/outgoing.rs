@@ -1,0 +1,174 @@
+//! What the upstream receives: built from the basis alone.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use countersign::{Basis, Delivery, Head, Unavailable};
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Request, Uri, header};
+use http_body_util::Full;
+
+use crate::headers::{self, Connection};
+use crate::record::Recorded;
+use crate::spool::{Share, Spool};
+use crate::trace::TraceId;
+
+/// A request for the upstream, its body in memory.
+pub(crate) struct Outgoing {
+    pub(crate) request: Request<Full<Bytes>>,
+    /// The room that the body takes, held until the exchange is over.
+    pub(crate) share: Option<Share>,
+}
+
+impl Outgoing {
+    /// Takes a recorded request apart and makes of it what goes on. `peer` is the caller's address.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where an identity can't be written as a header: nothing goes on under half a name.
+    pub(crate) fn of(recorded: Recorded, peer: IpAddr) -> Result<Self, Unavailable> {
+        let (basis, trace) = recorded.into_parts();
+        let identity = identity_headers(&basis, trace)?;
+        let covered = |name: &HeaderName| match &basis {
+            Basis::Signed(ready) | Basis::Both(ready, _) => ready.covers(name),
+            Basis::Bearer(..) | Basis::Observed(..) => false,
+        };
+        let named: HashSet<HeaderName> =
+            Connection::of(head(&basis).headers()).names().filter(|name| !covered(name)).collect();
+        let (head, delivery) = match basis {
+            Basis::Signed(ready) | Basis::Both(ready, _) => {
+                let (head, delivery, _) = ready.into_parts();
+                (head, delivery)
+            }
+            Basis::Bearer(_, request) => (request.head, Delivery::AsReceived(request.body)),
+            Basis::Observed(_, outcome) => (outcome.request.head, Delivery::AsReceived(outcome.request.body)),
+        };
+        let (Some(method), Some(origin)) = (head.method().cloned(), head.origin().cloned()) else {
+            return Err(Unavailable::new("gateway", "a response was about to be forwarded as a request"));
+        };
+        let uri = target(&head)?;
+        let framed = head.headers().contains_key(header::CONTENT_LENGTH) || head.has_body();
+        let mut headers = head.into_headers();
+        headers::remove_incoming(&mut headers, &named);
+        let (body, share) = match delivery {
+            Delivery::AsReceived(spool) => {
+                let (body, share) = spool.into_parts();
+                (body, Some(share))
+            }
+            Delivery::Derived(body) => {
+                headers.insert(CONTENT_DIGEST, content_digest(&body)?);
+                (body, None)
+            }
+        };
+        if framed || !body.is_empty() {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        headers.insert(header::HOST, value(origin.authority())?);
+        headers::tell_origin(&mut headers, peer, &origin)?;
+        headers.extend(identity);
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok(Self { request, share })
+    }
+}
+
+fn head(basis: &Basis<Spool>) -> &Head {
+    match basis {
+        Basis::Signed(ready) | Basis::Both(ready, _) => ready.head(),
+        Basis::Bearer(_, request) => &request.head,
+        Basis::Observed(_, outcome) => &outcome.request.head,
+    }
+}
+
+/// The only place where identity headers are made, and they are made of the basis: what was only observed carries no partner.
+fn identity_headers(basis: &Basis<Spool>, trace: TraceId) -> Result<Vec<(HeaderName, HeaderValue)>, Unavailable> {
+    let mut headers = vec![(headers::TRACE, trace.header())];
+    if let Some(identity) = basis.identity() {
+        headers.push((headers::PARTNER, value(&identity.partner)?));
+        headers.push((headers::KEY, value(&identity.key)?));
+        headers.push((headers::SCHEME, value(identity.scheme.as_str())?));
+    }
+    match basis {
+        Basis::Bearer(token, _) | Basis::Both(_, token) => headers.push((headers::USER, value(token.user())?)),
+        Basis::Signed(_) | Basis::Observed(..) => {}
+    }
+    Ok(headers)
+}
+
+/// Path and query, byte for byte as they were verified.
+fn target(head: &Head) -> Result<Uri, Unavailable> {
+    let mut target = head.path().unwrap_or("/").to_owned();
+    if let Some(query) = head.query() {
+        target.push('?');
+        target.push_str(query);
+    }
+    let target = PathAndQuery::try_from(target).map_err(|e| Unavailable::new("gateway", e))?;
+    Ok(Uri::from(target))
+}
+
+/// RFC 9530 §2.
+fn content_digest(body: &Bytes) -> Result<HeaderValue, Unavailable> {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
+    value(&format!("sha-256=:{}:", STANDARD.encode(digest)))
+}
+
+const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
+
+fn value(text: &str) -> Result<HeaderValue, Unavailable> {
+    HeaderValue::from_str(text).map_err(|e| Unavailable::new("gateway", e))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use countersign::{Code, Demands, Origin, Outcome, Policy, Rejection, Timestamp, Unverified};
+    use http::{HeaderMap, Method};
+
+    use super::*;
+    use crate::log::{Entry, Log};
+    use crate::record::Recorder;
+    use crate::spool::Room;
+
+    #[tokio::test]
+    async fn what_was_only_observed_carries_no_partner() {
+        let policy = Policy::new(Demands { observe: true, ..Demands::default() }).unwrap();
+        let headers = HeaderMap::from_iter([
+            (headers::PARTNER, HeaderValue::from_static("mallory")),
+            (header::CONNECTION, HeaderValue::from_static("x-hop")),
+            (HeaderName::from_static("x-hop"), HeaderValue::from_static("1")),
+        ]);
+        let origin = Origin::parse("http://api.test").unwrap();
+        let head = Head::request(Method::POST, "/a?b", origin, headers, true).unwrap();
+        let room = Arc::new(Room::default());
+        let mut body = Spool::new(&room, 10);
+        body.make_room(3).unwrap();
+        body.write(Bytes::from_static(b"abc"));
+        let refusal = Rejection::new(Code::Unsigned, "no signature").into();
+        let outcome = Outcome { request: Unverified { head, body }, refusal };
+        let now = Timestamp::from_secs(1);
+        let log = Log::start(Box::new(std::io::sink()), Arc::default()).unwrap();
+        let mut entry = Entry::new(&log, TraceId::new(now), now);
+        let basis = Basis::Observed(policy.permit().unwrap(), outcome);
+        let recorded = Recorder::default().record(basis, &mut entry).await.unwrap();
+        let Outgoing { request, share } = Outgoing::of(recorded, [127, 0, 0, 1].into()).unwrap();
+        let names: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
+        assert!(
+            !names.iter().any(|name| name.starts_with("countersign-") && *name != "countersign-trace"),
+            "{names:?}"
+        );
+        assert_eq!(request.headers()[headers::TRACE], entry.trace.as_str());
+        assert!(!names.contains(&"x-hop"));
+        assert_eq!(
+            (request.uri().to_string().as_str(), &request.headers()["content-length"]),
+            ("/a?b", &HeaderValue::from(3))
+        );
+        assert_eq!(room.held(), 3);
+        drop(share);
+        assert_eq!(room.held(), 0);
+    }
+}

@@ -1,0 +1,39 @@
+use countersign::{Basis, Unavailable};
+
+use crate::log::Entry;
+use crate::spool::Spool;
+use crate::trace::TraceId;
+
+/// Puts decisions on record. Before there is evidence, that is the log.
+#[derive(Default)]
+pub(crate) struct Recorder {}
+
+/// On record: the only thing that goes upstream.
+#[must_use = "a recorded request is still to be forwarded"]
+pub(crate) struct Recorded {
+    basis: Basis<Spool>,
+    trace: TraceId,
+}
+
+impl Recorder {
+    /// Records why a request is forwarded.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where it can't be put on record: then it was not decided, and is not forwarded.
+    #[allow(clippy::unused_async)] // evidence waits for its batch
+    pub(crate) async fn record(&self, basis: Basis<Spool>, entry: &mut Entry) -> Result<Recorded, Unavailable> {
+        if let Some(identity) = basis.identity()
+            && entry.identity.is_none()
+        {
+            entry.identity = Some(identity.clone());
+        }
+        entry.take_place()?;
+        Ok(Recorded { basis, trace: entry.trace })
+    }
+}
+
+impl Recorded {
+    pub(crate) fn into_parts(self) -> (Basis<Spool>, TraceId) {
+        (self.basis, self.trace)
+    }
+}

@@ -1,0 +1,111 @@
+//! How a refusal is told: `application/problem+json`, RFC 9457.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::{Demands, Scheme, Timestamp};
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::fault::Fault;
+use crate::reply::Reply;
+use crate::settings::Disclosure;
+use crate::table::Route;
+use crate::trace::TraceId;
+
+/// Writes a refusal. `route` is `None` where none was found: then only the code is told.
+pub(crate) fn answer(
+    fault: &Fault,
+    route: Option<&Route>,
+    has_body: bool,
+    trace: TraceId,
+    now: Timestamp,
+) -> Response<Reply> {
+    let disclosure = route.map_or(Disclosure::Code, |route| route.refusals);
+    let code = match disclosure {
+        Disclosure::Code => fault.code().public(),
+        Disclosure::Components | Disclosure::Full => fault.code(),
+    };
+    let mut problem = json!({
+        "type": format!("urn:countersign:refusal:{code}"),
+        "title": code.title(),
+        "status": code.status(),
+        "code": code.as_str(),
+        "trace": trace.as_str(),
+        "server_time": now.as_secs(),
+    });
+    if disclosure != Disclosure::Code
+        && let Some(detail) = fault.detail()
+    {
+        problem["detail"] = detail.into();
+    }
+    if disclosure == Disclosure::Full
+        && let Some(route) = route
+    {
+        problem["route"] = demanded(&route.name, route.policy.demands());
+    }
+    let mut response = Response::new(Reply::own(problem.to_string()));
+    *response.status_mut() = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if matches!(code.status(), 429 | 503) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if code.status() == 401
+        && let Some(route) = route
+    {
+        let demands = route.policy.demands();
+        for scheme in &demands.schemes {
+            headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge(*scheme)));
+        }
+        if demands.schemes.first() == Some(&Scheme::HttpMessageSignatures)
+            && let Ok(value) = HeaderValue::from_str(&accept_signature(demands, has_body))
+        {
+            headers.insert("accept-signature", value);
+        }
+    }
+    response
+}
+
+/// RFC 9110 §11.6.1: a 401 carries at least one challenge.
+fn challenge(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::HttpMessageSignatures => "Signature realm=\"countersign\"",
+        Scheme::Pki => "PKI realm=\"countersign\"",
+        Scheme::TrustedSite => "TrustedSite realm=\"countersign\"",
+        Scheme::AppHmac => "AppHmac realm=\"countersign\"",
+    }
+}
+
+/// RFC 9421 §5.1: what to cover, and with which parameters. `created` asks for a time; a `nonce` is named, since there it
+/// can only be asked for by its value.
+fn accept_signature(demands: &Demands, has_body: bool) -> String {
+    let wanted = demands.require.iter().filter(|name| has_body || *name != "content-digest");
+    let components: Vec<String> = wanted.map(|name| format!("\"{name}\"")).collect();
+    let mut text = format!("sig1=({});created", components.join(" "));
+    let settings = &demands.http_message_signatures;
+    if !settings.nonce_optional {
+        let mut random = [0; 16];
+        if aws_lc_rs::rand::fill(&mut random).is_ok() {
+            text.push_str(&format!(";nonce=\"{}\"", URL_SAFE_NO_PAD.encode(random)));
+        }
+    }
+    if let [algorithm] = settings.algorithms[..] {
+        text.push_str(&format!(";alg=\"{algorithm}\""));
+    }
+    if let Some(tag) = &settings.tag {
+        text.push_str(&format!(";tag=\"{}\"", tag.replace('\\', "\\\\").replace('"', "\\\"")));
+    }
+    text
+}
+
+fn demanded(name: &str, demands: &Demands) -> Value {
+    let schemes: Vec<&str> = demands.schemes.iter().map(|scheme| scheme.as_str()).collect();
+    json!({
+        "name": name,
+        "schemes": schemes,
+        "require": demands.require,
+        "max_age": demands.max_age.as_secs(),
+        "max_body": demands.max_body,
+    })
+}

@@ -1,0 +1,119 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::{Origin, Policy};
+
+/// What a gateway is told at its start, and again at a reload. Plain data: [`crate::Gateway::bind`] judges it.
+#[derive(Clone, Debug, Default)]
+pub struct GatewaySettings {
+    /// Where callers are heard. Port 0 takes a free one, see [`crate::Gateway::addresses`].
+    pub listen: Vec<SocketAddr>,
+    /// What `@scheme` and `@authority` mean to the caller; any other `Host` is `malformed`. Empty: as received.
+    pub public_url: Vec<Origin>,
+    /// What is served, and what each demands.
+    pub routes: Vec<RouteSettings>,
+    /// How much of what a gateway takes.
+    pub limits: Limits,
+    /// Where health and metrics are told; `None` for nowhere.
+    pub admin: Option<AdminSettings>,
+    /// Threads that serve callers; 0 for one per core.
+    pub workers: usize,
+}
+
+/// One route.
+#[derive(Clone, Debug)]
+pub struct RouteSettings {
+    /// Its name in logs and metrics, unique.
+    pub name: String,
+    /// Whole path segments: `/orders` takes `/orders` and `/orders/7`, never `/orders-admin`. The longest match wins. The
+    /// same as the policy's, to which body-only schemes are bound.
+    pub path: String,
+    /// The API behind: an `http` origin.
+    pub upstream: Origin,
+    /// What it demands.
+    pub policy: Arc<Policy>,
+    /// How much a refusal tells the caller.
+    pub refusals: Disclosure,
+}
+
+/// How much a refusal tells the caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Disclosure {
+    /// The public code only: nothing that tells which keys exist.
+    #[default]
+    Code,
+    /// The detailed code, and which check failed on what.
+    Components,
+    /// Also what the route demands.
+    Full,
+}
+
+/// Where health and metrics are told.
+#[derive(Clone, Debug)]
+pub struct AdminSettings {
+    /// The address.
+    pub listen: SocketAddr,
+    /// Names by which it may be asked, beside loopback and the address itself. Any other `Host` is refused: a web page can
+    /// point a name of its own at this address (DNS rebinding).
+    pub hosts: Vec<String>,
+}
+
+/// How much of what a gateway takes. The default is safe for small messages from anywhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request head, at most 60 KiB.
+    pub head_bytes: usize,
+    /// Fields of a request head.
+    pub head_fields: usize,
+    /// From the first byte of a head to its end.
+    pub head_time: Duration,
+    /// From the end of a head to the end of its body.
+    pub body_time: Duration,
+    /// Between two requests on one connection.
+    pub idle_time: Duration,
+    /// Without the caller taking a byte of the answer.
+    pub write_time: Duration,
+    /// Connections of callers, all listeners together; more wait to be accepted.
+    pub max_connections: usize,
+    /// Bytes of all bodies that wait for their verdict or their upstream, together; what does not fit is `unavailable`.
+    pub max_held: u64,
+    /// Until the connection to an upstream stands.
+    pub connect_time: Duration,
+    /// Until the head of an upstream's response is there, and between two parts of its body.
+    pub response_time: Duration,
+    /// Unused connections to one upstream, per worker.
+    pub max_idle_upstream: usize,
+    /// How long an unused connection to an upstream is kept. Shorter than the upstream keeps it.
+    pub idle_upstream: Duration,
+    /// How long `/readyz` says 503 at the end before connections are turned away.
+    pub shutdown_delay: Duration,
+    /// How long requests at hand may take at the end.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_bytes: 32 << 10,
+            head_fields: 100,
+            head_time: Duration::from_secs(10),
+            body_time: Duration::from_secs(60),
+            idle_time: Duration::from_secs(60),
+            write_time: Duration::from_secs(30),
+            max_connections: 10_000,
+            max_held: 512 << 20,
+            connect_time: Duration::from_secs(5),
+            response_time: Duration::from_secs(60),
+            max_idle_upstream: 64,
+            idle_upstream: Duration::from_secs(20),
+            shutdown_delay: Duration::ZERO,
+            shutdown_grace: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why settings make no gateway, in words for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSettings(pub(crate) String);

@@ -1,0 +1,224 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use countersign::{Code, Origin, Policy, Rejection};
+
+use crate::metrics::{Metrics, RouteMetrics};
+use crate::settings::{Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};
+
+/// Judged settings: what a reload swaps as a whole.
+pub(crate) struct Table {
+    pub(crate) public_url: Vec<Origin>,
+    pub(crate) limits: Limits,
+    routes: HashMap<String, Arc<Route>>,
+    /// Bytes of the longest path, so that a long target costs no more than a short one.
+    longest: usize,
+}
+
+/// One judged route.
+pub(crate) struct Route {
+    pub(crate) name: String,
+    pub(crate) upstream: Upstream,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) refusals: Disclosure,
+    pub(crate) metrics: Arc<RouteMetrics>,
+}
+
+/// Where a route leads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Upstream {
+    /// Host and port, to connect to.
+    pub(crate) address: String,
+}
+
+impl Table {
+    pub(crate) fn new(settings: &GatewaySettings, metrics: &Metrics) -> Result<Self, InvalidSettings> {
+        let limits = settings.limits.clone();
+        if !(256..=60 << 10).contains(&limits.head_bytes) || !(4..=1000).contains(&limits.head_fields) {
+            return Err(InvalidSettings("a head has 256 bytes to 60 KiB and 4 to 1000 fields".to_owned()));
+        }
+        if limits.max_connections == 0 {
+            return Err(InvalidSettings("without connections nobody is served".to_owned()));
+        }
+        let mut table = Self { public_url: settings.public_url.clone(), limits, routes: HashMap::new(), longest: 0 };
+        for settings in &settings.routes {
+            let route = Route::new(settings, metrics)?;
+            let twice = table.routes.values().any(|other| other.name == route.name);
+            table.longest = table.longest.max(settings.path.len());
+            if twice || table.routes.insert(settings.path.clone(), Arc::new(route)).is_some() {
+                return Err(InvalidSettings(format!("the route {} stands twice", settings.name)));
+            }
+        }
+        Ok(table)
+    }
+
+    /// The route of a path as it came: whole segments, the longest match.
+    ///
+    /// # Errors
+    /// `no_route`; `malformed` where a server that decodes the path, or cuts parameters off its segments, would see another
+    /// route: `/%61dmin` and `/admin;x` are no way around `/admin`.
+    pub(crate) fn route(&self, path: &str) -> Result<&Arc<Route>, Rejection> {
+        let route = self.longest_match(path).ok_or_else(|| Rejection::new(Code::NoRoute, "no route has this path"))?;
+        if path.contains(['%', ';']) {
+            let plain = plain(path);
+            let same = self.longest_match(&plain).is_some_and(|other| Arc::ptr_eq(route, other));
+            if !same {
+                return Err(Rejection::new(Code::Malformed, "escapes or parameters in the path hide another route"));
+            }
+        }
+        Ok(route)
+    }
+
+    fn longest_match(&self, path: &str) -> Option<&Arc<Route>> {
+        let mut end = path.len();
+        loop {
+            if end <= self.longest
+                && let Some(route) = self.routes.get(&path[..end])
+            {
+                return Some(route);
+            }
+            match path[..end].rfind('/') {
+                Some(0) | None => return self.routes.get("/"),
+                Some(at) => end = at,
+            }
+        }
+    }
+}
+
+/// The path as a lenient server reads it: escapes decoded, parameters cut off its segments.
+fn plain(path: &str) -> String {
+    let mut plain = String::with_capacity(path.len());
+    for segment in path.split('/').skip(1) {
+        let segment = segment.split(';').next().unwrap_or_default();
+        plain.push('/');
+        let mut bytes = Vec::with_capacity(segment.len());
+        let mut rest = segment.as_bytes();
+        while let [first, tail @ ..] = rest {
+            let digit = |at: usize| tail.get(at).and_then(|&byte| char::from(byte).to_digit(16));
+            rest = match (first, digit(0), digit(1)) {
+                (b'%', Some(high), Some(low)) => {
+                    bytes.push(u8::try_from(high * 16 + low).unwrap_or(b'%'));
+                    &tail[2..]
+                }
+                _ => {
+                    bytes.push(*first);
+                    tail
+                }
+            };
+        }
+        plain.push_str(&String::from_utf8_lossy(&bytes));
+    }
+    plain
+}
+
+impl Route {
+    fn new(settings: &RouteSettings, metrics: &Metrics) -> Result<Self, InvalidSettings> {
+        let RouteSettings { name, path, upstream, policy, refusals } = settings;
+        let bad = |why: &str| Err(InvalidSettings(format!("route {name}: {why}")));
+        let whole = path == "/" || (path.starts_with('/') && !path.ends_with('/') && !path.contains("//"));
+        if !whole
+            || path.contains(['?', '#', '%', ';', '\\'])
+            || path.split('/').any(|segment| matches!(segment, "." | ".."))
+        {
+            return bad("a path is whole segments as they stand on the wire, without a slash at the end: /orders");
+        }
+        if policy.demands().path != *path {
+            return bad("its policy is bound to another path");
+        }
+        if policy.permit().is_some() {
+            return bad("observing is not supported yet");
+        }
+        if upstream.scheme() != "http" {
+            return bad("only http:// upstreams are supported yet");
+        }
+        Ok(Self {
+            name: name.clone(),
+            upstream: Upstream { address: with_port(upstream.authority()) },
+            policy: Arc::clone(policy),
+            refusals: *refusals,
+            metrics: metrics.route(name),
+        })
+    }
+}
+
+/// The authority with its port, which an origin leaves out where it is the default.
+fn with_port(authority: &str) -> String {
+    let port = authority.rfind(':').is_some_and(|at| !authority[at..].contains(']'));
+    if port { authority.to_owned() } else { format!("{authority}:80") }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign::Demands;
+
+    use super::*;
+
+    fn route(path: &str) -> RouteSettings {
+        RouteSettings {
+            name: path.to_owned(),
+            path: path.to_owned(),
+            upstream: Origin::parse("http://127.0.0.1:1").unwrap(),
+            policy: Arc::new(Policy::new(Demands { path: path.to_owned(), ..Demands::default() }).unwrap()),
+            refusals: Disclosure::Code,
+        }
+    }
+
+    fn table(paths: &[&str]) -> Result<Table, InvalidSettings> {
+        let routes = paths.iter().map(|path| route(path)).collect();
+        Table::new(&GatewaySettings { routes, ..GatewaySettings::default() }, &Metrics::default())
+    }
+
+    fn found(table: &Table, path: &str) -> String {
+        match table.route(path) {
+            Ok(route) => route.name.clone(),
+            Err(rejection) => rejection.code().to_string(),
+        }
+    }
+
+    #[test]
+    fn half_a_segment_is_no_match() {
+        let table = table(&["/orders", "/orders/special"]).unwrap();
+        assert_eq!(found(&table, "/orders"), "/orders");
+        assert_eq!(found(&table, "/orders/"), "/orders");
+        assert_eq!(found(&table, "/orders/7/lines"), "/orders");
+        assert_eq!(found(&table, "/orders/special"), "/orders/special");
+        assert_eq!(found(&table, "/orders/special/x"), "/orders/special");
+        assert_eq!(found(&table, "/orders/specials"), "/orders");
+        for path in ["/orders-admin", "/order", "/", "/x/orders", "/Orders"] {
+            assert_eq!(found(&table, path), "no_route", "{path}");
+        }
+    }
+
+    #[test]
+    fn an_escape_is_no_way_around_a_stricter_route() {
+        let table = table(&["/", "/admin"]).unwrap();
+        assert_eq!(found(&table, "/anything/at/all"), "/");
+        assert_eq!(found(&table, "/caf%C3%A9"), "/");
+        assert_eq!(found(&table, "/admin/%61"), "/admin");
+        for path in ["/%61dmin", "/admin;x=1", "/adm%69n/x", "/%61dmin;x/y"] {
+            assert_eq!(found(&table, path), "malformed", "{path}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_could_be_read_in_two_ways_is_refused() {
+        for paths in [&["/a", "/a"][..], &["/a/"], &["a"], &["/a//b"], &["/%61"], &["/a/../b"], &[""]] {
+            assert!(table(paths).is_err(), "{paths:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_path_costs_no_more_than_the_longest_route() {
+        let table = table(&["/a"]).unwrap();
+        let started = std::time::Instant::now();
+        assert_eq!(found(&table, &"/b".repeat(30_000)), "no_route");
+        assert!(started.elapsed().as_millis() < 1000);
+    }
+
+    #[test]
+    fn an_upstream_without_port_is_port_80() {
+        assert_eq!(with_port("api"), "api:80");
+        assert_eq!(with_port("[::1]"), "[::1]:80");
+        assert_eq!(with_port("[::1]:8080"), "[::1]:8080");
+    }
+}

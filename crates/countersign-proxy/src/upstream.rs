@@ -1,0 +1,125 @@
+//! The way to the API behind: one small pool of connections per worker.
+
+mod pool;
+mod relay;
+mod wire;
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use countersign::Code;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use crate::fault::Fault;
+use crate::outgoing::Outgoing;
+use crate::record::Recorded;
+use crate::settings::Limits;
+use crate::table::Route;
+
+use pool::Lease;
+pub(crate) use pool::Pool;
+pub(crate) use relay::Relay;
+
+/// The only way out.
+pub(crate) struct Upstreams {
+    pool: Pool,
+}
+
+impl Upstreams {
+    pub(crate) fn new(pool: Pool) -> Self {
+        Self { pool }
+    }
+
+    /// Forwards what is on record, and nothing else. A pooled connection may turn out to be closed: then the request goes out
+    /// once more, on a new one, if none of it was sent, or if it is idempotent and none of an answer came.
+    ///
+    /// # Errors
+    /// `upstream_failed`, `upstream_timeout`; `unavailable` where the request can't be written.
+    pub(crate) async fn forward(
+        &self,
+        recorded: Recorded,
+        peer: IpAddr,
+        route: &Route,
+        limits: &Limits,
+    ) -> Result<Response<Relay>, Fault> {
+        let started = Instant::now();
+        // The share of the room is held until the upstream has answered.
+        let Outgoing { request, share: _share } = Outgoing::of(recorded, peer)?;
+        let answer = self.exchange(request, &route.upstream.address, limits).await;
+        route.metrics.upstream_took(started.elapsed());
+        let (response, lease) = answer?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            // Nobody asked for it: `Upgrade` was removed. The lease is dropped, and the connection with it.
+            return Err(failed("the upstream switched protocols"));
+        }
+        Ok(response.map(|body| Relay::new(body, lease, limits.response_time)))
+    }
+
+    async fn exchange(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        address: &str,
+        limits: &Limits,
+    ) -> Result<(Response<Incoming>, Lease), Fault> {
+        if let Some(lease) = self.pool.take(address, limits.idle_upstream) {
+            let spare = is_idempotent(request.method()).then(|| request.clone());
+            match send(lease, request, limits.response_time).await {
+                Ok(answer) => return Ok(answer),
+                Err(Unanswered { unsent: Some(again), .. }) => request = *again,
+                Err(Unanswered { heard: false, fault: Fault::Upstream(Code::UpstreamFailed, reason), .. }) => {
+                    request = spare.ok_or_else(|| failed(&reason))?;
+                }
+                Err(unanswered) => return Err(unanswered.fault),
+            }
+        }
+        let connecting = timeout(limits.connect_time, self.pool.connect(address, limits.max_idle_upstream));
+        let lease = match connecting.await {
+            Ok(Ok(lease)) => lease,
+            Ok(Err(error)) => return Err(failed(&format!("{address}: {error}"))),
+            Err(_) => return Err(timed_out(&format!("{address}: no connection in time"))),
+        };
+        send(lease, request, limits.response_time).await.map_err(|unanswered| unanswered.fault)
+    }
+}
+
+/// A request without an answer.
+struct Unanswered {
+    /// The request itself, where not a byte of it was sent.
+    unsent: Option<Box<Request<Full<Bytes>>>>,
+    /// Whether a byte of an answer came.
+    heard: bool,
+    fault: Fault,
+}
+
+async fn send(
+    mut lease: Lease,
+    request: Request<Full<Bytes>>,
+    limit: Duration,
+) -> Result<(Response<Incoming>, Lease), Unanswered> {
+    let before = lease.heard();
+    match timeout(limit, lease.sender.try_send_request(request)).await {
+        Ok(Ok(response)) => Ok((response, lease)),
+        Ok(Err(mut error)) => {
+            let unsent = error.take_message().map(Box::new);
+            Err(Unanswered { unsent, heard: lease.heard() != before, fault: failed(&error.into_error().to_string()) })
+        }
+        Err(_) => Err(Unanswered { unsent: None, heard: false, fault: timed_out("no answer in time") }),
+    }
+}
+
+/// RFC 9110 §9.2.2.
+fn is_idempotent(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
+}
+
+fn failed(reason: &str) -> Fault {
+    Fault::Upstream(Code::UpstreamFailed, reason.to_owned())
+}
+
+fn timed_out(reason: &str) -> Fault {
+    Fault::Upstream(Code::UpstreamTimeout, reason.to_owned())
+}

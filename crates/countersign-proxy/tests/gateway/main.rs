@@ -1,0 +1,12 @@
+//! The gateway from the outside: real sockets, a real upstream, raw bytes where a client library would be too polite.
+
+mod admitted;
+mod client;
+mod operation;
+mod refused;
+mod replay;
+mod signer;
+mod smuggling;
+mod stage;
+mod stubborn;
+mod upstream;

@@ -1,0 +1,200 @@
+//! A gateway on free ports, with everything that a test wants to look into.
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use countersign::{BoxFuture, Demands, Keys, Origin, Policy, ReplayStore, Seen, Timestamp, Unavailable, Use, UseMark};
+use countersign_proxy::{
+    AdminSettings, Clock, Control, Disclosure, Gateway, GatewaySettings, Handles, Limits, RouteSettings,
+};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::signer::{Partner, now};
+use crate::upstream::Upstream;
+
+/// What can be asked for before the start.
+pub(crate) struct Setting {
+    pub(crate) demands: Demands,
+    pub(crate) refusals: Disclosure,
+    pub(crate) limits: Limits,
+    pub(crate) public_url: Vec<&'static str>,
+    pub(crate) workers: usize,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            demands: Demands { path: "/orders".to_owned(), max_body: 1 << 20, ..Demands::default() },
+            refusals: Disclosure::Components,
+            limits: Limits { shutdown_grace: Duration::from_secs(2), ..Limits::default() },
+            public_url: Vec::new(),
+            workers: 2,
+        }
+    }
+}
+
+pub(crate) struct Stage {
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) control: Control,
+    pub(crate) settings: GatewaySettings,
+    pub(crate) partner: Partner,
+    pub(crate) upstream: Upstream,
+    pub(crate) keys: Arc<ArcSwap<Keys>>,
+    pub(crate) switches: Arc<Switches>,
+    pub(crate) log: Capture,
+    /// Milliseconds that the gateway's clock is ahead.
+    pub(crate) ahead: Arc<AtomicI64>,
+    stop: Option<oneshot::Sender<()>>,
+    running: Option<JoinHandle<()>>,
+}
+
+/// What can be broken while it runs.
+#[derive(Default)]
+pub(crate) struct Switches {
+    pub(crate) keys_down: AtomicBool,
+    pub(crate) keys_panic: AtomicBool,
+    pub(crate) replay_down: AtomicBool,
+    pub(crate) replay_panic: AtomicBool,
+}
+
+impl Stage {
+    pub(crate) async fn start() -> Self {
+        Self::with(Setting::default()).await
+    }
+
+    pub(crate) async fn with(setting: Setting) -> Self {
+        Self::before(Upstream::echo().await, setting)
+    }
+
+    pub(crate) fn before(upstream: Upstream, setting: Setting) -> Self {
+        let partner = Partner::new("acme", "acme-2026");
+        let policy = Arc::new(Policy::new(setting.demands).unwrap());
+        let settings = GatewaySettings {
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            public_url: setting.public_url.iter().map(|url| Origin::parse(url).unwrap()).collect(),
+            routes: vec![RouteSettings {
+                name: "orders".to_owned(),
+                path: policy.demands().path.clone(),
+                upstream: Origin::parse(&format!("http://{}", upstream.address)).unwrap(),
+                policy,
+                refusals: setting.refusals,
+            }],
+            limits: setting.limits,
+            admin: Some(AdminSettings { listen: "127.0.0.1:0".parse().unwrap(), hosts: Vec::new() }),
+            workers: setting.workers,
+        };
+        let keys = Arc::new(ArcSwap::from_pointee(partner.keys()));
+        let switches = Arc::new(Switches::default());
+        let log = Capture::default();
+        let (source, breaks) = (Arc::clone(&keys), Arc::clone(&switches));
+        let keys_now = Arc::new(move |_: Timestamp| {
+            assert!(!breaks.keys_panic.load(Ordering::SeqCst), "on purpose: the registry panics");
+            if breaks.keys_down.load(Ordering::SeqCst) {
+                return Err(Unavailable::new("registry", "the snapshot is too old"));
+            }
+            Ok(source.load_full())
+        });
+        let memory = Arc::new(Memory { seen: Mutex::default(), switches: Arc::clone(&switches) });
+        let ahead = Arc::new(AtomicI64::new(0));
+        let offset = Arc::clone(&ahead);
+        let clock = Clock::new(
+            move || Timestamp::from_millis(now().as_millis() + offset.load(Ordering::SeqCst)),
+            Timestamp::from_secs(0),
+        );
+        let handles = Handles { log: Box::new(log.clone()), clock, ..Handles::new(keys_now, memory) };
+        let gateway = Gateway::bind(settings.clone(), handles).unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (address, admin, control) = (gateway.addresses()[0], gateway.admin_address().unwrap(), gateway.control());
+        let running = tokio::spawn(async move {
+            gateway.run(async { drop(stopped.await) }).await.unwrap();
+        });
+        Self {
+            address,
+            admin,
+            control,
+            settings,
+            partner,
+            upstream,
+            keys,
+            switches,
+            log,
+            ahead,
+            stop: Some(stop),
+            running: Some(running),
+        }
+    }
+
+    /// Begins the orderly stop.
+    pub(crate) fn begin_stop(&mut self) {
+        self.stop.take();
+    }
+
+    /// Stops, and waits for the end.
+    pub(crate) async fn stop(&mut self) {
+        self.begin_stop();
+        self.running.take().unwrap().await.unwrap();
+    }
+}
+
+/// What was written to the log.
+#[derive(Clone, Default)]
+pub(crate) struct Capture(Arc<Mutex<Vec<u8>>>);
+
+impl Capture {
+    /// The lines so far, once there are at least `count`.
+    pub(crate) async fn lines(&self, count: usize) -> Vec<serde_json::Value> {
+        for _ in 0..200 {
+            let lines: Vec<_> = self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            if lines.len() >= count {
+                return lines;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("fewer than {count} lines: {}", self.text());
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Capture {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Memory {
+    seen: Mutex<HashSet<UseMark>>,
+    switches: Arc<Switches>,
+}
+
+impl ReplayStore for Memory {
+    fn first_use<'a>(&'a self, once: &'a Use, _: Timestamp) -> BoxFuture<'a, Result<Seen, Unavailable>> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            assert!(!self.switches.replay_panic.load(Ordering::SeqCst), "on purpose: the replay store panics");
+            if self.switches.replay_down.load(Ordering::SeqCst) {
+                return Err(Unavailable::new("replay store", "on purpose"));
+            }
+            let mut seen = self.seen.lock().unwrap();
+            if once.marks().any(|mark| seen.contains(mark)) {
+                return Ok(Seen::Again);
+            }
+            seen.extend(once.marks());
+            Ok(Seen::First)
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! An upstream that tells what it got.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// The upstream, and how often it was asked and connected to.
+#[derive(Clone)]
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
+    requests: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Upstream {
+    /// One that echoes: method, target, headers as lists of pairs, body.
+    pub(crate) async fn echo() -> Self {
+        Self::each(|stream, requests| async move {
+            let service = service_fn(move |request| {
+                requests.fetch_add(1, Ordering::SeqCst);
+                echo(request)
+            });
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        })
+        .await
+    }
+
+    /// One that answers each request on each connection with the next of `answers`, the last one over and over, and closes
+    /// after an empty one.
+    pub(crate) async fn scripted(answers: &'static [&'static str]) -> Self {
+        let at = Arc::new(AtomicUsize::new(0));
+        Self::each(move |mut stream, requests| {
+            let at = Arc::clone(&at);
+            async move {
+                while read_head(&mut stream).await {
+                    requests.fetch_add(1, Ordering::SeqCst);
+                    let answer = answers[at.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1)];
+                    if answer.is_empty() || stream.write_all(answer.as_bytes()).await.is_err() {
+                        return;
+                    }
+                    if answer.contains("(close)") {
+                        return;
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    async fn each<F>(serve: impl Fn(TcpStream, Arc<AtomicUsize>) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream =
+            Self { address: listener.local_addr().unwrap(), requests: Arc::default(), connections: Arc::default() };
+        let (requests, connections) = (Arc::clone(&upstream.requests), Arc::clone(&upstream.connections));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                connections.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(serve(stream, Arc::clone(&requests)));
+            }
+        });
+        upstream
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let headers: Vec<_> = parts
+        .headers
+        .iter()
+        .map(|(name, value)| json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]))
+        .collect();
+    if parts.uri.path().ends_with("/slow") {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+    let told = json!({
+        "method": parts.method.as_str(),
+        "target": parts.uri.to_string(),
+        "headers": headers,
+        "body": String::from_utf8_lossy(&body),
+    });
+    let mut response = Response::new(Full::new(told.to_string().into()));
+    response.headers_mut().insert("countersign-partner", HeaderValue::from_static("forged-by-upstream"));
+    response.headers_mut().insert("countersign-trace", HeaderValue::from_static("forged-by-upstream"));
+    response.headers_mut().insert("x-from-upstream", HeaderValue::from_static("yes"));
+    Ok(response)
+}
+
+/// Reads one request head, and the body that its length announces.
+async fn read_head(stream: &mut TcpStream) -> bool {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte).await {
+            Ok(1) => head.push(byte[0]),
+            _ => return false,
+        }
+    }
+    let head = String::from_utf8_lossy(&head).to_lowercase();
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |length| length.parse().unwrap());
+    stream.read_exact(&mut vec![0; length]).await.is_ok()
+}

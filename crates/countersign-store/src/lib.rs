@@ -1,0 +1,31 @@
+//! The stores of Countersign: who may sign, and what was used already. The only SQL (and, later, the only Redis).
+//!
+//! In the order in which things flow:
+//!
+//! - [`DataLock`]: one gateway per data directory. Commands beside a running gateway do not take it.
+//! - [`secrets`]: the key under which shared secrets lie in the registry.
+//! - [`registry`]: partners, keys and their events, in SQLite; every command that changes a key goes through it.
+//! - [`snapshot`]: follows the registry within a second and publishes [`countersign::Keys`], read without a lock.
+//! - [`replay`]: the memory of what was admitted, with the floor that holds after an unclean end.
+//! - `suite` (feature `suite`): the contract of [`countersign::ReplayStore`] as checks over any implementation.
+//!
+//! There is no clock in here: who calls hands `now` in.
+
+#![forbid(unsafe_code)]
+
+mod clock;
+mod file;
+mod lock;
+pub mod registry;
+pub mod replay;
+pub mod secrets;
+pub mod snapshot;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
+
+pub use clock::ClockMark;
+pub use file::FileError;
+pub use lock::{DataLock, LockError};
+pub use registry::Registry;
+pub use replay::MemoryReplay;
+pub use snapshot::Snapshots;

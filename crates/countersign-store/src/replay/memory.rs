@@ -1,0 +1,166 @@
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use countersign::{BoxFuture, ReplayStore, Seen, Timestamp, Unavailable, Use};
+
+use super::restart::{Disk, Start};
+use super::shard::{Mark, Shard, cut, slot_of};
+
+/// The replay memory of one gateway: constant time, a fixed capacity, and a floor after an unclean end.
+///
+/// It remembers for as long as a use could verify and never evicts: full, it is [`Unavailable`]. An orderly end
+/// ([`MemoryReplay::close`]) hands the marks to the next start. After a crash they are gone, so whatever was signed
+/// before the floor can't be judged and is [`Unavailable`].
+pub struct MemoryReplay {
+    pub(super) shards: Box<[Mutex<Shard>]>,
+    /// Keyed at random: a sender who chooses nonces can't choose the shard that they fall in.
+    spread: RandomState,
+    pub(super) used: AtomicUsize,
+    capacity: usize,
+    swept: AtomicI64,
+    pub(super) start: Start,
+    pub(super) floor: Option<Timestamp>,
+    pub(super) disk: Option<Disk>,
+}
+
+impl MemoryReplay {
+    /// A memory without a file, for the demo and for tests: a restart forgets everything.
+    #[must_use]
+    pub fn ephemeral(capacity: usize) -> Self {
+        Self::new(capacity, Start::First, None, None)
+    }
+
+    /// The number of marks that it holds, ended ones that were not dropped yet counted.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// The number of marks that it can hold.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(super) fn new(capacity: usize, start: Start, floor: Option<Timestamp>, disk: Option<Disk>) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new(Timestamp::from_millis(i64::MIN)))).collect();
+        let (used, swept) = (AtomicUsize::new(0), AtomicI64::new(i64::MIN));
+        Self { shards, spread: RandomState::new(), used, capacity, swept, start, floor, disk }
+    }
+
+    fn spend(&self, once: &Use, now: Timestamp) -> Result<Seen, Unavailable> {
+        if self.floor.is_some_and(|floor| once.signed() < floor) {
+            return Err(Unavailable::new(NAME, "signed before the memory begins: the gateway did not end orderly"));
+        }
+        // The chain asks for `created` + age + skew + a minute. Anything else is a slip of ours, and would stay for
+        // ages.
+        if once.until() > now.add(MAX_AHEAD) {
+            return Err(Unavailable::new(NAME, format!("asked to remember until {}", once.until())));
+        }
+        let mut marks: Vec<(usize, Mark)> = once.marks().map(cut).map(|mark| (self.shard_of(&mark), mark)).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        match self.try_spend(&marks, once.until(), now)? {
+            Some(seen) => Ok(seen),
+            None if self.sweep(now) => self.try_spend(&marks, once.until(), now)?.ok_or_else(|| self.full()),
+            None => Err(self.full()),
+        }
+    }
+
+    /// `None` when there is no room. `marks` are in the order of their shards, so that no two calls wait for each
+    /// other.
+    fn try_spend(
+        &self,
+        marks: &[(usize, Mark)],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Seen>, Unavailable> {
+        let mut held: Vec<(usize, MutexGuard<'_, Shard>)> = Vec::with_capacity(marks.len());
+        for &(at, _) in marks {
+            if held.last().is_none_or(|(last, _)| *last != at) {
+                let shard = self.shards[at].lock();
+                held.push((at, shard.map_err(|_| Unavailable::new(NAME, "broken by a panic"))?));
+            }
+        }
+        for (_, shard) in &mut held {
+            if shard.closed {
+                return Err(Unavailable::new(NAME, "the gateway is ending"));
+            }
+            let dropped = shard.advance(now, STEP);
+            self.used.fetch_sub(dropped, Ordering::Relaxed);
+            if !shard.remembers(until) {
+                return Err(Unavailable::new(NAME, format!("what could be used until {until} is forgotten by now")));
+            }
+        }
+        let known = |(at, mark): &(usize, Mark)| held.iter().any(|(its, shard)| its == at && shard.contains(mark));
+        if marks.iter().any(known) {
+            return Ok(Some(Seen::Again));
+        }
+        let room = |used: usize| used.checked_add(marks.len()).filter(|needed| *needed <= self.capacity);
+        if self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_err() {
+            return Ok(None);
+        }
+        for &(at, mark) in marks {
+            if let Some((_, shard)) = held.iter_mut().find(|(its, _)| *its == at) {
+                shard.insert(mark, slot_of(until));
+            }
+        }
+        Ok(Some(Seen::First))
+    }
+
+    /// Drops whatever has ended, everywhere. At most once a second, so that a full memory under a flood stays cheap.
+    fn sweep(&self, now: Timestamp) -> bool {
+        let millis = now.as_millis();
+        let due = |last: i64| (millis >= last.saturating_add(1000)).then_some(millis);
+        if self.swept.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_err() {
+            return false;
+        }
+        for shard in &self.shards {
+            if let Ok(mut shard) = shard.lock() {
+                let dropped = shard.advance(now, usize::MAX);
+                self.used.fetch_sub(dropped, Ordering::Relaxed);
+            }
+        }
+        true
+    }
+
+    #[cfg(test)]
+    pub(super) fn spend_for_test(&self, once: &Use, now: Timestamp) -> Option<Seen> {
+        self.spend(once, now).ok()
+    }
+
+    fn full(&self) -> Unavailable {
+        Unavailable::new(NAME, format!("full: it holds {} marks", self.capacity))
+    }
+
+    pub(super) fn shard_of(&self, mark: &Mark) -> usize {
+        usize::try_from(self.spread.hash_one(mark) % SHARDS).unwrap_or(0)
+    }
+}
+
+impl ReplayStore for MemoryReplay {
+    fn first_use<'a>(&'a self, once: &'a Use, now: Timestamp) -> BoxFuture<'a, Result<Seen, Unavailable>> {
+        Box::pin(std::future::ready(self.spend(once, now)))
+    }
+}
+
+impl fmt::Debug for MemoryReplay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MemoryReplay({} of {}, {:?})", self.used(), self.capacity, self.start)
+    }
+}
+
+/// A million marks, some 60 MB: 2500 requests a second at the default age.
+pub const DEFAULT_CAPACITY: usize = 1_000_000;
+
+/// The longest that a use can be remembered, and so the longest `max_age` + 2 × `max_skew` + 60 s of any route.
+pub const MAX_AHEAD: Duration = Duration::from_secs(32 * 24 * 60 * 60);
+
+const NAME: &str = "replay store";
+const SHARDS: u64 = 64;
+/// Ended marks that one call drops at most: more than it adds, so they never pile up, and few enough to wait for.
+const STEP: usize = 64;

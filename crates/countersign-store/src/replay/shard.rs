@@ -1,0 +1,111 @@
+use std::collections::{BTreeMap, HashSet};
+
+use countersign::{Timestamp, UseMark};
+
+/// Half of a [`UseMark`], which is a SHA-256 over the key's material and the nonce. Cutting can only make two marks
+/// one, so its price is a false `Again`, never a false `First`; and that a mark of one partner equals a given one of
+/// another's takes 2^128 tries.
+pub(super) type Mark = [u8; 16];
+
+pub(super) fn cut(mark: &UseMark) -> Mark {
+    let mut half = [0; 16];
+    half.copy_from_slice(&mark.as_bytes()[..16]);
+    half
+}
+
+/// A span of [`SLOT`] milliseconds: marks end together with the slot that their `until` falls in, up to 8 s late.
+pub(super) type Slot = i64;
+
+pub(super) fn slot_of(until: Timestamp) -> Slot {
+    until.as_millis().div_euclid(SLOT)
+}
+
+/// The marks of one shard. One set to look in, whatever the windows of the routes, and beside it a bucket of marks per
+/// slot of time, so that a mark is added, found and dropped in constant time.
+pub(super) struct Shard {
+    marks: HashSet<Mark>,
+    buckets: BTreeMap<Slot, Vec<Mark>>,
+    /// The latest moment that this shard was handed. What ended before may be forgotten, and so can't be judged any
+    /// more.
+    horizon: Timestamp,
+    pub(super) closed: bool,
+}
+
+impl Shard {
+    pub(super) fn new(horizon: Timestamp) -> Self {
+        Self { marks: HashSet::new(), buckets: BTreeMap::new(), horizon, closed: false }
+    }
+
+    /// Lets time go on to `now` (never back) and drops up to `most` marks that have ended. Returns how many.
+    pub(super) fn advance(&mut self, now: Timestamp, most: usize) -> usize {
+        self.horizon = self.horizon.max(now);
+        let mut dropped = 0;
+        while dropped < most
+            && let Some(mut bucket) = self.buckets.first_entry()
+            && *bucket.key() < slot_of(self.horizon)
+        {
+            let marks = bucket.get_mut();
+            for mark in marks.drain(marks.len().saturating_sub(most - dropped)..) {
+                self.marks.remove(&mark);
+                dropped += 1;
+            }
+            if marks.is_empty() {
+                bucket.remove();
+            }
+        }
+        dropped
+    }
+
+    /// Whether this shard still knows all that could be used until `until`.
+    pub(super) fn remembers(&self, until: Timestamp) -> bool {
+        until >= self.horizon
+    }
+
+    pub(super) fn contains(&self, mark: &Mark) -> bool {
+        self.marks.contains(mark)
+    }
+
+    /// Adds a mark that is not there.
+    pub(super) fn insert(&mut self, mark: Mark, slot: Slot) {
+        if self.marks.insert(mark) {
+            self.buckets.entry(slot).or_default().push(mark);
+        }
+    }
+
+    pub(super) fn horizon(&self) -> Timestamp {
+        self.horizon
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// Every mark with its slot.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&Mark, Slot)> {
+        self.buckets.iter().flat_map(|(slot, marks)| marks.iter().map(move |mark| (mark, *slot)))
+    }
+}
+
+const SLOT: i64 = 8_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ended_goes_in_small_steps_and_nothing_else_does() {
+        let at = Timestamp::from_secs;
+        let mut shard = Shard::new(at(0));
+        for number in 0_u8..100 {
+            shard.insert([number; 16], slot_of(at(100)));
+        }
+        shard.insert([200; 16], slot_of(at(200)));
+        assert_eq!(shard.advance(at(100), 1000), 0, "until counts as live");
+        assert_eq!(shard.advance(at(110), 30), 30);
+        assert_eq!(shard.advance(at(110), 1000), 70);
+        assert_eq!((shard.len(), shard.contains(&[200; 16])), (1, true));
+        assert!(shard.remembers(at(110)) && !shard.remembers(at(109)));
+        shard.advance(at(50), 0);
+        assert!(!shard.remembers(at(109)), "a clock that stepped back");
+    }
+}

@@ -1,0 +1,178 @@
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use countersign::Timestamp;
+
+use super::shard::{Mark, Slot};
+use crate::file::{self, FileError};
+
+/// `<data>/replay.state`: how the last gateway ended, and, where it ended orderly, what it remembered.
+///
+/// ```text
+/// "countersign replay 1\n"  "open" | "done"  max_skew ms  floor ms  horizon ms  count  count × (mark, slot)  SHA-256
+/// ```
+/// Integers have 8 bytes, little-endian; the SHA-256 is of all that stands before it.
+pub(super) struct StateFile {
+    path: PathBuf,
+}
+
+/// What a gateway before this one left.
+pub(super) enum Left {
+    /// There is no file.
+    Nothing,
+    /// It did not end orderly.
+    Open(Terms),
+    /// The file makes no sense.
+    Damaged,
+    /// It ended orderly, and this is what it remembered.
+    Done(Done),
+}
+
+/// What a later floor has to know of this gateway, however it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Terms {
+    /// The longest skew that it admits under, in milliseconds.
+    pub(super) max_skew: i64,
+    /// Its own floor: what was signed before was forgotten once, and an orderly end does not bring it back.
+    pub(super) floor: Option<Timestamp>,
+}
+
+/// The content of an orderly end.
+pub(super) struct Done {
+    pub(super) terms: Terms,
+    pub(super) horizon: Timestamp,
+    pub(super) entries: Vec<(Mark, Slot)>,
+}
+
+impl StateFile {
+    pub(super) fn new(data_dir: &Path) -> Self {
+        Self { path: data_dir.join("replay.state") }
+    }
+
+    pub(super) fn read(&self) -> Result<Left, FileError> {
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::Nothing),
+            Err(error) => return Err(FileError::of("open", &self.path)(error)),
+        };
+        let length = file.metadata().map_err(FileError::of("read", &self.path))?.len();
+        match parse(BufReader::new(file), length) {
+            Ok(left) => Ok(left),
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
+                Ok(Left::Damaged)
+            }
+            Err(error) => Err(FileError::of("read", &self.path)(error)),
+        }
+    }
+
+    /// Durable when it returns: from here on an end without [`StateFile::write_done`] is an unclean one.
+    pub(super) fn write_open(&self, terms: Terms) -> Result<(), FileError> {
+        file::replace(&self.path, |out| {
+            let mut out = Hashed::new(out);
+            out.header(OPEN, terms, 0, 0)?;
+            out.finish()
+        })
+    }
+
+    pub(super) fn write_done<'a>(
+        &self,
+        terms: Terms,
+        horizon: Timestamp,
+        count: usize,
+        entries: impl Iterator<Item = (&'a Mark, Slot)>,
+    ) -> Result<(), FileError> {
+        file::replace(&self.path, |out| {
+            let mut out = Hashed::new(out);
+            out.header(DONE, terms, horizon.as_millis(), count as u64)?;
+            for (mark, slot) in entries {
+                out.put(mark)?;
+                out.put(&slot.to_le_bytes())?;
+            }
+            out.finish()
+        })
+    }
+}
+
+const MAGIC: &[u8; 21] = b"countersign replay 1\n";
+const OPEN: &[u8; 4] = b"open";
+const DONE: &[u8; 4] = b"done";
+const NO_FLOOR: i64 = i64::MIN;
+const HEADER: u64 = 21 + 4 + 4 * 8;
+const ENTRY: u64 = 16 + 8;
+const CHECKSUM: u64 = 32;
+
+fn parse(input: impl Read, length: u64) -> io::Result<Left> {
+    let damaged = || io::Error::from(io::ErrorKind::InvalidData);
+    let mut input = Hashing { inner: input, hash: Context::new(&SHA256) };
+    if &input.array::<21>()? != MAGIC {
+        return Err(damaged());
+    }
+    let state = input.array::<4>()?;
+    let max_skew = i64::from_le_bytes(input.array()?);
+    let floor = i64::from_le_bytes(input.array()?);
+    let horizon = Timestamp::from_millis(i64::from_le_bytes(input.array()?));
+    let count = u64::from_le_bytes(input.array()?);
+    // Before anything is allocated by it.
+    if count.checked_mul(ENTRY).and_then(|bytes| bytes.checked_add(HEADER + CHECKSUM)) != Some(length) || max_skew < 0 {
+        return Err(damaged());
+    }
+    let mut entries = Vec::with_capacity(usize::try_from(count).map_err(|_| damaged())?);
+    for _ in 0..count {
+        entries.push((input.array()?, Slot::from_le_bytes(input.array()?)));
+    }
+    let sum = input.hash.clone().finish();
+    if sum.as_ref() != input.array::<32>()? {
+        return Err(damaged());
+    }
+    let terms = Terms { max_skew, floor: (floor != NO_FLOOR).then(|| Timestamp::from_millis(floor)) };
+    match &state {
+        OPEN => Ok(Left::Open(terms)),
+        DONE => Ok(Left::Done(Done { terms, horizon, entries })),
+        _ => Err(damaged()),
+    }
+}
+
+struct Hashing<R> {
+    inner: R,
+    hash: Context,
+}
+
+impl<R: Read> Hashing<R> {
+    fn array<const N: usize>(&mut self) -> io::Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.inner.read_exact(&mut bytes)?;
+        self.hash.update(&bytes);
+        Ok(bytes)
+    }
+}
+
+struct Hashed<'a> {
+    inner: &'a mut dyn Write,
+    hash: Context,
+}
+
+impl<'a> Hashed<'a> {
+    fn new(inner: &'a mut dyn Write) -> Self {
+        Self { inner, hash: Context::new(&SHA256) }
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hash.update(bytes);
+        self.inner.write_all(bytes)
+    }
+
+    fn header(&mut self, state: &[u8; 4], terms: Terms, horizon: i64, count: u64) -> io::Result<()> {
+        self.put(MAGIC)?;
+        self.put(state)?;
+        self.put(&terms.max_skew.to_le_bytes())?;
+        self.put(&terms.floor.map_or(NO_FLOOR, Timestamp::as_millis).to_le_bytes())?;
+        self.put(&horizon.to_le_bytes())?;
+        self.put(&count.to_le_bytes())
+    }
+
+    fn finish(self) -> io::Result<()> {
+        self.inner.write_all(self.hash.finish().as_ref())
+    }
+}

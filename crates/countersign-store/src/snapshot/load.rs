@@ -1,0 +1,140 @@
+use std::os::unix::fs::MetadataExt;
+
+use countersign::{KeyRecord, Keys, Timestamp, VerifyingKey};
+use sqlx::{AnyConnection, Row};
+use std::sync::Arc;
+
+use crate::registry::{Error, Failed, Registry, SELECT_KEYS, record_of};
+use crate::secrets::SealingKey;
+
+/// What one load made of the registry.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) keys: Arc<Keys>,
+    pub(super) generation: i64,
+    pub(super) at: Timestamp,
+    pub(super) broken: Vec<String>,
+}
+
+/// The kept connection. Made anew after a failure, and when another file lies under the registry's name.
+pub(super) struct Source {
+    registry: Registry,
+    kept: Option<(AnyConnection, FileId)>,
+    /// Looks left until rows that were broken are tried again.
+    patience: Option<u32>,
+}
+
+/// Device and inode: a connection stays with the file that it opened, also when a backup was put in its place since.
+type FileId = (u64, u64);
+
+impl Source {
+    pub(super) fn new(registry: Registry) -> Self {
+        Self { registry, kept: None, patience: None }
+    }
+
+    /// The keys, when the registry is at another generation than `known` or is another file.
+    pub(super) async fn news_since(&mut self, known: i64, now: Timestamp) -> Result<Option<Loaded>, Error> {
+        let file = self.file_id()?;
+        if self.kept.as_ref().is_none_or(|(_, opened)| *opened != file) {
+            return self.load(now).await.map(Some);
+        }
+        let again = match &mut self.patience {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        };
+        match self.generation().await {
+            Ok(generation) if generation == known && !again => Ok(None),
+            Ok(_) => self.load(now).await.map(Some),
+            Err(error) => {
+                self.kept = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// The keys as they are.
+    pub(super) async fn load(&mut self, now: Timestamp) -> Result<Loaded, Error> {
+        let loaded = self.try_load(now).await;
+        match &loaded {
+            Ok(loaded) => self.patience = (!loaded.broken.is_empty()).then_some(PATIENCE),
+            Err(_) => self.kept = None,
+        }
+        loaded
+    }
+
+    async fn try_load(&mut self, now: Timestamp) -> Result<Loaded, Error> {
+        // Looked at before it is opened: replaced in between, it is another one at the next look.
+        let file = self.file_id()?;
+        if self.kept.as_ref().is_none_or(|(_, opened)| *opened != file) {
+            self.kept = None;
+            self.kept = Some((self.registry.connect().await?, file));
+        }
+        // The generation first: rows that are newer than it are loaded once more, rows that are older never pass for
+        // new.
+        let generation = self.generation().await?;
+        let rows = sqlx::query(SELECT_KEYS)
+            .bind("")
+            .bind("")
+            .bind("")
+            .fetch_all(self.connection()?)
+            .await
+            .map_err(Failed::to("read its keys"))?;
+        let data_dir = self.registry.data_dir().to_owned();
+        // Parsing ten thousand RSA keys takes a while that no request of this thread should wait.
+        let parse = move || {
+            let mut broken = Vec::new();
+            let sealing = if rows.iter().any(|row| row.try_get::<i64, _>("symmetric").is_ok_and(|it| it != 0)) {
+                SealingKey::open_existing(&data_dir).unwrap_or_else(|error| {
+                    broken.push(error.to_string());
+                    None
+                })
+            } else {
+                None
+            };
+            let mut good = Vec::with_capacity(rows.len());
+            for row in &rows {
+                match record_of(row, sealing.as_ref()).and_then(parsed) {
+                    Ok(key) => good.push(key),
+                    Err(what) => broken.push(what),
+                }
+            }
+            Loaded { keys: Arc::new(Keys::new(good)), generation, at: now, broken }
+        };
+        tokio::task::spawn_blocking(parse)
+            .await
+            .map_err(|error| Failed::Row(format!("reading its keys failed: {error}")).into())
+    }
+
+    async fn generation(&mut self) -> Result<i64, Error> {
+        sqlx::query("SELECT value FROM generation")
+            .fetch_one(self.connection()?)
+            .await
+            .and_then(|row| row.try_get(0))
+            .map_err(Failed::to("tell its generation"))
+    }
+
+    fn connection(&mut self) -> Result<&mut AnyConnection, Error> {
+        match &mut self.kept {
+            Some((connection, _)) => Ok(connection),
+            None => Err(Failed::Row("the connection to the registry was lost".to_owned()).into()),
+        }
+    }
+
+    fn file_id(&self) -> Result<FileId, Error> {
+        let file = self.registry.file();
+        let metadata = std::fs::metadata(file).map_err(crate::FileError::of("find", file))?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+}
+
+/// Some five seconds: what breaks a row can be mended outside the registry (the mode of the sealing key).
+const PATIENCE: u32 = 25;
+
+fn parsed(record: KeyRecord) -> Result<VerifyingKey, String> {
+    let name = format!("{} key {:?} version {}", record.scheme, record.id, record.version);
+    VerifyingKey::new(record).map_err(|error| format!("{name}: {error}"))
+}

@@ -1,0 +1,6 @@
+//! A token comes from checking one, and from nowhere else.
+use countersign::Token;
+
+fn main() {
+    let _ = Token { user: "alice".to_owned() };
+}

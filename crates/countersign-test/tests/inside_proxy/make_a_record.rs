@@ -1,0 +1,11 @@
+//! A record is made by recording, and by nothing else.
+//~ error[E0451]: fields `basis` and `trace` of struct `Recorded` are private
+use countersign::Basis;
+
+use crate::record::Recorded;
+use crate::spool::Spool;
+use crate::trace::TraceId;
+
+fn record(basis: Basis<Spool>, trace: TraceId) -> Recorded {
+    Recorded { basis, trace }
+}
