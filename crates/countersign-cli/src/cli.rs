@@ -46,8 +46,11 @@ pub(crate) fn main() -> ExitCode {
         Command::Partner(args) => partner::run(args),
         Command::Key(args) => key::run(args),
         Command::Sign(args) => sign::run(args),
-        Command::Verify(args) => verify::run(args),
-        Command::Version(args) => version::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Version(args) => {
+            version::run(&args);
+            Ok(Exit::FINE)
+        }
     };
     match ended {
         Ok(Exit(code)) => code.into(),

@@ -38,8 +38,8 @@ impl Moment {
     pub(crate) fn resolve(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(moment) => moment,
-            Self::After(duration) => now.add(duration),
-            Self::Before(duration) => now.sub(duration),
+            Self::After(duration) => now.after(duration),
+            Self::Before(duration) => now.before(duration),
         }
     }
 }

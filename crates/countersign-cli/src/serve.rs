@@ -120,10 +120,8 @@ async fn mark(replay: Arc<MemoryReplay>, clock: Clock, marking: Arc<AtomicBool>)
 
 fn data_directory(marking: &Arc<AtomicBool>) -> ReadyCheck {
     let marking = Arc::clone(marking);
-    let check = move || match marking.load(Relaxed) {
-        true => Ok(()),
-        false => Err("the clock's mark can't be written".to_owned()),
-    };
+    let check =
+        move || if marking.load(Relaxed) { Ok(()) } else { Err("the clock's mark can't be written".to_owned()) };
     ReadyCheck { name: "data", check: Arc::new(check) }
 }
 

@@ -10,9 +10,10 @@ use crate::output::{self, say};
 pub(crate) fn print(verdict: &Result<Identity, Refusal>, now: Timestamp, as_json: bool) -> Result<Exit, Failure> {
     match verdict {
         Ok(identity) => {
-            match as_json {
-                true => output::json(&verified(identity)),
-                false => accepted(identity, now),
+            if as_json {
+                output::json(&verified(identity));
+            } else {
+                accepted(identity, now);
             }
             Ok(Exit::FINE)
         }

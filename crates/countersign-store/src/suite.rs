@@ -18,7 +18,7 @@ pub async fn first_then_again(store: &dyn ReplayStore, now: Timestamp) {
     let once = one(mine, now);
     assert_eq!(store.first_use(&once, now).await, Ok(Seen::First));
     assert_eq!(store.first_use(&once, now).await, Ok(Seen::Again));
-    let later = Use::new(mine, None, now, now.add(Duration::from_secs(900)));
+    let later = Use::new(mine, None, now, now.after(Duration::from_secs(900)));
     assert_eq!(store.first_use(&later, now).await, Ok(Seen::Again), "the mark counts, not how long it is kept");
     assert_eq!(store.first_use(&one(theirs, now), now).await, Ok(Seen::First), "another's nonce");
 }
@@ -30,9 +30,9 @@ pub async fn first_then_again(store: &dyn ReplayStore, now: Timestamp) {
 pub async fn one_of_a_thousand_at_once(store: Arc<dyn ReplayStore>, now: Timestamp) {
     let (first, second) = (mark(), mark());
     let uses = (0..1000).map(|number| match number % 3 {
-        0 => Use::new(first, Some(second), now, now.add(MINUTE)),
-        1 => Use::new(second, Some(first), now, now.add(MINUTE)),
-        _ => Use::new(first, None, now, now.add(MINUTE)),
+        0 => Use::new(first, Some(second), now, now.after(MINUTE)),
+        1 => Use::new(second, Some(first), now, now.after(MINUTE)),
+        _ => Use::new(first, None, now, now.after(MINUTE)),
     });
     let tasks: Vec<_> = uses
         .map(|once| {
@@ -57,7 +57,7 @@ pub async fn one_of_a_thousand_at_once(store: Arc<dyn ReplayStore>, now: Timesta
 /// When the store breaks its contract.
 pub async fn two_marks_together(store: &dyn ReplayStore, now: Timestamp) {
     let (a, b, c) = (mark(), mark(), mark());
-    let both = |first, second| Use::new(first, Some(second), now, now.add(MINUTE));
+    let both = |first, second| Use::new(first, Some(second), now, now.after(MINUTE));
     assert_eq!(store.first_use(&both(a, b), now).await, Ok(Seen::First));
     for known in [one(a, now), one(b, now), both(a, c), both(c, b), both(b, a)] {
         assert_eq!(store.first_use(&known, now).await, Ok(Seen::Again));
@@ -79,12 +79,12 @@ pub async fn known_until_its_end(store: &dyn ReplayStore, now: Timestamp) {
     let once = one(mine, now);
     assert_eq!(store.first_use(&once, now).await, Ok(Seen::First));
     for seconds in [1, 30, 59, 60] {
-        let later = now.add(Duration::from_secs(seconds));
+        let later = now.after(Duration::from_secs(seconds));
         assert_eq!(store.first_use(&one(mark(), later), later).await, Ok(Seen::First));
         assert_eq!(store.first_use(&once, later).await, Ok(Seen::Again), "after {seconds} s");
     }
-    let hour = now.add(Duration::from_secs(3600));
-    let anew = Use::new(mine, None, hour, hour.add(MINUTE));
+    let hour = now.after(Duration::from_secs(3600));
+    let anew = Use::new(mine, None, hour, hour.after(MINUTE));
     assert_eq!(store.first_use(&anew, hour).await, Ok(Seen::First), "kept for ever");
 }
 
@@ -100,9 +100,9 @@ pub async fn full_refuses_and_never_forgets(store: &dyn ReplayStore, capacity: u
         assert_eq!(store.first_use(&once, now).await, Ok(Seen::First));
         live.push(once);
     }
-    let late = now.add(MINUTE);
+    let late = now.after(MINUTE);
     for moment in [now, late] {
-        let more = Use::new(mark(), None, moment, moment.add(MINUTE));
+        let more = Use::new(mark(), None, moment, moment.after(MINUTE));
         for _ in 0..10 {
             assert!(store.first_use(&more, moment).await.is_err(), "an entry was dropped while it was live");
         }
@@ -110,7 +110,7 @@ pub async fn full_refuses_and_never_forgets(store: &dyn ReplayStore, capacity: u
             assert_eq!(store.first_use(once, moment).await, Ok(Seen::Again));
         }
     }
-    let after = late.add(MINUTE);
+    let after = late.after(MINUTE);
     assert_eq!(store.first_use(&one(mark(), after), after).await, Ok(Seen::First), "what ended makes room");
 }
 
@@ -119,16 +119,16 @@ pub async fn full_refuses_and_never_forgets(store: &dyn ReplayStore, capacity: u
 /// # Panics
 /// When the store breaks its contract.
 pub async fn nothing_passes_below_the_floor(store: &dyn ReplayStore, floor: Timestamp, now: Timestamp) {
-    let signed = |at: Timestamp| Use::new(mark(), None, at, floor.add(MINUTE));
-    assert!(store.first_use(&signed(floor.sub(Duration::from_millis(1))), now).await.is_err());
-    assert!(store.first_use(&signed(now.sub(MINUTE)), now).await.is_err());
+    let signed = |at: Timestamp| Use::new(mark(), None, at, floor.after(MINUTE));
+    assert!(store.first_use(&signed(floor.before(Duration::from_millis(1))), now).await.is_err());
+    assert!(store.first_use(&signed(now.before(MINUTE)), now).await.is_err());
     assert_eq!(store.first_use(&signed(floor), now).await, Ok(Seen::First));
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn one(mark: UseMark, now: Timestamp) -> Use {
-    Use::new(mark, None, now, now.add(MINUTE))
+    Use::new(mark, None, now, now.after(MINUTE))
 }
 
 /// A mark that nothing else has: a counter in front, and the process and its start behind, for a store that is shared.

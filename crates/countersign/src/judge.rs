@@ -94,13 +94,13 @@ impl Facts {
         let Some(created) = self.created else {
             return Err(Rejection::new(Code::CoverageTooSmall, "the signature does not say when it was made"));
         };
-        if created > now.add(policy.max_skew(self.scheme)) {
+        if created > now.after(policy.max_skew(self.scheme)) {
             return Err(Rejection::new(
                 Code::NotYetValid,
                 format!("signed at {created}, and it is {now}: compare the clocks"),
             ));
         }
-        if created.add(policy.max_age()) < now {
+        if created.after(policy.max_age()) < now {
             return Err(Rejection::new(
                 Code::TooOld,
                 format!("signed at {created}, and it is {now}: sign anew for every attempt"),

@@ -141,13 +141,14 @@ impl Material {
         pem::spki(text).map(Self::Public)
     }
 
-    /// The SHA-256 of the material: what replay memory and "one scheme" go by, since the same key may stand in the
+    /// The SHA-256 of the material (for a secret, of the block that HMAC makes of it, RFC 2104 §2, so that secrets which sign
+    /// alike are one): what replay memory and "one scheme" go by, since the same key may stand in the
     /// registry under two names.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
         match self {
             Self::Public(spki) => primitive::sha256(spki),
-            Self::Shared(secret) => primitive::sha256(secret.expose()),
+            Self::Shared(secret) => primitive::sha256(primitive::mac_block(secret.expose()).as_slice()),
         }
     }
 }
@@ -172,6 +173,12 @@ impl SharedSecret {
         if bytes.last() == Some(&b'\n') {
             bytes.pop();
         }
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// From the bytes of a secret as they stand.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
@@ -217,6 +224,13 @@ impl VerifyingKey {
             Material::Shared(secret) if record.algorithm.is_symmetric() => Public::from_secret(secret.expose())?,
             Material::Shared(_) => return Err(InvalidKey("this algorithm takes a public key, not a secret")),
         };
+        if let (Material::Public(spki), Some(form)) = (&record.material, public.spki())
+            && *spki != form
+        {
+            return Err(InvalidKey(
+                "the public key is not in its one DER form: compressed, bare, or with bytes behind it",
+            ));
+        }
         let fingerprint = record.material.fingerprint();
         Ok(Self { record, fingerprint, public })
     }

@@ -1,5 +1,41 @@
+//! Countersign, the protocol: requests between services that carry their sender's signature, and a verifier that makes
+//! the signature worth something.
+//!
+//! This crate does no I/O, has no runtime and asks no clock: it is handed heads, bodies, keys, nonces and `now`. Its heart
+//! is one chain, in which each step consumes the proof that the step before produced:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use bytes::Bytes;
+//! use countersign::*;
+//!
+//! /// Verifies one request whose body is at hand.
+//! async fn admit(
+//!     head: Head,
+//!     body: Bytes,
+//!     policy: &Arc<Policy>,
+//!     keys: &Keys,
+//!     replay: &dyn ReplayStore,
+//!     now: Timestamp,
+//! ) -> Result<Ready<Bytes>, Refusal> {
+//!     let claim = Claim::read(head, policy)?;                       // what the head says of itself
+//!     let mut open = claim.check(keys, now)?;                       // all that the head can prove holds
+//!     let kept = open.push(body)?;                                  // counts and hashes, or collects
+//!     let authentic = open.finish(keys, now)?;                      // the digest, or the signature over the body
+//!     let fresh = authentic.first_use(keys, replay, now).await?;    // no replay, not aged out or revoked meanwhile
+//!     Ok(fresh.unpack(&Openers::default(), kept)?)                  // exactly what the upstream will get
+//! }
+//! ```
+//!
+//! Signing is the mirror: [`Draft`] takes head and body, [`Draft::finish`] the nonce and the time, [`Unsigned::sign`] a
+//! [`Signer`].
+//!
+//! The modules stand in the order in which a message meets them: `message` and `target` (what came), `scheme` with
+//! `structured`, `component`, `digest` and `json` (what it says), `policy` (what is demanded), `key` with `pem` and
+//! `primitive` (who could have signed), `judge` and `claim` (what holds), `replay` (what was used), `basis` (why it goes on),
+//! `sign` (the way out), `rejection` (why it does not).
+
 #![forbid(unsafe_code)]
-#![allow(dead_code)]
 
 mod algorithm;
 mod basis;

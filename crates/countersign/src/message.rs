@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use http::header::{HeaderMap, HeaderName};
+use http::header::HeaderMap;
 use http::{Method, StatusCode, header};
 
 use crate::rejection::{Code, Rejection};
@@ -231,10 +231,6 @@ impl Head {
             value.push_str(ascii(line)?);
         }
         Ok(Some(value))
-    }
-
-    pub(crate) fn header_names(&self) -> impl Iterator<Item = &HeaderName> {
-        self.headers.keys()
     }
 
     pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {

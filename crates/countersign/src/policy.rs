@@ -155,7 +155,7 @@ impl Policy {
     /// The last moment at which something signed at `created` could pass anywhere, and a minute.
     pub(crate) fn remember_until(&self, scheme: Scheme, created: Timestamp) -> Timestamp {
         let own = self.demands.max_age + self.max_skew(scheme);
-        created.add(self.demands.memory.unwrap_or(own).max(own) + Duration::from_secs(60))
+        created.after(self.demands.memory.unwrap_or(own).max(own) + Duration::from_secs(60))
     }
 
     /// The first demand that `coverage` does not meet, in words.

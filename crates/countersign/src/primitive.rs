@@ -55,6 +55,17 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash.finish()
 }
 
+/// What HMAC-SHA-256 makes of a key (RFC 2104 §2): hashed where it is longer than a block, filled up with zeros.
+pub(crate) fn mac_block(secret: &[u8]) -> zeroize::Zeroizing<[u8; 64]> {
+    let mut block = zeroize::Zeroizing::new([0; 64]);
+    if secret.len() > block.len() {
+        block[..32].copy_from_slice(&sha256(secret));
+    } else {
+        block[..secret.len()].copy_from_slice(secret);
+    }
+    block
+}
+
 /// Compares in time that depends on the lengths only.
 pub(crate) fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()

@@ -305,7 +305,7 @@ impl Unsigned {
         }
         input.push_str(&format!(");created={}", self.now.as_secs()));
         if let Some(after) = self.form.expires_after {
-            input.push_str(&format!(";expires={}", self.now.add(after).as_secs()));
+            input.push_str(&format!(";expires={}", self.now.after(after).as_secs()));
         }
         for (name, value) in
             [("nonce", self.nonce.as_str()), ("alg", algorithm.as_str()), ("keyid", self.form.key_id.as_str())]

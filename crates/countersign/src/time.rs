@@ -11,7 +11,7 @@ use std::time::Duration;
 /// use countersign::Timestamp;
 ///
 /// let created = Timestamp::from_secs(1_618_884_473);
-/// assert_eq!(created.add(Duration::from_millis(1500)).as_millis(), 1_618_884_474_500);
+/// assert_eq!(created.after(Duration::from_millis(1500)).as_millis(), 1_618_884_474_500);
 /// assert_eq!(Timestamp::from_secs(i64::MAX).as_secs(), i64::MAX / 1000);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,13 +44,13 @@ impl Timestamp {
 
     /// This moment and `duration` later; parts of a millisecond are dropped.
     #[must_use]
-    pub fn add(self, duration: Duration) -> Self {
+    pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
     /// This moment and `duration` earlier; parts of a millisecond are dropped.
     #[must_use]
-    pub fn sub(self, duration: Duration) -> Self {
+    pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis(duration)))
     }
 }

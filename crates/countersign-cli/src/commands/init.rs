@@ -17,10 +17,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     std::fs::create_dir_all(&args.dir).map_err(|fault| io("can't make", &args.dir, &fault))?;
-    let path = match args.dir == Path::new(".") {
-        true => PathBuf::from("countersign.toml"),
-        false => args.dir.join("countersign.toml"),
-    };
+    let path =
+        if args.dir == Path::new(".") { PathBuf::from("countersign.toml") } else { args.dir.join("countersign.toml") };
     let mut file = NewFile::create(&path, 0o644).map_err(|failure| Failure {
         hints: vec![format!("countersign lint --config {}", path.display())],
         ..failure

@@ -73,17 +73,18 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let clock = moment::now();
     let now = args.now.map_or(clock, |now| now.resolve(clock));
-    let ground = match args.public_key.is_some() || args.secret_file.is_some() {
-        true => Ground::OneKey(one_key::material(&args)?),
-        false => Ground::Deployment(Box::new(deployment::find(&args)?)),
+    let ground = if args.public_key.is_some() || args.secret_file.is_some() {
+        Ground::OneKey(one_key::material(args)?)
+    } else {
+        Ground::Deployment(Box::new(deployment::find(args)?))
     };
     let text = Message::read_stdin()?;
     let verdict = match Message::parse(&text) {
         Err(malformed) => Err(malformed.into()),
-        Ok(message) => wait(ground.judge(&args, &message, now))??,
+        Ok(message) => wait(ground.judge(args, &message, now))??,
     };
     verdict::print(&verdict, now, args.json)
 }

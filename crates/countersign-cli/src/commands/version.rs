@@ -1,6 +1,5 @@
 use serde_json::json;
 
-use crate::exit::{Exit, Failure};
 use crate::output;
 
 /// Prints the version
@@ -11,11 +10,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Args) {
     let version = env!("CARGO_PKG_VERSION");
-    match args.json {
-        true => output::json(&json!({ "version": version })),
-        false => output::say!("countersign {version}"),
-    }
-    Ok(Exit::FINE)
+    if args.json { output::json(&json!({ "version": version })) } else { output::say!("countersign {version}") }
 }

@@ -30,6 +30,7 @@ const LEGACY: [(Scheme, &str); 3] = [
 ];
 
 /// What is unwise about one route.
+#[expect(clippy::too_many_lines, reason = "a table of findings, each a condition with its words")]
 pub(super) fn lint_route(config: &Config, index: usize, route: &Route, findings: &mut Vec<Finding>) {
     let mut found = |code, key: &str, message: String, fix: &str| {
         let place = config.places.of(&format!("route[{index}].{key}")).clone();

@@ -189,7 +189,10 @@ impl Scheme {
     /// The algorithms that a key of this scheme may be for, the scheme's own first.
     #[must_use]
     pub const fn algorithms(self) -> &'static [Algorithm] {
-        use Algorithm::*;
+        use Algorithm::{
+            EcdsaP256Sha256, EcdsaP384Sha384, Ed25519, HmacSha256, MlDsa44, MlDsa65, MlDsa87, RsaPssSha256,
+            RsaPssSha512, RsaV15Sha256,
+        };
         match self {
             Scheme::HttpMessageSignatures => &[
                 Ed25519,

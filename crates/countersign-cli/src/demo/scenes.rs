@@ -91,11 +91,11 @@ impl Cast {
             ("changed body", refused(Code::BadSignature), direct(changed)),
             ("Message1, direct", Expected::Passed, direct(signed.clone())),
             ("replayed", refused(Code::Replayed), direct(signed)),
-            ("stale", refused(Code::TooOld), direct(by(own, KEY_ID, &message1(now.sub(minutes(10)))).await?)),
+            ("stale", refused(Code::TooOld), direct(by(own, KEY_ID, &message1(now.before(minutes(10)))).await?)),
             (
                 "from the future",
                 refused(Code::NotYetValid),
-                direct(by(own, KEY_ID, &message1(now.add(minutes(10)))).await?),
+                direct(by(own, KEY_ID, &message1(now.after(minutes(10)))).await?),
             ),
             (
                 "unknown key",
@@ -135,7 +135,7 @@ impl Cast {
         changed.body = String::from_utf8_lossy(&changed.body).replace("Hello", "Goodbye").into();
         let mut moved = by(message(), now).await?;
         moved.target = "/message1?admin=true".to_owned();
-        let stale = by(message(), now.sub(Duration::from_secs(600))).await?;
+        let stale = by(message(), now.before(Duration::from_secs(600))).await?;
         let scenes = [
             ("GET /messages", Expected::Passed, by(Letter::get("/messages"), now).await?),
             ("changed body", Expected::Refused(Code::DigestMismatch), changed),

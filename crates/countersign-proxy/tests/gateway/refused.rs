@@ -59,7 +59,7 @@ async fn each_fault_has_its_code_and_nothing_is_forwarded() {
         ("too_old", 401, get().ago(Duration::from_secs(400)).bytes().await),
         ("not_yet_valid", 401, {
             let mut m = get();
-            m.signed_at = m.signed_at.add(Duration::from_secs(90));
+            m.signed_at = m.signed_at.after(Duration::from_secs(90));
             m.bytes().await
         }),
         ("coverage_too_small", 401, get().cover(&["@method"]).bytes().await),

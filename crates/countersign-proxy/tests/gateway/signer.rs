@@ -97,7 +97,7 @@ impl Message {
     }
 
     pub(crate) fn ago(mut self, age: Duration) -> Self {
-        self.signed_at = self.signed_at.sub(age);
+        self.signed_at = self.signed_at.before(age);
         self
     }
 

@@ -84,6 +84,7 @@ fn checked(add: KeyAdd, now: Timestamp) -> Result<KeyAdd, Error> {
     {
         return Err(Refused::TestKey(name).into());
     }
+    let add = KeyAdd { material: material::usual_rsa(add.algorithm, add.material), ..add };
     VerifyingKey::new(record(&add))?;
     let material = material::canonical(add.algorithm, add.material)?;
     let add = KeyAdd { material, ..add };

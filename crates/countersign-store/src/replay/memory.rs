@@ -58,7 +58,7 @@ impl MemoryReplay {
         }
         // The chain asks for `created` + age + skew + a minute. Anything else is a slip of ours, and would stay for
         // ages.
-        if once.until() > now.add(MAX_AHEAD) {
+        if once.until() > now.after(MAX_AHEAD) {
             return Err(Unavailable::new(NAME, format!("asked to remember until {}", once.until())));
         }
         let mut marks: Vec<(usize, Mark)> = once.marks().map(cut).map(|mark| (self.shard_of(&mark), mark)).collect();

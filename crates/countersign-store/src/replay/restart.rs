@@ -45,7 +45,7 @@ impl MemoryReplay {
         let state = StateFile::new(lock.dir());
         let given = millis(max_skew);
         // The clock before may have run ahead of this one, by up to a mark's interval more than its last mark says.
-        let start = clock.last().map_or(now, |last| now.max(last.add(MARK_INTERVAL)));
+        let start = clock.last().map_or(now, |last| now.max(last.after(MARK_INTERVAL)));
         let floor = |skew: i64| Some(Timestamp::from_millis(start.as_millis().saturating_add(skew)));
         let (how, terms, done) = match state.read()? {
             Left::Nothing if !clock.existed() => (Start::First, Terms { max_skew: given, floor: None }, None),

@@ -12,7 +12,7 @@ fn now() -> Timestamp {
 }
 
 fn later(seconds: u64) -> Timestamp {
-    now().add(Duration::from_secs(seconds))
+    now().after(Duration::from_secs(seconds))
 }
 
 fn numbered(number: u64) -> UseMark {
@@ -22,7 +22,7 @@ fn numbered(number: u64) -> UseMark {
 }
 
 fn signed(number: u64, at: Timestamp) -> Use {
-    Use::new(numbered(number), None, at, at.add(Duration::from_secs(390)))
+    Use::new(numbered(number), None, at, at.after(Duration::from_secs(390)))
 }
 
 async fn spend(memory: &MemoryReplay, once: Use, at: Timestamp) -> Option<Seen> {
@@ -70,10 +70,10 @@ async fn a_replay_after_the_clock_stepped_back() {
 async fn a_use_kept_for_ages_is_a_slip_of_ours() {
     let memory = MemoryReplay::ephemeral(10);
     let until = |until| Use::new(numbered(1), None, now(), until);
-    for far in [now().add(MAX_AHEAD).add(Duration::from_secs(1)), Timestamp::from_millis(i64::MAX)] {
+    for far in [now().after(MAX_AHEAD).after(Duration::from_secs(1)), Timestamp::from_millis(i64::MAX)] {
         assert_eq!(spend(&memory, until(far), now()).await, None);
     }
-    assert_eq!(spend(&memory, until(now().add(MAX_AHEAD)), now()).await, Some(Seen::First));
+    assert_eq!(spend(&memory, until(now().after(MAX_AHEAD)), now()).await, Some(Seen::First));
 }
 
 #[tokio::test]
@@ -109,27 +109,27 @@ async fn a_replay_after_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let lock = DataLock::acquire(dir.path()).unwrap();
     let first = MemoryReplay::open(&lock, 1000, now(), SKEW).unwrap();
-    assert_eq!(spend(&first, signed(1, later(5).add(SKEW)), later(5)).await, Some(Seen::First));
+    assert_eq!(spend(&first, signed(1, later(5).after(SKEW)), later(5)).await, Some(Seen::First));
     drop(first);
 
     let second = MemoryReplay::open(&lock, 1000, later(6), SKEW).unwrap();
-    let floor = later(6).add(SKEW);
+    let floor = later(6).after(SKEW);
     assert_eq!(second.floor(), Some(floor));
-    assert_eq!(spend(&second, signed(1, later(5).add(SKEW)), later(6)).await, None);
+    assert_eq!(spend(&second, signed(1, later(5).after(SKEW)), later(6)).await, None);
     suite::nothing_passes_below_the_floor(&second, floor, later(6)).await;
     drop(second);
     // Unclean again; and an orderly end does not bring back what was forgotten.
     let third = MemoryReplay::open(&lock, 1000, later(7), SKEW).unwrap();
-    assert_eq!((third.start(), third.floor()), (Start::Unclean, Some(later(7).add(SKEW))));
+    assert_eq!((third.start(), third.floor()), (Start::Unclean, Some(later(7).after(SKEW))));
     third.close(later(8)).unwrap();
     drop(third);
     let fourth = MemoryReplay::open(&lock, 1000, later(9), SKEW).unwrap();
-    assert_eq!((fourth.start(), fourth.floor()), (Start::Clean { marks: 0 }, Some(later(7).add(SKEW))));
-    assert_eq!(spend(&fourth, signed(1, later(5).add(SKEW)), later(9)).await, None);
+    assert_eq!((fourth.start(), fourth.floor()), (Start::Clean { marks: 0 }, Some(later(7).after(SKEW))));
+    assert_eq!(spend(&fourth, signed(1, later(5).after(SKEW)), later(9)).await, None);
     drop(fourth);
     // Nor does a clock that is behind, as far as it can be told.
     let fifth = MemoryReplay::open(&lock, 1000, now(), SKEW).unwrap();
-    assert!(fifth.floor() >= Some(later(8).add(SKEW)), "{:?}", fifth.floor());
+    assert!(fifth.floor() >= Some(later(8).after(SKEW)), "{:?}", fifth.floor());
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn the_floor_reaches_as_far_as_what_was_admitted() {
     let second = MemoryReplay::open(&lock, 1000, later(50), SKEW).unwrap();
     assert_eq!(second.last_clock(), Some(later(100)));
     let floor = second.floor().unwrap();
-    assert!(floor >= later(100).add(long) && floor <= later(110).add(long), "{floor}");
+    assert!(floor >= later(100).after(long) && floor <= later(110).after(long), "{floor}");
 }
 
 #[test]
@@ -158,10 +158,10 @@ fn a_long_skew_is_forgotten_once_it_no_longer_matters() {
     // Soon after: a crash loses marks of messages signed up to 301.
     drop(MemoryReplay::open(&lock, 1000, later(2), SKEW).unwrap());
     let soon = MemoryReplay::open(&lock, 1000, later(10), SKEW).unwrap();
-    assert_eq!(soon.floor(), Some(later(10).add(long)));
+    assert_eq!(soon.floor(), Some(later(10).after(long)));
     soon.close(later(20)).unwrap();
     drop(MemoryReplay::open(&lock, 1000, later(20 + 270), SKEW).unwrap());
-    assert_eq!(MemoryReplay::open(&lock, 1000, later(300), SKEW).unwrap().floor(), Some(later(300).add(SKEW)));
+    assert_eq!(MemoryReplay::open(&lock, 1000, later(300), SKEW).unwrap().floor(), Some(later(300).after(SKEW)));
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_memory_file_that_was_damaged_or_removed() {
     let path = dir.path().join("replay.state");
     let orderly = || {
         let memory = MemoryReplay::open(&lock, 1000, now(), SKEW).unwrap();
-        memory.spend_for_test(&signed(1, now().add(SKEW)), now());
+        memory.spend_for_test(&signed(1, now().after(SKEW)), now());
         memory.close(now()).unwrap();
         std::fs::read(&path).unwrap()
     };
@@ -186,11 +186,11 @@ fn a_memory_file_that_was_damaged_or_removed() {
     for changed in changes {
         std::fs::write(&path, &changed).unwrap();
         let memory = MemoryReplay::open(&lock, 1000, later(60), SKEW).unwrap();
-        assert_eq!(memory.floor(), Some(later(60).add(SKEW)), "{changed:?}");
+        assert_eq!(memory.floor(), Some(later(60).after(SKEW)), "{changed:?}");
     }
     std::fs::remove_file(&path).unwrap();
     let removed = MemoryReplay::open(&lock, 1000, later(60), SKEW).unwrap();
-    assert_eq!(removed.floor(), Some(later(60).add(SKEW)), "a gateway ran here: its clock says so");
+    assert_eq!(removed.floor(), Some(later(60).after(SKEW)), "a gateway ran here: its clock says so");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_million_marks_come_and_go_in_linear_time() {
     let memory = MemoryReplay::ephemeral(200_000);
     let begin = Instant::now();
     for number in 0..600_000 {
-        let at = now().add(Duration::from_millis(number * 4));
+        let at = now().after(Duration::from_millis(number * 4));
         let seen = memory.spend_for_test(&signed(number, at), at);
         assert_eq!(seen, Some(Seen::First), "{number} at {at}: {memory:?}");
     }

@@ -48,7 +48,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 pub(crate) fn later(seconds: u64) -> Timestamp {
-    now().add(Duration::from_secs(seconds))
+    now().after(Duration::from_secs(seconds))
 }
 
 pub(crate) fn ed25519() -> Material {

@@ -91,7 +91,7 @@ fn print_leaf(document: &Document<'_>, node: Node, out: &mut Vec<u8>) {
         // An `int` of CPython has no negative zero. All else of the grammar is what `str(int(…))` prints.
         Shape::Integer if text == "-0" => out.push(b'0'),
         Shape::Null | Shape::Bool(_) | Shape::Integer | Shape::String(Spelling::Plain) => {
-            out.extend_from_slice(text.as_bytes())
+            out.extend_from_slice(text.as_bytes());
         }
         // Only empty ones come here, and those may have white space inside.
         Shape::Array { .. } => out.extend_from_slice(b"[]"),

@@ -284,5 +284,7 @@ const NOT_FINITE: Malformed = Malformed("a number is not finite");
 
 /// A position or a number of nodes, which [`read`] has made sure of.
 fn count(size: usize) -> u32 {
-    size as u32
+    #[expect(clippy::cast_possible_truncation, reason = "`read` refuses texts of 4 GiB and more")]
+    let size = size as u32;
+    size
 }

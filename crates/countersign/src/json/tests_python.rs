@@ -2,6 +2,13 @@
 //! what is on our list. Asked of the `python3` on the path, over generated documents: 100 000, or as many as
 //! `COUNTERSIGN_PRINTING_DOCS` says, from a fixed seed or from `COUNTERSIGN_PRINTING_SEED`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::cast_possible_truncation,
+    reason = "a test may ask the environment and start a process, and a random number may be cut"
+)]
+
 mod documents;
 mod floats;
 mod random;
@@ -71,7 +78,7 @@ fn print_by_values(value: Value<'_, '_>, out: &mut Vec<u8>) {
     match value.kind() {
         Kind::Null | Kind::Bool(_) => out.extend(value.text().bytes()),
         Kind::Integer => {
-            out.extend(value.as_integer().map(|text| if text == "-0" { "0" } else { text }).unwrap().bytes())
+            out.extend(value.as_integer().map(|text| if text == "-0" { "0" } else { text }).unwrap().bytes());
         }
         Kind::Float => float::print_repr(float::nearest(value.text()).unwrap(), out),
         Kind::String => print_python_str(&value.as_str().unwrap(), out),

@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, ParsedPublicKey,
     RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPssSaltLength,
@@ -58,6 +59,18 @@ impl Public {
             return Err(InvalidKey("a shared secret has at least 16 bytes"));
         }
         Ok(Self::Mac(hmac::Key::new(hmac::HMAC_SHA256, secret)))
+    }
+
+    /// The one DER form of the SubjectPublicKeyInfo; `None` for a shared secret. Of several encodings that name one key
+    /// only this is taken, since replay memory goes by the bytes.
+    pub(crate) fn spki(&self) -> Option<Vec<u8>> {
+        let key = match self {
+            Self::Plain(key) => key,
+            Self::AnySalt(keys, _) => &keys[0],
+            Self::Mac(_) => return None,
+        };
+        let der: PublicKeyX509Der<'_> = key.as_der().ok()?;
+        Some(der.as_ref().to_vec())
     }
 
     /// Whether `signature` is this key's over `signed`. Takes no algorithm: the key decides it. Constant time for a MAC.

@@ -23,11 +23,8 @@ pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Reading, Rejection> {
     if !head.has_body() {
         return Err(Rejection::new(Code::Unsigned, "this scheme signs the body, and there is none"));
     }
-    let signer = match key_id.or_else(|| policy.demands.pki.signer.clone()) {
-        Some(signer) => signer,
-        // Nobody: no key has an empty id.
-        None => String::new(),
-    };
+    // Where nobody is named it is nobody: no key has an empty id.
+    let signer = key_id.or_else(|| policy.demands.pki.signer.clone()).unwrap_or_default();
     match media_type(head).as_deref() {
         Some("application/json") => Ok(Reading::Whole(Box::new(JsonBody { signer, signature }))),
         Some("multipart/form-data") => Err(malformed("multipart bodies are not read yet")),

@@ -1,5 +1,5 @@
 //! What the tests of the chain share: keys, messages, a replay memory, and a way to run a future that is ready.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub, missing_docs)]
 
 use std::collections::HashSet;
 use std::future::Future;

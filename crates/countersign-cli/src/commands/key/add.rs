@@ -159,9 +159,10 @@ fn fitting(material: &Material) -> Vec<String> {
 fn form(args: &Args) -> Result<Option<AppHmacForm>, Failure> {
     if args.scheme != Scheme::AppHmac {
         let any = args.layout.is_some() || args.timestamp_unit.is_some() || args.nonce_form.is_some();
-        return match any {
-            true => Err(Failure::usage("--timestamp-unit, --nonce-form and --layout are for --scheme app-hmac only")),
-            false => Ok(None),
+        return if any {
+            Err(Failure::usage("--timestamp-unit, --nonce-form and --layout are for --scheme app-hmac only"))
+        } else {
+            Ok(None)
         };
     }
     Ok(Some(AppHmacForm {

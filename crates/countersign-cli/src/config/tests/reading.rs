@@ -50,7 +50,7 @@ fn every_setting_of_the_contract_is_read() {
     let gateway = &config.gateway;
     assert_eq!(gateway.listen.len(), 2);
     assert_eq!(
-        gateway.public_url.iter().map(|url| url.authority()).collect::<Vec<_>>(),
+        gateway.public_url.iter().map(super::super::origin::Origin::authority).collect::<Vec<_>>(),
         ["api.example.net", "api.example.net:8443"]
     );
     assert_eq!(gateway.trusted_proxies[2].to_string(), "192.0.2.7/32");
