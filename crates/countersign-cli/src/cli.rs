@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, gateway, init, key, lint, partner, sign, verify, version};
+use crate::commands::{demo, gateway, init, key, lint, partner, sign, vectors, verify, version};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -26,6 +26,7 @@ enum Command {
     Key(key::Args),
     Sign(sign::Args),
     Verify(verify::Args),
+    Vectors(vectors::Args),
     Version(version::Args),
 }
 
@@ -47,6 +48,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Key(args) => key::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Verify(args) => verify::run(&args),
+        Command::Vectors(args) => vectors::run(args),
         Command::Version(args) => {
             version::run(&args);
             Ok(Exit::FINE)

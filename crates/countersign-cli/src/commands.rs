@@ -7,6 +7,7 @@ pub(crate) mod key;
 pub(crate) mod lint;
 pub(crate) mod partner;
 pub(crate) mod sign;
+pub(crate) mod vectors;
 pub(crate) mod verify;
 pub(crate) mod version;
 
