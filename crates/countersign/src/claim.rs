@@ -15,6 +15,7 @@ use crate::policy::{Coverage, Policy};
 use crate::primitive;
 use crate::rejection::{Code, Refusal, Rejection};
 use crate::replay::{ReplayStore, Seen, Use, UseMark};
+use crate::scheme::app_hmac::{CREDENTIALS, Credentials};
 use crate::scheme::{self, Payload, Reading, Signed, Stream, Whole};
 use crate::time::Timestamp;
 
@@ -56,6 +57,7 @@ impl Claim {
             }
             Reading::Stream(stream) => OpenKind::Stream(stream),
             Reading::Whole(whole) => OpenKind::Whole(whole, BytesMut::new()),
+            Reading::Keyed(credentials) => OpenKind::Keyed(credentials, BytesMut::new()),
         };
         Ok(Open { head, policy, kind, received: 0 })
     }
@@ -74,6 +76,7 @@ enum OpenKind {
     Head(Box<HeadProof>),
     Stream(Box<dyn Stream>),
     Whole(Box<dyn Whole>, BytesMut),
+    Keyed(Box<Credentials>, BytesMut),
 }
 
 struct HeadProof {
@@ -107,6 +110,11 @@ impl Open {
                 body.extend_from_slice(&chunk);
                 Ok(Bytes::new())
             }
+            OpenKind::Keyed(_, body) => {
+                // It goes on as it came, so the caller keeps it too.
+                body.extend_from_slice(&chunk);
+                Ok(chunk)
+            }
         }
     }
 
@@ -132,6 +140,10 @@ impl Open {
             OpenKind::Whole(whole, body) => {
                 let signed = whole.finish(&head, &body.freeze(), &policy)?;
                 let key = judge::judge(&signed.facts, &signed.bytes, &signed.signature, keys, &policy, now)?;
+                (signed, key, Coverage::default())
+            }
+            OpenKind::Keyed(credentials, body) => {
+                let (signed, key) = credentials.finish(&head, &body.freeze(), keys, &policy, now)?;
                 (signed, key, Coverage::default())
             }
         };
@@ -221,8 +233,13 @@ impl Fresh {
                 Delivery::Derived(bytes)
             }
         };
-        if signed.facts.scheme == Scheme::Pki {
-            head.headers_mut().remove(http::header::AUTHORIZATION);
+        let credentials: &[&str] = match signed.facts.scheme {
+            Scheme::Pki => &["authorization"],
+            Scheme::AppHmac => &CREDENTIALS,
+            Scheme::HttpMessageSignatures | Scheme::TrustedSite => &[],
+        };
+        for &name in credentials {
+            head.headers_mut().remove(name);
         }
         drop_overrides(head.headers_mut(), &coverage);
         Ok(Ready { head, identity, coverage, payload, signed_bytes: signed.bytes, signature: signed.signature })
@@ -230,14 +247,14 @@ impl Fresh {
 }
 
 /// Fields that describe a body which is no longer the one that came.
-fn describe_derived(headers: &mut HeaderMap, content_type: Option<&'static str>) {
+fn describe_derived(headers: &mut HeaderMap, content_type: Option<HeaderValue>) {
     const STALE: [&str; 7] =
         ["digest", "content-md5", "repr-digest", "content-digest", "signature", "signature-input", "content-encoding"];
     for name in STALE {
         headers.remove(name);
     }
     if let Some(content_type) = content_type {
-        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(http::header::CONTENT_TYPE, content_type);
     }
 }
 

@@ -21,7 +21,6 @@ use std::borrow::Cow;
 use std::iter;
 use std::ops::Range;
 
-#[allow(unused_imports, reason = "for the printing of multipart bodies, which comes next")]
 pub(crate) use print::print_python_str;
 
 /// Why a text is no JSON that we sign or verify: one short clause for the public, never a part of the text.

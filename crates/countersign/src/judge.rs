@@ -46,9 +46,22 @@ pub(crate) fn judge(
     policy: &Policy,
     now: Timestamp,
 ) -> Result<Arc<VerifyingKey>, Rejection> {
+    judge_form(facts, signature, keys, policy, now, |_| Some(signed))
+}
+
+/// As [`judge`], where the key says what was signed: `signed` gives the bytes in the form of a key, none where the message is
+/// not in that form, and for nobody's key those that a decoy is checked with.
+pub(crate) fn judge_form<'a>(
+    facts: &Facts,
+    signature: &[u8],
+    keys: &Keys,
+    policy: &Policy,
+    now: Timestamp,
+    signed: impl Fn(Option<&VerifyingKey>) -> Option<&'a [u8]>,
+) -> Result<Arc<VerifyingKey>, Rejection> {
     let versions = keys.versions(facts.scheme, &facts.signer);
     if versions.is_empty() {
-        keys.check_decoy(decoy_algorithm(facts, signature), signed, signature);
+        keys.check_decoy(decoy_algorithm(facts, signature), signed(None).unwrap_or_default(), signature);
         return Err(Rejection::new(Code::UnknownSigner, "no key is known under this id and scheme"));
     }
     facts.check_time(policy, now)?;
@@ -66,17 +79,19 @@ pub(crate) fn judge(
     let of_algorithm = || {
         usable().filter(|key| {
             let algorithm = key.record().algorithm;
-            admitted(algorithm) && (facts.algorithm == Claimed::Absent || facts.algorithm == Claimed::Known(algorithm))
+            admitted(algorithm)
+                && (facts.algorithm == Claimed::Absent || facts.algorithm == Claimed::Known(algorithm))
+                && signed(Some(key)).is_some()
         })
     };
     if of_algorithm().next().is_none() {
         return Err(Rejection::new(
             Code::AlgorithmMismatch,
-            "the key is for another algorithm than the message names or the route admits",
+            "the key is for another algorithm or form than the message has or the route admits",
         ));
     }
     let key = of_algorithm()
-        .find(|key| key.check(signed, signature))
+        .find(|key| signed(Some(key)).is_some_and(|signed| key.check(signed, signature)))
         .ok_or_else(|| Rejection::new(Code::BadSignature, "the signature does not hold under the key"))?;
     let partners = &policy.demands.partners;
     if !partners.is_empty() && !partners.contains(&key.record().partner) {

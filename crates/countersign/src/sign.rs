@@ -1,5 +1,9 @@
 //! Signing: the mirror of verifying, once for sidecar, commands and whoever embeds the crate.
 
+mod key;
+
+pub use key::{KeyPair, Signer, SigningKey};
+
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,110 +14,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use crate::algorithm::{Algorithm, Scheme};
 use crate::component::{Component, write_string};
 use crate::digest::content_digest;
-use crate::json::Document;
-use crate::key::InvalidKey;
+use crate::key::{AppHmacForm, Layout, NonceForm, TimestampUnit};
 use crate::message::Head;
-use crate::pem;
-use crate::policy::Pki;
-use crate::primitive::{Secret, Sha256};
-use crate::rejection::Unavailable;
-use crate::replay::BoxFuture;
-use crate::scheme::pki;
+use crate::primitive::Sha256;
+use crate::scheme::{app_hmac, pki, trusted_site};
 use crate::time::Timestamp;
-
-/// Whoever holds a private key. Asynchronous, since it may live in an HSM, a KMS or a vault.
-///
-/// The contract: on `Ok` the bytes are a signature of `algorithm()` over exactly `message`, in the form that RFC 9421 §3.3
-/// gives it (`r‖s` for ECDSA). It may be called from many tasks at once. A wrong signature costs one refused request.
-pub trait Signer: Send + Sync {
-    /// The one algorithm that it signs with.
-    fn algorithm(&self) -> Algorithm;
-
-    /// Signs `message`.
-    fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, Unavailable>>;
-}
-
-/// A private key or shared secret in this process.
-pub struct SigningKey {
-    algorithm: Algorithm,
-    secret: Secret,
-}
-
-impl SigningKey {
-    /// From a key file: PEM (PKCS#8, PKCS#1, SEC1), or without armour a secret, its bytes as they stand less one final LF.
-    /// Without `algorithm` it is the scheme's own, and for `http-message-signatures` the one of the key's kind, for RSA
-    /// `rsa-pss-sha512`.
-    ///
-    /// # Errors
-    /// [`InvalidKey`] where the file is no key, or not one for this scheme or algorithm.
-    ///
-    /// ```
-    /// use countersign::{Algorithm, Scheme, SigningKey};
-    ///
-    /// let pem = SigningKey::generate(Algorithm::Ed25519, 0)?;
-    /// let key = SigningKey::from_file(pem.private.as_bytes(), Scheme::HttpMessageSignatures, None)?;
-    /// assert!(key.public_pem().is_some());
-    /// # Ok::<(), countersign::InvalidKey>(())
-    /// ```
-    pub fn from_file(file: &[u8], scheme: Scheme, algorithm: Option<Algorithm>) -> Result<Self, InvalidKey> {
-        let secret = if pem::is_armoured(file) {
-            pem::private(file)?
-        } else {
-            Secret::from_secret(file.strip_suffix(b"\n").unwrap_or(file))?
-        };
-        let algorithm = algorithm
-            .or_else(|| scheme.algorithms().iter().copied().find(|algorithm| secret.can(*algorithm)))
-            .ok_or(InvalidKey("this key is not of a kind that the scheme signs with"))?;
-        if !scheme.algorithms().contains(&algorithm) {
-            return Err(InvalidKey("this scheme has no such algorithm"));
-        }
-        if !secret.can(algorithm) {
-            return Err(InvalidKey("this key is of another kind than the algorithm's"));
-        }
-        Ok(Self { algorithm, secret })
-    }
-
-    /// A new key pair in PEM; `rsa_bits` is 2048, 3072, 4096 or 8192, and is ignored by every other kind.
-    ///
-    /// # Errors
-    /// [`InvalidKey`] for `hmac-sha256`, which has no pair, or another number of bits.
-    pub fn generate(algorithm: Algorithm, rsa_bits: u32) -> Result<KeyPair, InvalidKey> {
-        let der = Secret::generate(algorithm, rsa_bits)?;
-        let spki = Secret::from_pkcs8(&der)?.spki().ok_or(InvalidKey("the key could not be generated"))?;
-        Ok(KeyPair {
-            private: zeroize::Zeroizing::new(pem::armour("PRIVATE KEY", &der)),
-            public: pem::armour("PUBLIC KEY", &spki),
-        })
-    }
-
-    /// The public half in PEM; `None` for a shared secret.
-    #[must_use]
-    pub fn public_pem(&self) -> Option<String> {
-        self.secret.spki().map(|der| pem::armour("PUBLIC KEY", &der))
-    }
-}
-
-/// A key pair in PEM, RFC 7468.
-pub struct KeyPair {
-    /// PKCS#8. Wiped when dropped.
-    pub private: zeroize::Zeroizing<String>,
-    /// SubjectPublicKeyInfo.
-    pub public: String,
-}
-
-impl Signer for SigningKey {
-    fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
-    fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, Unavailable>> {
-        let signature = self
-            .secret
-            .sign(self.algorithm, message)
-            .ok_or_else(|| Unavailable::new("signing key", "the provider failed"));
-        Box::pin(std::future::ready(signature))
-    }
-}
 
 /// How a message is to be signed.
 #[derive(Clone, Debug)]
@@ -129,13 +34,15 @@ pub struct Form {
     pub expires_after: Option<Duration>,
     /// `tag`; `http-message-signatures` only.
     pub tag: Option<String>,
+    /// The form of the key, for `app-hmac`; `None` for `method-first` with seconds and 8 hexadecimal digits.
+    pub app_hmac: Option<AppHmacForm>,
 }
 
 impl Form {
     /// The usual form of a scheme.
     #[must_use]
     pub fn new(scheme: Scheme, key_id: &str) -> Self {
-        Self { scheme, key_id: key_id.to_owned(), cover: None, expires_after: None, tag: None }
+        Self { scheme, key_id: key_id.to_owned(), cover: None, expires_after: None, tag: None, app_hmac: None }
     }
 }
 
@@ -178,6 +85,13 @@ impl Draft {
     }
 }
 
+/// The first of each: what a key has for which nobody said otherwise.
+const USUAL_APP_HMAC: AppHmacForm =
+    AppHmacForm { layout: Layout::MethodFirst, unit: TimestampUnit::Seconds, nonce: NonceForm::Hex8 };
+
+const NO_ID: SignError =
+    SignError("the id of a key in this scheme is 1 to 64 letters, digits, dots, dashes and underscores");
+
 enum Content {
     Digest(Option<String>),
     Body(Vec<u8>),
@@ -194,6 +108,8 @@ pub struct Unsigned {
     label: String,
     bytes: Vec<u8>,
     now: Timestamp,
+    /// `now` as the legacy schemes write it.
+    stamp: String,
     nonce: String,
 }
 
@@ -201,6 +117,8 @@ impl Unsigned {
     fn prepare(mut head: Head, form: Form, content: Content, nonce: &str, now: Timestamp) -> Result<Self, SignError> {
         let mut input = String::new();
         let mut label = String::new();
+        let mut stamp = String::new();
+        let mut nonce = nonce.to_owned();
         let bytes = match (&content, form.scheme) {
             (Content::Digest(digest), _) => {
                 if let Some(digest) = digest {
@@ -211,27 +129,31 @@ impl Unsigned {
                 label = free_label(&head)?;
                 Vec::new()
             }
-            (Content::Body(body), Scheme::Pki) => {
-                let document = Document::parse(body).map_err(|fault| SignError(fault.0))?;
-                let settings = Pki::default();
-                let root = document.root();
-                let stamped = root.member("timestamp").is_some_and(|value| pki::timestamp(value, &settings).is_ok());
-                let named = root.member("message_id").is_some_and(|value| pki::nonce(value).is_ok());
-                if !stamped || !named {
-                    return Err(SignError(
-                        "a pki body needs timestamp (RFC 3339 with zone, or seconds) and message_id (1 to 128 bytes)",
-                    ));
+            (Content::Body(body), Scheme::Pki) => pki::to_sign(&head, body).map_err(SignError)?,
+            (Content::Body(body), Scheme::TrustedSite) => {
+                let payload = std::str::from_utf8(body).ok().filter(|text| !text.is_empty());
+                let payload = payload.ok_or(SignError("a payload of this scheme is text, and not empty"))?;
+                if !pki::is_id(&form.key_id) {
+                    return Err(NO_ID);
                 }
-                let mut bytes = Vec::new();
-                document.print_python(&mut bytes);
-                bytes
+                stamp = now.as_secs().to_string();
+                pki::seconds(&stamp).map_err(|_| SignError("the time has no form in this scheme"))?;
+                trusted_site::signed_bytes(payload, &stamp)
             }
-            (Content::Body(_), _) => return Err(SignError("signing in this scheme is not supported yet")),
+            (Content::Body(body), _) => {
+                if !pki::is_id(&form.key_id) {
+                    return Err(NO_ID);
+                }
+                let key_form = form.app_hmac.unwrap_or(USUAL_APP_HMAC);
+                let prepared = app_hmac::prepare(&head, body, key_form, &nonce, now).map_err(SignError)?;
+                (stamp, nonce) = (prepared.stamp, prepared.nonce);
+                prepared.bytes
+            }
         };
         if !label.is_empty() {
             input.clear();
         }
-        Ok(Self { head, form, content, input, label, bytes, now, nonce: nonce.to_owned() })
+        Ok(Self { head, form, content, input, label, bytes, now, stamp, nonce })
     }
 
     /// The same message for another attempt: with its own nonce and time, since a verifier may have spent the first.
@@ -274,9 +196,22 @@ impl Unsigned {
                     .add
                     .push((HeaderName::from_static("signature"), header_value(&format!("{}=:{text}:", self.label))?));
             }
-            _ => {
+            Scheme::Pki => {
                 let credentials = format!("PKI {}:{text}", self.form.key_id);
                 signed.set.push((header::AUTHORIZATION, header_value(&credentials)?));
+            }
+            Scheme::TrustedSite => {
+                let Content::Body(payload) = &self.content else { return Err(SignError("there is no payload")) };
+                let payload = String::from_utf8_lossy(payload);
+                let body = trusted_site::body(&payload, &self.stamp, &signature, &self.form.key_id);
+                signed.set.push((header::CONTENT_TYPE, HeaderValue::from_static("application/json")));
+                signed.body = Some(Bytes::from(body));
+            }
+            Scheme::AppHmac => {
+                let values = [self.form.key_id, self.stamp, self.nonce, app_hmac::hex(&signature)];
+                for (name, value) in app_hmac::CREDENTIALS.into_iter().zip(values) {
+                    signed.set.push((HeaderName::from_static(name), header_value(&value)?));
+                }
             }
         }
         Ok(signed)

@@ -76,10 +76,14 @@ impl Target {
 
     /// Whether every byte is one that RFC 3986 allows where it stands. Others are let through by habit of many clients in a
     /// query (`[`, `|`, `"`), but not where a form without separators relies on it.
-    #[allow(dead_code, reason = "for `app-hmac`, which comes next")]
     pub(crate) fn is_rfc3986(&self) -> bool {
-        self.authority.is_empty() && self.raw.bytes().all(|byte| is_pchar(byte) || matches!(byte, b'/' | b'?' | b'%'))
+        self.authority.is_empty() && self.raw.bytes().all(is_target_byte)
     }
+}
+
+/// Whether a target in origin form may hold this byte (RFC 3986 §3.3, §3.4; `%` of an escape included).
+pub(crate) fn is_target_byte(byte: u8) -> bool {
+    is_pchar(byte) || matches!(byte, b'/' | b'?' | b'%')
 }
 
 fn ambiguous(reason: &'static str) -> Rejection {

@@ -1,13 +1,25 @@
 //! `Authorization: PKI …`: RSA-PSS over what Python prints for the body.
+//!
+//! `body` has the two kinds of bodies; JSON is read by the crate's `json`, a form by `multipart` of `part`s, whose headers
+//! have `parameters`.
+
+mod body;
+mod multipart;
+mod parameters;
+mod part;
+
+use std::borrow::Cow;
+
+pub(crate) use body::to_sign;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header;
 
-use super::{Payload, Reading, Signed, Whole, check_target_of_body_only, media_type};
+use super::{Payload, Reading, Signed, Whole, check_target_of_body_only};
 use crate::algorithm::{Algorithm, Scheme};
-use crate::json::{Document, Kind, Value};
+use crate::json::{self, Malformed, Value};
 use crate::judge::{Claimed, Facts};
 use crate::message::Head;
 use crate::policy::{Pki, Policy};
@@ -25,10 +37,9 @@ pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Reading, Rejection> {
     }
     // Where nobody is named it is nobody: no key has an empty id.
     let signer = key_id.or_else(|| policy.demands.pki.signer.clone()).unwrap_or_default();
-    match media_type(head).as_deref() {
-        Some("application/json") => Ok(Reading::Whole(Box::new(JsonBody { signer, signature }))),
-        Some("multipart/form-data") => Err(malformed("multipart bodies are not read yet")),
-        _ => Err(malformed("this scheme takes application/json or multipart/form-data")),
+    match body::Kind::of(head)? {
+        Some(kind) => Ok(Reading::Whole(Box::new(SignedBody { signer, signature, kind }))),
+        None => Err(malformed("this scheme takes application/json or multipart/form-data")),
     }
 }
 
@@ -59,36 +70,29 @@ fn malformed(reason: &'static str) -> Rejection {
     Rejection::new(Code::Malformed, reason)
 }
 
-struct JsonBody {
+struct SignedBody {
     signer: String,
     signature: Vec<u8>,
+    kind: body::Kind,
 }
 
-impl Whole for JsonBody {
+impl Whole for SignedBody {
     fn finish(self: Box<Self>, head: &Head, body: &Bytes, policy: &Policy) -> Result<Signed, Rejection> {
-        let document = Document::parse(body).map_err(|fault| malformed(fault.0))?;
-        let root = document.root();
-        refuse_multipart_printing(root)?;
+        let body = body::Body::read(&self.kind, body)?;
         let settings = &policy.demands.pki;
-        let (created, nonce) = if settings.replay_unprotected {
-            (None, None)
-        } else {
-            (
-                root.member("timestamp").map(|value| timestamp(value, settings)).transpose()?,
-                root.member("message_id").map(nonce).transpose()?,
-            )
-        };
+        let (created, nonce) =
+            if settings.replay_unprotected { (None, None) } else { (body.timestamp(settings)?, body.nonce()?) };
         let missing = match check_target_of_body_only(head, policy) {
             Err(_) => Some(
                 "the target, so this scheme is taken with POST to exactly the route's path, without query".to_owned(),
             ),
             Ok(()) if settings.replay_unprotected => None,
-            Ok(()) if created.is_none() => Some("a member timestamp".to_owned()),
-            Ok(()) if nonce.is_none() => Some("a member message_id".to_owned()),
+            Ok(()) if created.is_none() => Some("a member or field timestamp".to_owned()),
+            Ok(()) if nonce.is_none() => Some("a member or field message_id".to_owned()),
             Ok(()) => None,
         };
-        let mut bytes = Vec::with_capacity(body.len() + body.len() / 8);
-        document.print_python(&mut bytes);
+        let bytes = body.printed();
+        let (derived, content_type) = body.rebuilt(&bytes)?;
         let facts = Facts {
             scheme: Scheme::Pki,
             signer: self.signer,
@@ -99,31 +103,30 @@ impl Whole for JsonBody {
             missing,
             timed: !settings.replay_unprotected,
         };
-        let payload = Payload::Derived(Bytes::copy_from_slice(&bytes), None);
-        Ok(Signed { facts, bytes, signature: self.signature, payload })
+        Ok(Signed { facts, bytes, signature: self.signature, payload: Payload::Derived(derived, content_type) })
     }
 }
 
-fn refuse_multipart_printing(root: Value<'_, '_>) -> Result<(), Rejection> {
-    let same = root.kind() == Kind::Object
+fn refuse_multipart_printing(root: Value<'_, '_>) -> Result<(), Malformed> {
+    let same = root.kind() == json::Kind::Object
         && root.len() == MULTIPART_PRINTING.len()
         && MULTIPART_PRINTING.iter().all(|name| root.member(name).is_some());
     if same {
-        return Err(malformed("the document reads as the printing of a multipart body"));
+        return Err(Malformed("the document reads as the printing of a multipart body"));
     }
     Ok(())
 }
 
 /// `message_id`: a string of 1 to 128 bytes.
-pub(crate) fn nonce(value: Value<'_, '_>) -> Result<Vec<u8>, Rejection> {
-    match value.as_str() {
+fn nonce(text: Option<Cow<'_, str>>) -> Result<Vec<u8>, Rejection> {
+    match text {
         Some(text) if (1..=128).contains(&text.len()) => Ok(text.into_owned().into_bytes()),
         _ => Err(malformed("message_id is not a string of 1 to 128 bytes")),
     }
 }
 
 /// `timestamp`: RFC 3339 with a zone, or an integer of seconds in exactly 10 digits.
-pub(crate) fn timestamp(value: Value<'_, '_>, settings: &Pki) -> Result<Timestamp, Rejection> {
+fn timestamp(value: Value<'_, '_>, settings: &Pki) -> Result<Timestamp, Rejection> {
     if let Some(digits) = value.as_integer() {
         return seconds(digits);
     }

@@ -13,6 +13,10 @@ use http::{HeaderMap, Method};
 
 pub const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
 
+/// The form of an `app-hmac` key for which nobody said otherwise.
+pub const APP_HMAC: AppHmacForm =
+    AppHmacForm { layout: Layout::MethodFirst, unit: TimestampUnit::Seconds, nonce: NonceForm::Hex8 };
+
 pub fn run<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -60,7 +64,7 @@ impl Pair {
             state: KeyState::Active,
             not_before: None,
             not_after: None,
-            form: None,
+            form: (scheme == Scheme::AppHmac).then_some(APP_HMAC),
             material,
         };
         Self { signer: SigningKey::from_file(&file, scheme, Some(algorithm)).unwrap(), record }
@@ -110,7 +114,7 @@ impl Request {
     }
 
     pub fn sign(mut self, pair: &Pair, nonce: &str, now: Timestamp) -> Self {
-        let form = Form::new(pair.record.scheme, &pair.record.id);
+        let form = Form { app_hmac: pair.record.form, ..Form::new(pair.record.scheme, &pair.record.id) };
         self.sign_as(pair, form, nonce, now);
         self
     }

@@ -1,0 +1,136 @@
+//! `method-first` has nothing between its parts: whose bytes they are is told by one rule.
+
+use super::*;
+
+#[test]
+fn mistake_22_an_id_of_digits_and_hex_reads_as_stamp_and_nonce_of_one_request_only() {
+    let pair = pair();
+    // The contract's own example: one HMAC, two requests.
+    let honest =
+        method_first(&pair, bare(Method::DELETE, "/orders/1795000100a1b2c3d4/lines", b""), "1795000000", "0f0f0f0f");
+    assert_eq!(pass(&pair, &honest).err(), None);
+    let moved = Request { target: "/orders/".into(), body: b"/lines17950000000f0f0f0f".to_vec(), ..honest.clone() };
+    let moved = method_first(&pair, moved, "1795000100", "a1b2c3d4");
+    assert_eq!(moved.headers["signature"], honest.headers["signature"]);
+    assert_eq!(pass(&pair, &moved).err(), Some(Code::Ambiguous));
+}
+
+#[test]
+fn mistake_22_a_request_kept_until_the_stamp_in_its_path_is_no_other_request() {
+    let mut pair = pair();
+    for not_before in [None, Some(Timestamp::from_secs(1_790_000_000))] {
+        pair.record.not_before = not_before;
+        // Signed a month ago, when 1795000000 was far away; its path was chosen by whoever placed the order.
+        let honest =
+            method_first(&pair, bare(Method::DELETE, "/orders/1795000000a1b2c3d4/x", b""), "1792000000", "0f0f0f0f");
+        let kept = Request { target: "/orders/".into(), body: b"/x17920000000f0f0f0f".to_vec(), ..honest.clone() };
+        let kept = method_first(&pair, kept, "1795000000", "a1b2c3d4");
+        assert_eq!(kept.headers["signature"], honest.headers["signature"]);
+        assert_eq!(pass(&pair, &kept).err(), Some(Code::Ambiguous));
+    }
+}
+
+#[test]
+fn mistake_22_bytes_moved_between_the_parts() {
+    let pair = pair();
+    let to = |target: &str, stamp: &str, nonce: &str, body: &str| {
+        pass(&pair, &method_first(&pair, bare(Method::POST, target, body.as_bytes()), stamp, nonce)).err()
+    };
+    // The same bytes, `/a` `1795000000` `1a1b2c3d` `4 …`, one place further: stamp 7950000001.
+    assert_eq!(to("/a", "1795000000", "1a1b2c3d", "4&b"), Some(Code::Ambiguous));
+    // What a user writes in a form reads as stamp and nonce.
+    assert_eq!(to("/a", "1795000000", "a1b2c3d4", "name=1795000100ffffffff&b"), Some(Code::Ambiguous));
+    // No stamp of ours, no nonce, not in reach of a target.
+    assert_eq!(to("/a", "1795000000", "a1b2c3d4", "name=1234567890ffffffff&b"), None);
+    assert_eq!(to("/a", "1795000000", "a1b2c3d4", "name=1795000100fffffffg&b"), None);
+    assert_eq!(to("/a", "1795000000", "a1b2c3d4", "name=\"1795000100ffffffff"), None);
+    assert_eq!(to("/a", "1795000000", "a1b2c3d4", "{1795000100ffffffff}"), None);
+    assert_eq!(to("/a", "1795000000", "a1b2c3d4", "amount=1"), None);
+}
+
+#[test]
+fn a_key_that_ends_has_fewer_splits() {
+    let mut pair = pair();
+    let request = method_first(&pair, bare(Method::POST, "/a", b"name=1799000000ffffffff"), "1795000000", "a1b2c3d4");
+    assert_eq!(pass(&pair, &request).err(), Some(Code::Ambiguous));
+    pair.record.not_after = Some(Timestamp::from_secs(1_796_000_000));
+    assert_eq!(pass(&pair, &request).err(), None);
+}
+
+#[test]
+fn the_split_is_told_to_whoever_has_the_secret() {
+    let pair = pair();
+    let mut request = method_first(&pair, bare(Method::POST, "/a", b"n=1795000100ffffffff"), "1795000000", "a1b2c3d4");
+    request.headers.insert("signature", "0".repeat(64).parse().unwrap());
+    assert_eq!(pass(&pair, &request).err(), Some(Code::BadSignature));
+}
+
+#[test]
+fn a_target_is_in_origin_form_and_of_rfc_3986_only() {
+    let pair = pair();
+    for (target, expected) in [
+        ("/orders?a=b", None),
+        ("/orders?a=[b]", Some(Code::Ambiguous)),
+        ("/orders?a=\"b", Some(Code::Ambiguous)),
+        ("/orders?a={b", Some(Code::Ambiguous)),
+        ("https://api.example.com/orders", Some(Code::Ambiguous)),
+    ] {
+        let request = method_first(&pair, bare(Method::GET, target, b""), "1795000000", "a1b2c3d4");
+        assert_eq!(pass(&pair, &request).err(), expected, "{target}");
+    }
+    let star = method_first(&pair, bare(Method::OPTIONS, "*", b""), "1795000000", "a1b2c3d4");
+    assert_eq!(pass(&pair, &star).err(), Some(Code::Ambiguous));
+}
+
+#[test]
+fn no_two_requests_that_pass_share_signed_bytes_in_the_real_forms() {
+    for (unit, stamp) in [(TimestampUnit::Seconds, "1795000000"), (TimestampUnit::Milliseconds, "1795000000000")] {
+        let pair = pair_of(AppHmacForm { unit, ..APP_HMAC });
+        let (keys, policy) = (pair.keys(), policy(|d| d.schemes = vec![Scheme::AppHmac]));
+        let pieces = ["/", stamp, "a1b2c3d4", "17", "b", "{"];
+        let mut passed = 0;
+        for mut number in 0..pieces.len().pow(6) {
+            let mut bytes = String::from("/");
+            for _ in 0..6 {
+                bytes.push_str(pieces[number % pieces.len()]);
+                number /= pieces.len();
+            }
+            // Every place where a stamp that is now, so that time refuses nothing, could stand.
+            let ways = bytes.match_indices(stamp).filter(|(at, _)| {
+                let rest = &bytes[at + stamp.len()..];
+                let Some((nonce, body)) = rest.split_at_checked(8) else { return false };
+                let request = method_first(&pair, bare(Method::PUT, &bytes[..*at], body.as_bytes()), stamp, nonce);
+                request.head().is_ok() && request.pass(&keys, &policy, &Memory::default(), NOW).is_ok()
+            });
+            let ways = ways.count();
+            assert!(ways <= 1, "{bytes} passes in {ways} ways");
+            passed += ways;
+        }
+        assert!(passed > 100, "{passed}");
+    }
+}
+
+#[test]
+fn what_our_verifier_would_refuse_is_not_signed() {
+    let draft = |request: &Request, layout, nonce: &str| {
+        let app_hmac = Some(AppHmacForm { layout, ..APP_HMAC });
+        let mut draft = Draft::new(request.head().unwrap(), Form { app_hmac, ..Form::new(Scheme::AppHmac, "app-1") });
+        draft.push(&request.body);
+        draft.finish(nonce, NOW).is_ok()
+    };
+    let form = |body: &[u8]| Request::post("/orders", "application/x-www-form-urlencoded", body);
+    // A nonce that would continue the stamp is passed over.
+    for number in 0..64 {
+        let nonce = format!("nonce {number} of 16 bytes");
+        assert!(draft(&form(b"amount=1"), Layout::MethodFirst, &nonce));
+        assert_eq!(pass(&pair(), &form(b"amount=1").sign(&pair(), &nonce, NOW)).err(), None);
+    }
+    assert!(!draft(&form(b"n=1795000100ffffffff"), Layout::MethodFirst, NONCE));
+    assert!(draft(&form(b"n=1795000100ffffffff"), Layout::PayloadFirst, NONCE));
+    assert!(!draft(&Request::get("/orders?a=[b]"), Layout::MethodFirst, NONCE));
+    assert!(draft(&Request::get("/orders"), Layout::MethodFirst, NONCE));
+    let mut twice = Request::get("/orders");
+    twice.headers.insert("signature-input", "sig1=()".parse().unwrap());
+    assert!(!draft(&twice, Layout::MethodFirst, NONCE));
+    assert!(!draft(&Request::get("/orders"), Layout::PayloadFirst, NONCE));
+}
