@@ -12,7 +12,10 @@ fn vectors() -> PathBuf {
 
 fn run(dir: &Path) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_countersign")).args(["vectors", "run"]).arg(dir).output().unwrap();
-    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
+    )
 }
 
 #[test]
@@ -55,7 +58,8 @@ const NOT_IN_A_MESSAGE: &[Code] = &[
 #[test]
 fn every_refusal_that_a_message_can_meet_has_a_vector() {
     let mut expected = BTreeSet::new();
-    for folder in std::fs::read_dir(vectors()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+    for folder in std::fs::read_dir(vectors()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+    {
         for case in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             let text = String::from_utf8_lossy(&std::fs::read(case).unwrap()).into_owned();
             expected.extend(text.lines().find_map(|line| line.strip_prefix("expect: ")).map(str::to_owned));

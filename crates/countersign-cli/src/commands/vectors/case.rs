@@ -59,7 +59,7 @@ impl Case {
                 "tag" => http.tag = Some(value.to_owned()),
                 "algorithms" => {
                     http.algorithms =
-                        words(value).iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(|_| bad())?
+                        words(value).iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(|_| bad())?;
                 }
                 "partners" => demands.partners = words(value),
                 "signer" => pki.signer = Some(value.to_owned()),
