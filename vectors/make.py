@@ -284,9 +284,9 @@ def http_message_signatures():
     # Time.
     case("too-old", "too_old", make().text(), now=NOW + 301)
     case("too-old-expired", "too_old", make().set(parameters=f';created={NOW};expires={NOW + 5};keyid="ed25519";nonce="n"').text(), now=NOW + 6)
-    case("too-old-negative", "too_old", make().set(parameters=';created=-1;keyid="ed25519";nonce="n"').text())
+    case("malformed-created-negative", "malformed", make().set(parameters=';created=-1;keyid="ed25519";nonce="n"').text())
     case("not-yet-valid", "not_yet_valid", make().text(), now=NOW - 31)
-    case("not-yet-valid-milliseconds", "not_yet_valid", make().set(parameters=f';created={NOW}000;keyid="ed25519";nonce="n"').text())
+    case("malformed-created-milliseconds", "malformed", make().set(parameters=f';created={NOW}000;keyid="ed25519";nonce="n"').text())
     case("fresh-header-does-not-help-an-old-signature", "too_old", make().set(headers=make().headers + [("Date", "now")]).text(), now=NOW + 301)
 
     # Keys.

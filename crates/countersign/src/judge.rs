@@ -60,8 +60,10 @@ pub(crate) fn judge_form<'a>(
     signed: impl Fn(Option<&VerifyingKey>) -> Option<&'a [u8]>,
 ) -> Result<Arc<VerifyingKey>, Rejection> {
     let versions = keys.versions(facts.scheme, &facts.signer);
+    // What only a known key can have costs what a bad signature costs, so that the time of an answer says no more than it.
+    let spend = || keys.check_decoy(decoy_algorithm(facts, signature), signed(None).unwrap_or_default(), signature);
     if versions.is_empty() {
-        keys.check_decoy(decoy_algorithm(facts, signature), signed(None).unwrap_or_default(), signature);
+        spend();
         return Err(Rejection::new(Code::UnknownSigner, "no key is known under this id and scheme"));
     }
     facts.check_time(policy, now)?;
@@ -70,6 +72,7 @@ pub(crate) fn judge_form<'a>(
     }
     let usable = || versions.iter().filter(|key| key.usable(now)).take(MAX_VERSIONS);
     if usable().next().is_none() {
+        spend();
         return Err(Rejection::new(Code::KeyNotUsable, why_not_usable(versions, now)));
     }
     let admitted = &policy.demands.http_message_signatures.algorithms;
@@ -85,6 +88,7 @@ pub(crate) fn judge_form<'a>(
         })
     };
     if of_algorithm().next().is_none() {
+        spend();
         return Err(Rejection::new(
             Code::AlgorithmMismatch,
             "the key is for another algorithm or form than the message has or the route admits",

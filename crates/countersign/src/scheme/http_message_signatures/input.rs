@@ -86,8 +86,15 @@ impl<'a> Building<'a> {
                 let BareItemFromInput::Integer(seconds) = value else {
                     return self.refuse("created and expires are integers of seconds");
                 };
+                let seconds = i64::from(seconds);
+                // One spelling: exactly 10 digits, no sign, no leading zero. The parser gives the number only.
+                let exact = (1_000_000_000..=9_999_999_999).contains(&seconds)
+                    && self.input.raw.contains(&format!("{key}={seconds}"));
+                if !exact {
+                    return self.refuse("created and expires have exactly 10 digits");
+                }
                 let slot = if key == "created" { &mut self.input.created } else { &mut self.input.expires };
-                *slot = Some(i64::from(seconds));
+                *slot = Some(seconds);
                 return Ok(());
             }
             "nonce" => &mut self.input.nonce,
@@ -248,10 +255,10 @@ mod tests {
 
     #[test]
     fn foreign_order_and_unknown_parameters_are_kept() {
-        let raw = r#"("@method" "@query-param";name="x" "a";key="b";sf);keyid="k";x=1.5;created=5;alg="ed25519";nonce="n";y=:AA==:;expires=7;tag="t""#;
+        let raw = r#"("@method" "@query-param";name="x" "a";key="b";sf);keyid="k";x=1.5;created=1795000000;alg="ed25519";nonce="n";y=:AA==:;expires=1795000007;tag="t""#;
         let input = Input::parse(raw).unwrap();
         assert_eq!(input.raw, raw);
-        assert_eq!((input.created, input.expires), (Some(5), Some(7)));
+        assert_eq!((input.created, input.expires), (Some(1_795_000_000), Some(1_795_000_007)));
         assert_eq!(input.keyid.as_deref(), Some("k"));
         assert_eq!(input.components.len(), 3);
         let mut identifiers = String::new();
@@ -284,6 +291,9 @@ mod tests {
             "();created=1;created=1",
             "();created=\"1\"",
             "();created=1.0",
+            "();created=01795000000",
+            "();created=-1795000000",
+            "();created=1795000000000",
             "();created=9999999999999999",
             "();nonce=\"\"",
             "();keyid=k",
