@@ -54,7 +54,19 @@ async fn each_fault_has_its_code_and_nothing_is_forwarded() {
             host("GET /orders", "Host: api.test\r\nSignature-Input: sig1=(\r\nSignature: sig1=:AA==:\r\n"),
         ),
         ("ambiguous", 400, get().sign().await.with("AppId", "x").bytes()),
-        ("scheme_not_allowed", 401, host("GET /orders", "Host: api.test\r\nAppId: x\r\n")),
+        // Form comes before scheme.
+        ("malformed", 400, host("GET /orders", "Host: api.test\r\nAppId: x\r\n")),
+        (
+            "scheme_not_allowed",
+            401,
+            host(
+                "GET /orders",
+                &format!(
+                    "Host: api.test\r\nAppId: x\r\nTimestamp: 1795000000\r\nNonce: a1b2c3d4\r\nSignature: {}\r\n",
+                    "a".repeat(64)
+                ),
+            ),
+        ),
         ("unknown_signer", 401, stranger.get("/orders").bytes().await),
         ("too_old", 401, get().ago(Duration::from_secs(400)).bytes().await),
         ("not_yet_valid", 401, {
