@@ -7,15 +7,17 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::algorithm::{Algorithm, Scheme};
-use crate::digest::Running;
+use crate::coverage::Coverage;
+use crate::digest::{Expected, Running};
 use crate::judge::{self, Facts};
 use crate::key::{Keys, VerifyingKey};
 use crate::message::Head;
-use crate::policy::{Coverage, Policy};
+use crate::policy::Policy;
 use crate::primitive;
 use crate::rejection::{Code, Refusal, Rejection};
 use crate::replay::{ReplayStore, Seen, Use, UseMark};
 use crate::scheme::app_hmac::{CREDENTIALS, Credentials};
+use crate::scheme::http_message_signatures::{self, Base, Built, Candidate};
 use crate::scheme::{self, Payload, Reading, Signed, Stream, Whole};
 use crate::time::Timestamp;
 
@@ -48,12 +50,23 @@ impl Claim {
         let Self { head, policy, reading } = self;
         let kind = match reading {
             Reading::Head(candidates) => {
-                let (facts, parts) = candidates.choose(keys)?;
-                let key = judge::judge(&facts, &parts.base, &parts.signature, keys, &policy, now)?;
-                let digest = parts.digest.map(|expected| expected.map(Running::new));
-                let signed =
-                    Signed { facts, bytes: parts.base, signature: parts.signature, payload: Payload::AsReceived };
-                OpenKind::Head(Box::new(HeadProof { signed, key, coverage: parts.coverage, digest }))
+                let Candidate { facts, signature, coverage, base, .. } = candidates.choose(&head, keys)?;
+                match base {
+                    Base::Built(Built { bytes, digests }) => {
+                        let key = judge::judge(&facts, &bytes, &signature, keys, &policy, now)?;
+                        let body = Running::new(&digests);
+                        let signed = Signed { facts, bytes, signature, payload: Payload::AsReceived };
+                        OpenKind::Head(Box::new(HeadProof { signed, key, coverage, digests, body }))
+                    }
+                    // Judged as a whole once the trailers are there: an early answer would say which keys exist.
+                    Base::Pending(input) => OpenKind::Trailers(Box::new(TrailerClaim {
+                        facts,
+                        signature,
+                        coverage,
+                        input,
+                        body: Running::of_all(),
+                    })),
+                }
             }
             Reading::Stream(stream) => OpenKind::Stream(stream),
             Reading::Whole(whole) => OpenKind::Whole(whole, BytesMut::new()),
@@ -74,6 +87,7 @@ pub struct Open {
 
 enum OpenKind {
     Head(Box<HeadProof>),
+    Trailers(Box<TrailerClaim>),
     Stream(Box<dyn Stream>),
     Whole(Box<dyn Whole>, BytesMut),
     Keyed(Box<Credentials>, BytesMut),
@@ -83,7 +97,17 @@ struct HeadProof {
     signed: Signed,
     key: Arc<VerifyingKey>,
     coverage: Coverage,
-    digest: Option<Result<Running, Rejection>>,
+    digests: Vec<Result<Expected, Rejection>>,
+    body: Running,
+}
+
+/// A signature over trailers: what was signed is known once they came.
+struct TrailerClaim {
+    facts: Facts,
+    signature: Vec<u8>,
+    coverage: Coverage,
+    input: String,
+    body: Running,
 }
 
 impl Open {
@@ -100,9 +124,11 @@ impl Open {
         }
         match &mut self.kind {
             OpenKind::Head(proof) => {
-                if let Some(Ok(running)) = &mut proof.digest {
-                    running.update(&chunk);
-                }
+                proof.body.update(&chunk);
+                Ok(chunk)
+            }
+            OpenKind::Trailers(claim) => {
+                claim.body.update(&chunk);
                 Ok(chunk)
             }
             OpenKind::Stream(stream) => stream.push(&chunk).map(|()| chunk),
@@ -118,6 +144,11 @@ impl Open {
         }
     }
 
+    /// Takes the trailers that came behind the body. Those that the signature covers go on with the message, no others.
+    pub fn trailers(&mut self, trailers: HeaderMap) {
+        *self.head.trailers_mut() = trailers;
+    }
+
     /// The body has ended: its digest, or the signature over it, is checked.
     ///
     /// # Errors
@@ -126,11 +157,16 @@ impl Open {
         let Self { head, policy, kind, .. } = self;
         let (signed, key, coverage) = match kind {
             OpenKind::Head(proof) => {
-                let HeadProof { signed, key, coverage, digest } = *proof;
-                if let Some(digest) = digest {
-                    digest?.finish()?;
-                }
+                let HeadProof { signed, key, coverage, digests, body } = *proof;
+                body.finish(digests).map_err(|rejection| signed.facts.blame(rejection))?;
                 (signed, key, coverage)
+            }
+            OpenKind::Trailers(claim) => {
+                let TrailerClaim { facts, signature, coverage, input, body } = *claim;
+                let Built { bytes, digests } = http_message_signatures::build_pending(&head, &input)?;
+                let key = judge::judge(&facts, &bytes, &signature, keys, &policy, now)?;
+                body.finish(digests).map_err(|rejection| facts.blame(rejection))?;
+                (Signed { facts, bytes, signature, payload: Payload::AsReceived }, key, coverage)
             }
             OpenKind::Stream(stream) => {
                 let signed = stream.finish(&head, &policy)?;
@@ -242,6 +278,10 @@ impl Fresh {
             head.headers_mut().remove(name);
         }
         drop_overrides(head.headers_mut(), &coverage);
+        let unsigned: Vec<_> = head.trailers().keys().filter(|name| !coverage.has_trailer(name)).cloned().collect();
+        for name in unsigned {
+            head.trailers_mut().remove(name);
+        }
         Ok(Ready { head, identity, coverage, payload, signed_bytes: signed.bytes, signature: signed.signature })
     }
 }
@@ -262,10 +302,12 @@ fn describe_derived(headers: &mut HeaderMap, content_type: Option<HeaderValue>) 
 fn drop_overrides(headers: &mut HeaderMap, coverage: &Coverage) {
     const OVERRIDES: [&str; 5] =
         ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
-    for name in OVERRIDES {
-        if !coverage.has_field(&HeaderName::from_static(name)) {
-            headers.remove(name);
-        }
+    // `_` counts as `-`, as it does for many servers.
+    let is_override = |name: &HeaderName| OVERRIDES.contains(&name.as_str().replace('_', "-").as_str());
+    let unsigned: Vec<_> =
+        headers.keys().filter(|name| is_override(name) && !coverage.has_field(name)).cloned().collect();
+    for name in unsigned {
+        headers.remove(name);
     }
 }
 

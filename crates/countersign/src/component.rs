@@ -3,7 +3,7 @@ mod field;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::message::Head;
+use crate::message::{Head, Section};
 use crate::rejection::{Code, Rejection};
 
 /// A component identifier (RFC 9421 §2): what a signature covers, by name and parameters.
@@ -73,9 +73,9 @@ impl<'a> Component<'a> {
         Ok(())
     }
 
-    /// Whether this names the whole of its part of this message: no `req`, `tr`, `key`, `sf`, `bs`, no `@query-param`.
-    pub(crate) fn is_bare(&self) -> bool {
-        self.parameters.is_empty()
+    /// Where a field is looked for (RFC 9421 §2.1.4): nowhere but there.
+    pub(crate) fn section(&self) -> Section {
+        if self.parameters.contains(&Parameter::Trailer) { Section::Trailer } else { Section::Header }
     }
 
     /// Appends the identifier in its strict serialisation: the start of its line in the signature base.
@@ -122,13 +122,10 @@ impl<'a> Component<'a> {
 
     fn write_field(&self, head: &Head, name: &str, out: &mut String) -> Result<(), Rejection> {
         let absent = || Rejection::new(Code::Malformed, format!("{name} is covered, and absent from the message"));
-        if self.parameters.contains(&Parameter::Trailer) {
-            return Err(malformed("signed trailers are not supported yet"));
-        }
         if self.parameters.contains(&Parameter::ByteSequence) {
-            return field::write_lines_as_bytes(head, name, out).then_some(()).ok_or_else(absent);
+            return field::write_lines_as_bytes(head, self.section(), name, out).then_some(()).ok_or_else(absent);
         }
-        let value = head.joined(name)?.ok_or_else(absent)?;
+        let value = head.joined_of(self.section(), name)?.ok_or_else(absent)?;
         for parameter in &self.parameters {
             if let Parameter::Key(key) = parameter {
                 return field::write_member(&value, name, key, out);

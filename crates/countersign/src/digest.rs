@@ -26,7 +26,8 @@ impl Expected {
             match member.name {
                 "sha-256" => expected.sha256 = Some(bytes()?.try_into().map_err(|_| malformed())?),
                 "sha-512" => expected.sha512 = Some(bytes()?.try_into().map_err(|_| malformed())?),
-                _ => {}
+                // RFC 9530 §2: every value of the dictionary is a byte sequence, also one that proves nothing.
+                _ => drop(bytes()?),
             }
         }
         if expected.sha256.is_none() && expected.sha512.is_none() {
@@ -36,18 +37,26 @@ impl Expected {
     }
 }
 
-/// A body on its way past: every digest that was signed is computed, and every one has to match.
+/// A body on its way past: what its signed digests will be compared with.
+#[derive(Default)]
 pub(crate) struct Running {
-    expected: Expected,
     sha256: Option<Sha256>,
     sha512: Option<Sha512>,
 }
 
 impl Running {
-    pub(crate) fn new(expected: Expected) -> Self {
-        let sha256 = expected.sha256.map(|_| Sha256::new());
-        let sha512 = expected.sha512.map(|_| Sha512::new());
-        Self { expected, sha256, sha512 }
+    /// Computes what these digests need.
+    pub(crate) fn new(expected: &[Result<Expected, Rejection>]) -> Self {
+        let known = || expected.iter().flatten();
+        Self {
+            sha256: known().any(|it| it.sha256.is_some()).then(Sha256::new),
+            sha512: known().any(|it| it.sha512.is_some()).then(Sha512::new),
+        }
+    }
+
+    /// Computes all there are, where the digest comes behind the body.
+    pub(crate) fn of_all() -> Self {
+        Self { sha256: Some(Sha256::new()), sha512: Some(Sha512::new()) }
     }
 
     pub(crate) fn update(&mut self, chunk: &[u8]) {
@@ -59,21 +68,34 @@ impl Running {
         }
     }
 
-    pub(crate) fn finish(self) -> Result<(), Rejection> {
-        let sha256 = match (self.expected.sha256, self.sha256) {
-            (Some(expected), Some(hash)) => equal_in_constant_time(&expected, &hash.finish()),
-            _ => true,
-        };
-        let sha512 = match (self.expected.sha512, self.sha512) {
-            (Some(expected), Some(hash)) => equal_in_constant_time(&expected, &hash.finish()),
-            _ => true,
-        };
-        if sha256 && sha512 {
+    /// The body has ended: every digest that was signed has to match.
+    ///
+    /// # Errors
+    /// `digest_mismatch`.
+    pub(crate) fn finish(self, expected: Vec<Result<Expected, Rejection>>) -> Result<(), Rejection> {
+        if expected.is_empty() {
             return Ok(());
         }
-        let which = if sha256 { "sha-512" } else { "sha-256" };
-        Err(Rejection::new(Code::DigestMismatch, format!("the body does not match the signed {which} digest")))
+        let (sha256, sha512) = (self.sha256.map(Sha256::finish), self.sha512.map(Sha512::finish));
+        for expected in expected {
+            let expected = expected?;
+            let mismatch = |which| {
+                Err(Rejection::new(Code::DigestMismatch, format!("the body does not match the signed {which} digest")))
+            };
+            if !same(expected.sha256, sha256) {
+                return mismatch("sha-256");
+            }
+            if !same(expected.sha512, sha512) {
+                return mismatch("sha-512");
+            }
+        }
+        Ok(())
     }
+}
+
+/// What was not signed is not compared; what was signed and not computed does not match.
+fn same<const N: usize>(expected: Option<[u8; N]>, computed: Option<[u8; N]>) -> bool {
+    expected.is_none_or(|expected| computed.is_some_and(|computed| equal_in_constant_time(&expected, &computed)))
 }
 
 /// The `Content-Digest` field for a body with this SHA-256.
@@ -95,10 +117,11 @@ mod tests {
     const BODY: &[u8] = b"{\"hello\": \"world\"}";
 
     fn judge(field: &str) -> Result<(), Code> {
-        let mut running = Running::new(Expected::parse(field).map_err(|e| e.code())?);
+        let expected = vec![Expected::parse(field)];
+        let mut running = Running::new(&expected);
         running.update(&BODY[..5]);
         running.update(&BODY[5..]);
-        running.finish().map_err(|e| e.code())
+        running.finish(expected).map_err(|e| e.code())
     }
 
     #[test]
@@ -129,6 +152,8 @@ mod tests {
             "sha-256",
             &format!("{SHA256}, {SHA256}"),
             "SHA-256=:AAAA:",
+            &format!("{SHA256}, md5=1"),
+            &format!("{SHA256}, x"),
         ] {
             assert_eq!(judge(field), Err(Code::Malformed), "{field}");
         }

@@ -59,16 +59,32 @@ pub(crate) fn judge_form<'a>(
     now: Timestamp,
     signed: impl Fn(Option<&VerifyingKey>) -> Option<&'a [u8]>,
 ) -> Result<Arc<VerifyingKey>, Rejection> {
+    find(facts, signature, keys, policy, now, signed).map_err(|rejection| facts.blame(rejection))
+}
+
+fn find<'a>(
+    facts: &Facts,
+    signature: &[u8],
+    keys: &Keys,
+    policy: &Policy,
+    now: Timestamp,
+    signed: impl Fn(Option<&VerifyingKey>) -> Option<&'a [u8]>,
+) -> Result<Arc<VerifyingKey>, Rejection> {
     let versions = keys.versions(facts.scheme, &facts.signer);
     // What only a known key can have costs what a bad signature costs, so that the time of an answer says no more than it.
     let spend = || keys.check_decoy(decoy_algorithm(facts, signature), signed(None).unwrap_or_default(), signature);
-    if versions.is_empty() {
+    // A message that names no key says less than is demanded of it, which is told in its place.
+    let named = !(facts.scheme == Scheme::HttpMessageSignatures && facts.signer.is_empty());
+    if versions.is_empty() && named {
         spend();
         return Err(Rejection::new(Code::UnknownSigner, "no key is known under this id and scheme"));
     }
     facts.check_time(policy, now)?;
     if let Some(missing) = &facts.missing {
         return Err(Rejection::new(Code::CoverageTooSmall, format!("the signature does not cover {missing}")));
+    }
+    if !named || (facts.timed && facts.created.is_none()) {
+        return Err(Rejection::new(Code::CoverageTooSmall, "the signature does not say who made it, or when"));
     }
     let usable = || versions.iter().filter(|key| key.usable(now)).take(MAX_VERSIONS);
     if usable().next().is_none() {
@@ -105,25 +121,30 @@ pub(crate) fn judge_form<'a>(
 }
 
 impl Facts {
+    /// Says in a rejection whose message it claims to be.
+    pub(crate) fn blame(&self, rejection: Rejection) -> Rejection {
+        rejection.of(self.scheme, &self.signer)
+    }
+
     /// Age and expiry at `now`.
     pub(crate) fn check_time(&self, policy: &Policy, now: Timestamp) -> Result<(), Rejection> {
         if !self.timed {
             return Ok(());
         }
-        let Some(created) = self.created else {
-            return Err(Rejection::new(Code::CoverageTooSmall, "the signature does not say when it was made"));
-        };
-        if created > now.after(policy.max_skew(self.scheme)) {
-            return Err(Rejection::new(
-                Code::NotYetValid,
-                format!("signed at {created}, and it is {now}: compare the clocks"),
-            ));
-        }
-        if created.after(policy.max_age()) < now {
-            return Err(Rejection::new(
-                Code::TooOld,
-                format!("signed at {created}, and it is {now}: sign anew for every attempt"),
-            ));
+        // Where there is none, coverage is too small, which is told later.
+        if let Some(created) = self.created {
+            if created > now.after(policy.max_skew(self.scheme)) {
+                return Err(Rejection::new(
+                    Code::NotYetValid,
+                    format!("signed at {created}, and it is {now}: compare the clocks"),
+                ));
+            }
+            if created.after(policy.max_age_of(created)) < now {
+                return Err(Rejection::new(
+                    Code::TooOld,
+                    format!("signed at {created}, and it is {now}: sign anew for every attempt"),
+                ));
+            }
         }
         if let Some(expires) = self.expires
             && expires < now

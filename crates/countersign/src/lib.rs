@@ -31,9 +31,9 @@
 //! [`Signer`].
 //!
 //! The modules stand in the order in which a message meets them: `message` and `target` (what came), `scheme` with
-//! `structured`, `component`, `digest` and `json` (what it says), `policy` (what is demanded), `key` with `pem` and
-//! `primitive` (who could have signed), `judge` and `claim` (what holds), `replay` (what was used), `basis` (why it goes on),
-//! `sign` (the way out), `rejection` (why it does not).
+//! `structured`, `component`, `digest` and `json` (what it says), `coverage` and `policy` (what is signed and what is
+//! demanded), `key` with `pem` and `primitive` (who could have signed), `judge` and `claim` (what holds), `replay` (what was
+//! used), `basis` (why it goes on), `sign` (the way out), `rejection` (why it does not).
 
 #![forbid(unsafe_code)]
 
@@ -41,6 +41,7 @@ mod algorithm;
 mod basis;
 mod claim;
 mod component;
+mod coverage;
 mod digest;
 mod json;
 mod judge;
@@ -65,8 +66,8 @@ pub use key::{
     VerifyingKey,
 };
 pub use message::{Head, Origin};
-pub use policy::{Demands, HttpMessageSignatures, InvalidPolicy, Permit, Pki, Policy};
+pub use policy::{Demands, HttpMessageSignatures, InvalidPolicy, Memory, Permit, Pki, Policy, Raised};
 pub use rejection::{Code, Refusal, Rejection, Unavailable};
 pub use replay::{BoxFuture, ReplayStore, Seen, Use, UseMark};
-pub use sign::{Draft, Form, KeyPair, SignError, Signed, Signer, SigningKey, Unsigned};
+pub use sign::{Draft, Form, KeyPair, SignError, SignatureParameter, Signed, Signer, SigningKey, Unsigned};
 pub use time::Timestamp;

@@ -90,7 +90,15 @@ fn default_port(https: bool) -> u16 {
 pub struct Head {
     start: Start,
     headers: HeaderMap,
+    trailers: HeaderMap,
     has_body: bool,
+}
+
+/// Where a field stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    Header,
+    Trailer,
 }
 
 #[derive(Clone, Debug)]
@@ -117,8 +125,11 @@ impl Head {
         let target = Target::parse(&method, target)?;
         if let Some(authority) = target.authority() {
             let https = target.raw().starts_with("https");
-            if Origin::new(https, authority)?.authority() != origin.authority() {
-                return Err(Rejection::new(Code::Malformed, "the authority of the target is not that of Host"));
+            if Origin::new(https, authority)? != origin {
+                return Err(Rejection::new(
+                    Code::Malformed,
+                    "the target's scheme and authority are not those it came to",
+                ));
             }
         }
         for single in [header::HOST, header::CONTENT_TYPE, header::CONTENT_LENGTH, header::AUTHORIZATION] {
@@ -126,19 +137,26 @@ impl Head {
                 return Err(Rejection::new(Code::Malformed, format!("{single} stands twice")));
             }
         }
-        Ok(Self { start: Start::Request { method, target, origin }, headers, has_body })
+        Ok(Self { start: Start::Request { method, target, origin }, headers, trailers: HeaderMap::new(), has_body })
     }
 
     /// The head of a response, with the request it answers where its signature binds to one (`;req`).
     #[must_use]
     pub fn response(status: StatusCode, headers: HeaderMap, has_body: bool, request: Option<Head>) -> Self {
-        Self { start: Start::Response { status, request: request.map(Box::new) }, headers, has_body }
+        let start = Start::Response { status, request: request.map(Box::new) };
+        Self { start, headers, trailers: HeaderMap::new(), has_body }
     }
 
     /// The header fields.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// The trailer fields (RFC 9110 §6.5). Of a request that was verified, those that its signature covers.
+    #[must_use]
+    pub fn trailers(&self) -> &HeaderMap {
+        &self.trailers
     }
 
     /// The header fields, leaving the rest behind.
@@ -212,8 +230,17 @@ impl Head {
     }
 
     /// The lines of a field, each without the blanks around it (RFC 9421 §2.1 step 2).
-    pub(crate) fn lines<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.headers.get_all(name).iter().map(|value| value.as_bytes().trim_ascii())
+    pub(crate) fn lines<'a>(&'a self, section: Section, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let fields = match section {
+            Section::Header => &self.headers,
+            Section::Trailer => &self.trailers,
+        };
+        fields.get_all(name).iter().map(|value| value.as_bytes().trim_ascii())
+    }
+
+    /// As [`Head::joined_of`], of the header section.
+    pub(crate) fn joined(&self, name: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
+        self.joined_of(Section::Header, name)
     }
 
     /// The one value of a field: its lines joined with `, ` (RFC 9421 §2.1). `None` where the field is absent, which differs
@@ -221,8 +248,8 @@ impl Head {
     ///
     /// # Errors
     /// `malformed` for a byte outside printable ASCII: it has no one form as text.
-    pub(crate) fn joined(&self, name: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
-        let mut lines = self.lines(name);
+    pub(crate) fn joined_of(&self, section: Section, name: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
+        let mut lines = self.lines(section, name);
         let Some(first) = lines.next() else { return Ok(None) };
         let mut value = Cow::Borrowed(ascii(first)?);
         for line in lines {
@@ -231,6 +258,10 @@ impl Head {
             value.push_str(ascii(line)?);
         }
         Ok(Some(value))
+    }
+
+    pub(crate) fn trailers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.trailers
     }
 
     pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {

@@ -4,6 +4,7 @@ use http::HeaderName;
 
 use crate::algorithm::{Algorithm, Scheme};
 use crate::component::{Component, Name};
+use crate::coverage::{self, Coverage};
 use crate::message::Head;
 use crate::time::Timestamp;
 
@@ -16,7 +17,8 @@ pub struct Demands {
     /// The schemes that are admitted, at least one.
     pub schemes: Vec<Scheme>,
     /// What an RFC 9421 signature must cover at least: derived components and field names, bare. `content-digest` is
-    /// demanded of messages with a body only.
+    /// demanded of messages with a body only. For responses also `@status`, and with `;req` behind it what must be covered
+    /// of the request (`@method;req`); `signature;req` are all signatures that the request carried.
     pub require: Vec<String>,
     /// Names of the partners that are admitted; empty for all.
     pub partners: Vec<String>,
@@ -25,8 +27,8 @@ pub struct Demands {
     /// How far in the future it may lie; `None` for the scheme's own: 30 seconds, 5 minutes for `trusted-site` and
     /// `app-hmac`.
     pub max_skew: Option<Duration>,
-    /// The longest age and skew of any route that shares these keys and this replay memory; `None` for this policy's own.
-    pub memory: Option<Duration>,
+    /// How long whoever shares these keys remembers what was admitted.
+    pub memory: Memory,
     /// The largest body, in bytes.
     pub max_body: u64,
     /// The path to which body-only schemes are bound.
@@ -39,6 +41,25 @@ pub struct Demands {
     pub http_message_signatures: HttpMessageSignatures,
     /// Settings of `pki`.
     pub pki: Pki,
+}
+
+/// How long what was admitted is remembered by all that shares these keys and one replay memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The longest age and skew of any route, together; a policy whose own are longer goes by its own.
+    pub window: Duration,
+    /// Shorter windows of before. What was admitted under one of them is forgotten sooner than a longer age of now could
+    /// tell that it is old, so it is judged by that one: a raised age applies to what is signed after it was raised.
+    pub raised: Vec<Raised>,
+}
+
+/// A window that gave way to a longer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// What was signed before this moment may have been admitted under it.
+    pub before: Timestamp,
+    /// The longest age and skew then, together.
+    pub window: Duration,
 }
 
 /// What a route demands of RFC 9421 signatures beside coverage.
@@ -71,7 +92,7 @@ impl Default for Demands {
             partners: Vec::new(),
             max_age: Duration::from_secs(300),
             max_skew: None,
-            memory: None,
+            memory: Memory::default(),
             max_body: 10 << 20,
             path: "/".to_owned(),
             unsigned_target: false,
@@ -146,6 +167,12 @@ impl Policy {
         self.demands.max_age
     }
 
+    /// How old what was signed at `created` may be: no older than it would have been remembered.
+    pub(crate) fn max_age_of(&self, created: Timestamp) -> Duration {
+        let raised = self.demands.memory.raised.iter().filter(|raised| created < raised.before);
+        raised.map(|raised| raised.window).fold(self.demands.max_age, Duration::min)
+    }
+
     /// The demands it was made of.
     #[must_use]
     pub fn demands(&self) -> &Demands {
@@ -155,26 +182,18 @@ impl Policy {
     /// The last moment at which something signed at `created` could pass anywhere, and a minute.
     pub(crate) fn remember_until(&self, scheme: Scheme, created: Timestamp) -> Timestamp {
         let own = self.demands.max_age + self.max_skew(scheme);
-        created.after(self.demands.memory.unwrap_or(own).max(own) + Duration::from_secs(60))
+        created.after(self.demands.memory.window.max(own) + Duration::from_secs(60))
     }
 
     /// The first demand that `coverage` does not meet, in words.
     pub(crate) fn unmet(&self, coverage: &Coverage, head: &Head) -> Option<String> {
-        for demand in &self.require {
-            let met = match demand {
-                Demand::Derived(bit) => coverage.derived & bit != 0,
-                // RFC 9530: without a body there is nothing to digest.
-                Demand::Field(name) if name == "content-digest" && !head.has_body() => true,
-                Demand::Field(name) => coverage.fields.contains(name),
-            };
-            if !met {
-                return Some(demand.to_string());
-            }
+        if let Some(demand) = self.require.iter().find(|demand| !demand.met(coverage, head)) {
+            return Some(demand.to_string());
         }
         // `/a?` and `/a` have one `@query`: only the whole target tells them apart.
         let empty_query = head.query() == Some("");
         if empty_query
-            && coverage.derived & (REQUEST_TARGET_ITSELF | TARGET_URI_ITSELF) == 0
+            && coverage.derived & (coverage::REQUEST_TARGET_ITSELF | coverage::TARGET_URI_ITSELF) == 0
             && !self.require.is_empty()
         {
             return Some("@request-target (the query is empty)".to_owned());
@@ -188,100 +207,68 @@ impl Policy {
 #[must_use]
 pub struct Permit(());
 
-/// One demanded part.
+/// One demanded part, of the message itself or of the request that it answers.
 #[derive(Clone, Debug)]
-enum Demand {
+struct Demand {
+    of_request: bool,
+    part: Part,
+}
+
+#[derive(Clone, Debug)]
+enum Part {
     Derived(u16),
     Field(HeaderName),
 }
 
 impl Demand {
-    fn parse(name: &str) -> Result<Self, InvalidPolicy> {
+    fn parse(text: &str) -> Result<Self, InvalidPolicy> {
         let bad = || {
             InvalidPolicy(format!(
-                "{name} can't be demanded: only bare derived components of requests and field names in lower case"
+                "{text} can't be demanded: only bare derived components and field names in lower case, with ;req those of a request"
             ))
         };
+        let (name, of_request) = text.strip_suffix(";req").map_or((text, false), |name| (name, true));
         let component = Component::bare(name).map_err(|_| bad())?;
-        match &component.name {
-            Name::Field(field) => field.parse().map(Demand::Field).map_err(|_| bad()),
-            Name::QueryParam | Name::Status => Err(bad()),
-            derived => Ok(Demand::Derived(bit(derived))),
+        let part = match &component.name {
+            Name::Field(field) => Part::Field(field.parse().map_err(|_| bad())?),
+            Name::QueryParam => return Err(bad()),
+            Name::Status if of_request => return Err(bad()),
+            derived => Part::Derived(coverage::bit(derived)),
+        };
+        Ok(Self { of_request, part })
+    }
+
+    fn met(&self, coverage: &Coverage, head: &Head) -> bool {
+        let (coverage, head) = if self.of_request {
+            let (Some(coverage), Some(head)) = (&coverage.request, head.answered()) else { return false };
+            (&**coverage, head)
+        } else {
+            (coverage, head)
+        };
+        match &self.part {
+            Part::Derived(bit) => coverage.derived & bit != 0,
+            // RFC 9530: without a body there is nothing to digest.
+            Part::Field(name) if name == "content-digest" && !head.has_body() => true,
+            Part::Field(name) if coverage.has_field(name) => true,
+            Part::Field(name) => self.of_request && name == "signature" && coverage.has_signatures_of(head),
         }
     }
 }
 
 impl std::fmt::Display for Demand {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Demand::Field(name) => name.as_str(),
-            Demand::Derived(METHOD) => "@method",
-            Demand::Derived(AUTHORITY) => "@authority",
-            Demand::Derived(SCHEME) => "@scheme",
-            Demand::Derived(PATH) => "@path",
-            Demand::Derived(QUERY) => "@query",
-            Demand::Derived(REQUEST_TARGET) => "@request-target",
-            Demand::Derived(_) => "@target-uri",
-        })
-    }
-}
-
-/// What a signature covers as a whole: bare names only, since a component with parameters never stands for its whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Coverage {
-    derived: u16,
-    fields: Vec<HeaderName>,
-}
-
-const METHOD: u16 = 1;
-const AUTHORITY: u16 = 1 << 1;
-const SCHEME: u16 = 1 << 2;
-const PATH: u16 = 1 << 3;
-const QUERY: u16 = 1 << 4;
-const REQUEST_TARGET: u16 = 1 << 5;
-const TARGET_URI: u16 = 1 << 6;
-/// Covered by name, not by its parts.
-const REQUEST_TARGET_ITSELF: u16 = 1 << 7;
-const TARGET_URI_ITSELF: u16 = 1 << 8;
-
-fn bit(name: &Name<'_>) -> u16 {
-    match name {
-        Name::Method => METHOD,
-        Name::Authority => AUTHORITY,
-        Name::Scheme => SCHEME,
-        Name::Path => PATH,
-        Name::Query => QUERY,
-        Name::RequestTarget => REQUEST_TARGET,
-        Name::TargetUri => TARGET_URI,
-        Name::QueryParam | Name::Status | Name::Field(_) => 0,
-    }
-}
-
-impl Coverage {
-    pub(crate) fn add(&mut self, component: &Component<'_>) {
-        if !component.is_bare() {
-            return;
-        }
-        if let Name::Field(name) = &component.name {
-            // A name that the header map can't hold is absent from the message, which is an error of its own.
-            if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-                self.fields.push(name);
-            }
-            return;
-        }
-        self.derived |= match bit(&component.name) {
-            TARGET_URI => TARGET_URI | TARGET_URI_ITSELF | SCHEME | AUTHORITY | PATH | QUERY,
-            REQUEST_TARGET => REQUEST_TARGET | REQUEST_TARGET_ITSELF | PATH | QUERY,
-            bit => bit,
-        };
-        let all = |bits: u16| self.derived & bits == bits;
-        let (target, uri) = (all(PATH | QUERY), all(SCHEME | AUTHORITY | PATH | QUERY));
-        self.derived |= if target { REQUEST_TARGET } else { 0 } | if uri { TARGET_URI } else { 0 };
-    }
-
-    /// Whether the whole of this field is covered.
-    pub(crate) fn has_field(&self, name: &HeaderName) -> bool {
-        self.fields.contains(name)
+        f.write_str(match &self.part {
+            Part::Field(name) => name.as_str(),
+            Part::Derived(coverage::METHOD) => "@method",
+            Part::Derived(coverage::AUTHORITY) => "@authority",
+            Part::Derived(coverage::SCHEME) => "@scheme",
+            Part::Derived(coverage::PATH) => "@path",
+            Part::Derived(coverage::QUERY) => "@query",
+            Part::Derived(coverage::REQUEST_TARGET) => "@request-target",
+            Part::Derived(coverage::STATUS) => "@status",
+            Part::Derived(_) => "@target-uri",
+        })?;
+        f.write_str(if self.of_request { ";req" } else { "" })
     }
 }
 
@@ -300,7 +287,7 @@ mod tests {
     fn unmet(require: &[&str], covered: &[&str], target: &str, body: bool) -> Option<String> {
         let require = require.iter().map(|&name| name.to_owned()).collect();
         let policy = Policy::new(Demands { require, ..Demands::default() }).unwrap();
-        let mut coverage = Coverage::default();
+        let mut components = Vec::new();
         for name in covered {
             let (name, parameter) = match name.split_once(';') {
                 Some((name, "req")) => (name, Some(Parameter::Request)),
@@ -310,11 +297,11 @@ mod tests {
             };
             let mut component = Component::bare(name).unwrap();
             component.parameters.extend(parameter);
-            coverage.add(&component);
+            components.push(component);
         }
         let head =
             Head::request(Method::GET, target, Origin::parse("http://a").unwrap(), HeaderMap::new(), body).unwrap();
-        policy.unmet(&coverage, &head)
+        policy.unmet(&Coverage::of(&components), &head)
     }
 
     #[test]

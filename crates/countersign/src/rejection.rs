@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::algorithm::Scheme;
+
 /// Why a message was turned away: the sender's fault, never ours.
 ///
 /// `code` is for machines and stable, `reason` is for people: one clause that names the check and what would satisfy it.
@@ -9,12 +11,13 @@ use std::fmt;
 pub struct Rejection {
     code: Code,
     reason: Cow<'static, str>,
+    claimed: Option<Box<(Scheme, String)>>,
 }
 
 impl Rejection {
     /// A rejection with its reason: one clause, no full stop.
     pub fn new(code: Code, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, reason: reason.into() }
+        Self { code, reason: reason.into(), claimed: None }
     }
 
     /// The stable code, at full detail. [`Code::public`] folds it for callers that are told only the code.
@@ -27,6 +30,17 @@ impl Rejection {
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// The scheme and the key id that the message claims, where it was read so far. For logs: it may be a lie.
+    #[must_use]
+    pub fn claimed(&self) -> Option<(Scheme, &str)> {
+        self.claimed.as_deref().map(|(scheme, key)| (*scheme, key.as_str()))
+    }
+
+    pub(crate) fn of(mut self, scheme: Scheme, key: &str) -> Self {
+        self.claimed = Some(Box::new((scheme, key.to_owned())));
+        self
     }
 }
 

@@ -1,6 +1,7 @@
 //! Signing: the mirror of verifying, once for sidecar, commands and whoever embeds the crate.
 
 mod key;
+mod usual;
 
 pub use key::{KeyPair, Signer, SigningKey};
 
@@ -12,11 +13,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::algorithm::{Algorithm, Scheme};
-use crate::component::{Component, write_string};
+use crate::component::write_string;
 use crate::digest::content_digest;
 use crate::key::{AppHmacForm, Layout, NonceForm, TimestampUnit};
 use crate::message::Head;
 use crate::primitive::Sha256;
+use crate::scheme::http_message_signatures::Input;
 use crate::scheme::{app_hmac, pki, trusted_site};
 use crate::time::Timestamp;
 
@@ -27,9 +29,16 @@ pub struct Form {
     pub scheme: Scheme,
     /// The key's id as it stands on the wire.
     pub key_id: String,
-    /// What `http-message-signatures` covers; `None` for `@method @authority @path @query`, `content-type` if there is one,
-    /// and `content-digest` with a body.
+    /// What `http-message-signatures` covers: bare names (`@method`), or identifiers as RFC 9421 §2 writes them
+    /// (`"x-total";tr`). `None` for what our signers cover: of a request `@method @authority @path @query`, `content-type`
+    /// if there is one, and `content-digest` with a body; of a response `@status` instead of the target, and what it
+    /// answers (`;req`), that request's signatures included.
     pub cover: Option<Vec<String>>,
+    /// Which signature parameters stand in it, in this order (RFC 9421 §2.3). Those that have no value here (`expires`,
+    /// `tag`) are left out. Verifiers demand `created`, `nonce` and `keyid` by default.
+    pub parameters: Vec<SignatureParameter>,
+    /// The label of the signature; `None` for the first of `sig1`, `sig2`, … that the message does not have.
+    pub label: Option<String>,
     /// `expires`, so long after `created`; `http-message-signatures` only.
     pub expires_after: Option<Duration>,
     /// `tag`; `http-message-signatures` only.
@@ -42,8 +51,39 @@ impl Form {
     /// The usual form of a scheme.
     #[must_use]
     pub fn new(scheme: Scheme, key_id: &str) -> Self {
-        Self { scheme, key_id: key_id.to_owned(), cover: None, expires_after: None, tag: None, app_hmac: None }
+        Self {
+            scheme,
+            key_id: key_id.to_owned(),
+            cover: None,
+            parameters: SignatureParameter::ALL.to_vec(),
+            label: None,
+            expires_after: None,
+            tag: None,
+            app_hmac: None,
+        }
     }
+}
+
+/// A parameter of a signature (RFC 9421 §2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureParameter {
+    /// When it was made, in seconds.
+    Created,
+    /// When it ends, in seconds.
+    Expires,
+    /// What is used once.
+    Nonce,
+    /// The algorithm's registered name.
+    Alg,
+    /// The key's id.
+    KeyId,
+    /// What it is for.
+    Tag,
+}
+
+impl SignatureParameter {
+    /// All of them, in the order in which our signers write them.
+    pub const ALL: [Self; 6] = [Self::Created, Self::Expires, Self::Nonce, Self::Alg, Self::KeyId, Self::Tag];
 }
 
 /// A message that is to be signed, taking its body.
@@ -68,6 +108,11 @@ impl Draft {
             Scheme::HttpMessageSignatures => self.hash.update(chunk),
             Scheme::Pki | Scheme::TrustedSite | Scheme::AppHmac => self.body.extend_from_slice(chunk),
         }
+    }
+
+    /// Takes the trailers, so that they can be covered (`"x-total";tr`).
+    pub fn trailers(&mut self, trailers: HeaderMap) {
+        *self.head.trailers_mut() = trailers;
     }
 
     /// The body has ended. `nonce` is new for every attempt: at least 16 random bytes in a form of printable ASCII.
@@ -126,7 +171,7 @@ impl Unsigned {
                         HeaderValue::from_str(digest).map_err(|_| SignError("the digest is no header value"))?;
                     head.headers_mut().insert(HeaderName::from_static("content-digest"), value);
                 }
-                label = free_label(&head)?;
+                label = label_for(&head, form.label.as_deref())?;
                 Vec::new()
             }
             (Content::Body(body), Scheme::Pki) => pki::to_sign(&head, body).map_err(SignError)?,
@@ -221,70 +266,89 @@ impl Unsigned {
     fn base(&self, algorithm: Algorithm) -> Result<(String, Vec<u8>), SignError> {
         let cover = match &self.form.cover {
             Some(cover) => cover.clone(),
-            None => usual_cover(&self.head),
+            None => usual::cover(&self.head),
         };
+        let mut input = identifiers(&cover);
+        let covered = Input::parse(&input).map_err(|_| SignError("a component to cover is none, or stands twice"))?;
         let mut base = String::with_capacity(512);
-        let mut input = String::from("(");
-        for name in &cover {
-            let component = Component::bare(name).map_err(|_| SignError("a component to cover is none"))?;
-            if input.len() > 1 {
-                input.push(' ');
-            }
-            component.write_identifier(&mut input);
+        for component in &covered.components {
             component.write_identifier(&mut base);
             base.push_str(": ");
             component
                 .write_value(&self.head, &mut base)
-                .map_err(|_| SignError("a component to cover is absent from the message"))?;
+                .map_err(|_| SignError("a component to cover is absent from the message, or not of its form"))?;
             base.push('\n');
         }
-        input.push_str(&format!(");created={}", self.now.as_secs()));
-        if let Some(after) = self.form.expires_after {
-            input.push_str(&format!(";expires={}", self.now.after(after).as_secs()));
-        }
-        for (name, value) in
-            [("nonce", self.nonce.as_str()), ("alg", algorithm.as_str()), ("keyid", self.form.key_id.as_str())]
-        {
-            input.push_str(&format!(";{name}="));
-            write_string(&mut input, printable(value)?);
-        }
-        if let Some(tag) = &self.form.tag {
-            input.push_str(";tag=");
-            write_string(&mut input, printable(tag)?);
+        drop(covered);
+        for parameter in &self.form.parameters {
+            self.write_parameter(*parameter, algorithm, &mut input)?;
         }
         base.push_str("\"@signature-params\": ");
         base.push_str(&input);
         Ok((input, base.into_bytes()))
     }
+
+    fn write_parameter(
+        &self,
+        parameter: SignatureParameter,
+        algorithm: Algorithm,
+        out: &mut String,
+    ) -> Result<(), SignError> {
+        let (name, value) = match parameter {
+            SignatureParameter::Created => {
+                out.push_str(&format!(";created={}", self.now.as_secs()));
+                return Ok(());
+            }
+            SignatureParameter::Expires => {
+                if let Some(after) = self.form.expires_after {
+                    out.push_str(&format!(";expires={}", self.now.after(after).as_secs()));
+                }
+                return Ok(());
+            }
+            SignatureParameter::Nonce => ("nonce", self.nonce.as_str()),
+            SignatureParameter::Alg => ("alg", algorithm.as_str()),
+            SignatureParameter::KeyId => ("keyid", self.form.key_id.as_str()),
+            SignatureParameter::Tag => match &self.form.tag {
+                Some(tag) => ("tag", tag.as_str()),
+                None => return Ok(()),
+            },
+        };
+        out.push_str(&format!(";{name}="));
+        write_string(out, printable(value)?);
+        Ok(())
+    }
 }
 
-/// What our signers cover: where the request goes, and what it carries.
-fn usual_cover(head: &Head) -> Vec<String> {
-    let mut cover = ["@method", "@authority", "@path", "@query"].map(str::to_owned).to_vec();
-    if head.query() == Some("") {
-        // `@query` alone does not tell `/a?` from `/a`.
-        cover.push("@request-target".to_owned());
+/// The inner list of what is covered: bare names get their quotes.
+fn identifiers(cover: &[String]) -> String {
+    let mut list = String::from("(");
+    for name in cover {
+        if list.len() > 1 {
+            list.push(' ');
+        }
+        if name.starts_with('"') { list.push_str(name) } else { write_string(&mut list, name) }
     }
-    if head.headers().contains_key(header::CONTENT_TYPE) {
-        cover.push("content-type".to_owned());
-    }
-    if head.has_body() {
-        cover.push("content-digest".to_owned());
-    }
-    cover
+    list.push(')');
+    list
 }
 
-/// A label that no signature of the message has.
-fn free_label(head: &Head) -> Result<String, SignError> {
+/// The wanted label, or the first of ours, that no signature of the message has.
+fn label_for(head: &Head, wanted: Option<&str>) -> Result<String, SignError> {
     let there =
         head.joined("signature-input").map_err(|_| SignError("the message carries a broken Signature-Input"))?;
     let there = there.unwrap_or_default();
     let members = crate::structured::dictionary(&there, "Signature-Input", 16)
         .map_err(|_| SignError("the message carries a broken Signature-Input"))?;
-    (1..=17)
-        .map(|number| format!("sig{number}"))
-        .find(|label| members.iter().all(|member| member.name != label))
-        .ok_or(SignError("the message carries too many signatures"))
+    let free = |label: &str| members.iter().all(|member| member.name != label);
+    match wanted {
+        Some(label) if sfv::KeyRef::from_str(label).is_err() => Err(SignError("the label is no key (RFC 9651)")),
+        Some(label) if free(label) => Ok(label.to_owned()),
+        Some(_) => Err(SignError("the message carries a signature with this label")),
+        None => (1..=17)
+            .map(|number| format!("sig{number}"))
+            .find(|label| free(label))
+            .ok_or(SignError("the message carries too many signatures")),
+    }
 }
 
 fn printable(text: &str) -> Result<&str, SignError> {

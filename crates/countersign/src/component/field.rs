@@ -1,13 +1,13 @@
 //! The values of fields with the parameters `bs`, `key` and `sf`.
 
-use crate::message::Head;
+use crate::message::{Head, Section};
 use crate::rejection::{Code, Rejection};
 
 /// `;bs`: RFC 9421 §2.1.3. False where the field is absent.
-pub(super) fn write_lines_as_bytes(head: &Head, name: &str, out: &mut String) -> bool {
+pub(super) fn write_lines_as_bytes(head: &Head, section: Section, name: &str, out: &mut String) -> bool {
     use base64::Engine;
     let mut any = false;
-    for line in head.lines(name) {
+    for line in head.lines(section, name) {
         if any {
             out.push_str(", ");
         }

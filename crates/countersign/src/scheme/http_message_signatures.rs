@@ -3,12 +3,13 @@
 mod input;
 
 use crate::algorithm::Scheme;
-use crate::component::Name;
+use crate::component::{Name, Parameter};
+use crate::coverage::Coverage;
 use crate::digest::Expected;
 use crate::judge::{Claimed, Facts};
 use crate::key::Keys;
 use crate::message::Head;
-use crate::policy::{Coverage, Policy};
+use crate::policy::Policy;
 use crate::rejection::{Code, Rejection};
 use crate::structured;
 use crate::time::Timestamp;
@@ -17,31 +18,37 @@ pub(crate) use input::Input;
 
 /// At most so many labels in one message.
 const MAX_LABELS: usize = 16;
-/// At most so many signatures that a route may be meant by.
-const MAX_CANDIDATES: usize = 8;
 /// A signature base is at most so long, in bytes.
 const MAX_BASE: usize = 128 << 10;
 
-/// The signatures of a message that carry the tag which the route asks for.
+/// The signatures of a message, of which one is meant.
 pub(crate) struct Candidates(Vec<Candidate>);
 
-struct Candidate {
-    facts: Facts,
-    parts: Result<Parts, Rejection>,
-}
-
-/// A signature and what it is over.
-pub(crate) struct Parts {
-    pub(crate) base: Vec<u8>,
+/// One signature: what it says, and what it is over.
+pub(crate) struct Candidate {
+    pub(crate) facts: Facts,
     pub(crate) signature: Vec<u8>,
     pub(crate) coverage: Coverage,
-    /// The signed digest of the body; an error that is told after all others where it names no algorithm we rely on.
-    pub(crate) digest: Option<Result<Expected, Rejection>>,
+    pub(crate) base: Base,
+    tagged: bool,
+}
+
+/// The signature base, or what it will be made of.
+pub(crate) enum Base {
+    Built(Built),
+    /// The member of `Signature-Input` as it came: there are several signatures, or this one covers trailers.
+    Pending(String),
+}
+
+/// A signature base, and what it says of the body.
+pub(crate) struct Built {
+    pub(crate) bytes: Vec<u8>,
+    /// The signed digests of the body; an error that is told after all others where one names no algorithm we rely on.
+    pub(crate) digests: Vec<Result<Expected, Rejection>>,
 }
 
 /// Reads the signatures of a message; no key is looked up.
 pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Candidates, Rejection> {
-    let malformed = |why| Rejection::new(Code::Malformed, why);
     let inputs = head.joined("signature-input")?.unwrap_or_default();
     let signatures = head.joined("signature")?.ok_or_else(|| malformed("Signature-Input without Signature"))?;
     let signatures = structured::dictionary(&signatures, "Signature", MAX_LABELS)?;
@@ -49,39 +56,46 @@ pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Candidates, Rejection
     if members.is_empty() {
         return Err(malformed("Signature-Input is empty"));
     }
-    let mut candidates = Vec::with_capacity(1);
+    // RFC 9421 §4.1: "The presence of a label in one field but not the other is an error."
+    if members.len() != signatures.len() {
+        return Err(malformed("Signature-Input and Signature have other labels"));
+    }
+    let mut candidates = Vec::with_capacity(members.len());
     for member in &members {
         let input = Input::parse(member.raw)?;
         let signature = signatures.iter().find(|signature| signature.name == member.name);
-        let signature = signature.ok_or_else(|| malformed("a label of Signature-Input has no Signature"))?;
+        let signature = signature.ok_or_else(|| malformed("Signature-Input and Signature have other labels"))?;
         let signature = structured::byte_sequence(signature.raw)
             .ok_or_else(|| malformed("a signature is not a byte sequence in strict base64"))?;
-        let wanted = policy.demands.http_message_signatures.tag.as_deref();
-        if wanted.is_some() && wanted != input.tag.as_deref() {
-            continue;
-        }
-        if candidates.len() == MAX_CANDIDATES {
-            return Err(malformed("too many signatures"));
-        }
-        candidates.push(candidate(head, policy, &input, signature));
-    }
-    match candidates.as_mut_slice() {
-        [] => Err(Rejection::new(Code::CoverageTooSmall, "no signature carries the tag that this route asks for")),
         // A fault in the form of the only signature there is comes before every other.
-        [Candidate { parts: Err(rejection), .. }] => Err(rejection.clone()),
-        _ => Ok(Candidates(candidates)),
+        let base = if members.len() == 1 && !input.has_trailers() {
+            Base::Built(build(head, &input)?)
+        } else {
+            Base::Pending(input.raw.to_owned())
+        };
+        candidates.push(candidate(head, policy, &input, signature, base));
     }
+    Ok(Candidates(candidates))
 }
 
-fn candidate(head: &Head, policy: &Policy, input: &Input<'_>, signature: Vec<u8>) -> Candidate {
-    let parts = parts(head, input, signature);
-    let coverage = parts.as_ref().ok().map(|parts| &parts.coverage);
+fn malformed(why: &'static str) -> Rejection {
+    Rejection::new(Code::Malformed, why)
+}
+
+fn candidate(head: &Head, policy: &Policy, input: &Input<'_>, signature: Vec<u8>, base: Base) -> Candidate {
+    let settings = &policy.demands.http_message_signatures;
+    let coverage = Coverage::of(&input.components);
+    let tagged = settings.tag.is_none() || settings.tag.as_deref() == input.tag.as_deref();
     let missing = if input.keyid.is_none() {
-        Some("keyid".to_owned())
-    } else if input.nonce.is_none() && !policy.demands.http_message_signatures.nonce_optional {
-        Some("nonce".to_owned())
+        Some("its key (keyid)".to_owned())
+    } else if !tagged {
+        Some("the tag that this route asks for".to_owned())
+    } else if input.created.is_none() {
+        Some("the time it was made at (created)".to_owned())
+    } else if input.nonce.is_none() && !settings.nonce_optional {
+        Some("a nonce".to_owned())
     } else {
-        coverage.and_then(|coverage| policy.unmet(coverage, head))
+        policy.unmet(&coverage, head)
     };
     let facts = Facts {
         scheme: Scheme::HttpMessageSignatures,
@@ -96,63 +110,77 @@ fn candidate(head: &Head, policy: &Policy, input: &Input<'_>, signature: Vec<u8>
         missing,
         timed: true,
     };
-    Candidate { facts, parts }
+    Candidate { facts, signature, coverage, base, tagged }
 }
 
 /// Builds the signature base (RFC 9421 §2.5).
-fn parts(head: &Head, input: &Input<'_>, signature: Vec<u8>) -> Result<Parts, Rejection> {
+fn build(head: &Head, input: &Input<'_>) -> Result<Built, Rejection> {
     let mut base = String::with_capacity(512);
-    let mut coverage = Coverage::default();
-    let mut digest = None;
+    let mut digests = Vec::new();
     for component in &input.components {
         component.write_identifier(&mut base);
         base.push_str(": ");
         component.write_value(head, &mut base)?;
         base.push('\n');
         if base.len() > MAX_BASE {
-            return Err(Rejection::new(Code::Malformed, "the signature base is too long"));
+            return Err(malformed("the signature base is too long"));
         }
-        coverage.add(component);
-        // However the digest of this message's own body is covered, the body has to match it.
-        let of_this_message = |p: &crate::component::Parameter<'_>| *p == crate::component::Parameter::Request;
+        // However a digest of this message's own body is covered, the body has to match it.
         if matches!(&component.name, Name::Field(name) if name == "content-digest")
-            && !component.parameters.iter().any(of_this_message)
+            && !component.parameters.contains(&Parameter::Request)
         {
-            let field = head.joined("content-digest")?.unwrap_or_default();
-            digest = Some(match Expected::parse(&field) {
+            let field = head.joined_of(component.section(), "content-digest")?.unwrap_or_default();
+            match Expected::parse(&field) {
                 Err(rejection) if rejection.code() == Code::Malformed => return Err(rejection),
-                judged => judged,
-            });
+                judged => digests.push(judged),
+            }
         }
     }
     // §2.3: the signature parameters are part of what is signed, here in the very bytes they came in.
     base.push_str("\"@signature-params\": ");
     base.push_str(input.raw);
-    Ok(Parts { base: base.into_bytes(), signature, coverage, digest })
+    Ok(Built { bytes: base.into_bytes(), digests })
+}
+
+/// Builds the base of a signature that could not be built while the message was read.
+pub(crate) fn build_pending(head: &Head, raw: &str) -> Result<Built, Rejection> {
+    build(head, &Input::parse(raw)?)
 }
 
 impl Candidates {
-    /// The one signature that is meant: the only one, or of several the one whose key is known.
-    pub(crate) fn choose(mut self, keys: &Keys) -> Result<(Facts, Parts), Rejection> {
-        if self.0.len() > 1 {
-            let known = |candidate: &Candidate| {
-                !keys.versions(Scheme::HttpMessageSignatures, &candidate.facts.signer).is_empty()
-            };
-            let mut meant = self.0.iter().enumerate().filter(|(_, candidate)| known(candidate)).map(|(at, _)| at);
-            let at = match (meant.next(), meant.next()) {
-                (Some(_), Some(_)) => {
-                    return Err(Rejection::new(Code::Ambiguous, "two signatures qualify: give them tags, or send one"));
-                }
-                (Some(at), None) => at,
-                // None is known: the first stands for all.
-                (None, _) => 0,
-            };
-            self.0.swap(0, at);
+    /// The one signature that is meant: of several the one that carries the route's tag and whose key is known. Its base is
+    /// built unless it waits for trailers.
+    pub(crate) fn choose(mut self, head: &Head, keys: &Keys) -> Result<Candidate, Rejection> {
+        let mut chosen = match self.0.len() {
+            0 | 1 => self.0.pop(),
+            _ => {
+                let at = self.meant(keys)?;
+                Some(self.0.swap_remove(at))
+            }
         }
-        let chosen = self.0.into_iter().next().ok_or_else(|| Rejection::new(Code::Unsigned, "no signature"))?;
-        if chosen.facts.signer.is_empty() {
-            return Err(Rejection::new(Code::CoverageTooSmall, "the signature does not name its key (keyid)"));
+        .ok_or_else(|| Rejection::new(Code::Unsigned, "no signature"))?;
+        if let Base::Pending(raw) = &chosen.base {
+            let input = Input::parse(raw)?;
+            if !input.has_trailers() {
+                chosen.base = Base::Built(build(head, &input)?);
+            }
         }
-        Ok((chosen.facts, chosen.parts?))
+        Ok(chosen)
+    }
+
+    fn meant(&self, keys: &Keys) -> Result<usize, Rejection> {
+        let known = |it: &Candidate| !keys.versions(Scheme::HttpMessageSignatures, &it.facts.signer).is_empty();
+        let mut meant = self.0.iter().enumerate().filter(|(_, it)| it.tagged && known(it)).map(|(at, _)| at);
+        match (meant.next(), meant.next()) {
+            (Some(_), Some(_)) => {
+                Err(Rejection::new(Code::Ambiguous, "two signatures qualify: give them tags, or send one"))
+            }
+            (Some(at), None) => Ok(at),
+            // None qualifies: the one that comes closest stands for all.
+            (None, _) => {
+                let first = |wanted: &dyn Fn(&Candidate) -> bool| self.0.iter().position(wanted);
+                Ok(first(&|it| it.tagged).or_else(|| first(&known)).unwrap_or(0))
+            }
+        }
     }
 }

@@ -31,10 +31,10 @@ const MULTIPART_PRINTING: [&str; 5] = ["content_type", "fields", "filename", "sh
 
 /// Reads the head; the rest stands in the body.
 pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Reading, Rejection> {
-    let (key_id, signature) = credentials(head)?;
     if !head.has_body() {
         return Err(Rejection::new(Code::Unsigned, "this scheme signs the body, and there is none"));
     }
+    let (key_id, signature) = credentials(head)?;
     // Where nobody is named it is nobody: no key has an empty id.
     let signer = key_id.or_else(|| policy.demands.pki.signer.clone()).unwrap_or_default();
     match body::Kind::of(head)? {
@@ -166,7 +166,15 @@ pub(crate) fn rfc3339(text: &str, zone_utc: bool) -> Result<Timestamp, Rejection
     }
     let zoned = match &bytes[at..] {
         b"Z" | b"z" => text.to_owned(),
-        [b'+' | b'-', _, _, b':', _, _] if digits(at + 1, at + 3) && digits(at + 4, at + 6) => text.to_owned(),
+        // RFC 3339 §5.6: time-numoffset has an hour of 00 to 23 and a minute of 00 to 59.
+        [b'+' | b'-', hour, _, b':', minute, _]
+            if digits(at + 1, at + 3)
+                && digits(at + 4, at + 6)
+                && (*hour < b'2' || &text[at + 1..at + 3] <= "23")
+                && *minute < b'6' =>
+        {
+            text.to_owned()
+        }
         [] if zone_utc => format!("{text}Z"),
         _ => return Err(bad()),
     };
@@ -185,6 +193,8 @@ mod tests {
         assert_eq!(at("2021-04-20t02:07:53.5z"), Some(1_618_884_473_500));
         assert_eq!(at("2021-04-20T04:07:53+02:00"), Some(1_618_884_473_000));
         assert_eq!(at("2021-04-19T22:07:53.123456-04:00"), Some(1_618_884_473_123));
+        assert_eq!(at("2021-04-20T02:07:53-00:00"), Some(1_618_884_473_000));
+        assert_eq!(at("2021-04-21T02:06:53+23:59"), Some(1_618_884_473_000));
         for bad in [
             "2021-04-20T02:07:53",
             "2021-04-20 02:07:53Z",
@@ -201,6 +211,15 @@ mod tests {
             " 2021-04-20T02:07:53Z",
             "2021-04-20T02:07:53,5Z",
             "+002021-04-20T02:07:53Z",
+            "2021-04-20T24:00:00Z",
+            "2021-04-20T02:60:53Z",
+            "2021-04-20T02:07:61Z",
+            "2021-04-31T02:07:53Z",
+            "2021-02-29T02:07:53Z",
+            "2021-04-20T02:07:53+24:00",
+            "2021-04-20T02:07:53+02:60",
+            "2021-04-20T02:07:53+02:00Z",
+            "2021-04-20T02:07:53.1234567890Z",
         ] {
             assert_eq!(at(bad), None, "{bad}");
         }

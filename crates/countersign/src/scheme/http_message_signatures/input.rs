@@ -53,6 +53,14 @@ impl<'a> Input<'a> {
         }
         Ok(input)
     }
+
+    /// Whether a trailer of this message is covered, so that the base can be built behind its body only.
+    pub(crate) fn has_trailers(&self) -> bool {
+        let of_its_own = |component: &Component<'_>| {
+            component.parameters.contains(&Parameter::Trailer) && !component.parameters.contains(&Parameter::Request)
+        };
+        self.components.iter().any(of_its_own)
+    }
 }
 
 /// RFC 9421 §2: identifiers are the same whatever the order of their parameters.
