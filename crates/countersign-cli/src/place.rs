@@ -83,7 +83,8 @@ impl Place {
         open(file, &self.config.data).await
     }
 
-    fn registry_file(&self) -> Result<&Path, Failure> {
+    /// The file of the registry.
+    pub(crate) fn registry_file(&self) -> Result<&Path, Failure> {
         match &self.config.registry.url {
             Source::Url(RegistryUrl::Sqlite(file)) => Ok(file),
             Source::Url(RegistryUrl::Postgres(_)) | Source::File(_) => {

@@ -3,16 +3,18 @@
 use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use countersign::{Keys, Timestamp};
 use countersign_proxy::{Clock, Control, Gateway, Handles, ReadyCheck};
-use countersign_store::{DataLock, MemoryReplay, Registry, Snapshots};
+use countersign_store::replay::Reach;
+use countersign_store::{DataLock, LockError, MemoryReplay, Registry, Snapshots};
 
 use crate::config::Config;
-use crate::exit::Failure;
+use crate::exit::{Failure, io};
 use crate::place::Place;
 use crate::{moment, wire};
 
@@ -26,16 +28,17 @@ pub(crate) struct Serving {
     clock: Clock,
     marking: Arc<AtomicBool>,
     /// Last, so that nobody else begins before all of the above has ended.
-    _lock: DataLock,
+    _locks: (DataLock, Option<DataLock>),
 }
 
 impl Serving {
     /// Opens everything and binds the addresses.
     pub(crate) async fn prepare(place: &Place, log: Box<dyn Write + Send>) -> Result<Self, Failure> {
         let config = &place.config;
-        let settings = wire::settings(config)?;
         let lock = DataLock::acquire(&config.data)?;
-        let replay = MemoryReplay::open(&lock, config.replay.max_entries, moment::now(), max_skew(config))?;
+        let registry_lock = lock_registry(place, &lock)?;
+        let replay = MemoryReplay::open(&lock, config.replay.max_entries, moment::now(), reach(config))?;
+        let settings = wire::settings(config, replay.raised())?;
         let replay = Arc::new(replay);
         let clock = match replay.last_clock() {
             Some(last) => Clock::new(moment::now, last),
@@ -49,7 +52,7 @@ impl Serving {
         let handles = Handles {
             clock: clock.clone(),
             log,
-            checks: vec![data_directory(&marking)],
+            checks: vec![data_directory(&marking), memory_begins(&replay, &clock)],
             snapshot_age: Some(Arc::new(move || aging.age(aged_by.now()))),
             ..Handles::new(Arc::new(move |now| keys.keys(now)), Arc::clone(&replay) as _)
         };
@@ -63,7 +66,8 @@ impl Serving {
                 countersign_proxy::GatewayError::Settings(_) => failure,
             }
         })?;
-        Ok(Self { gateway, config: config.clone(), registry, snapshots, replay, clock, marking, _lock: lock })
+        let _locks = (lock, registry_lock);
+        Ok(Self { gateway, config: config.clone(), registry, snapshots, replay, clock, marking, _locks })
     }
 
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
@@ -90,12 +94,13 @@ impl Serving {
 
     /// What takes in another configuration while this one is served.
     pub(crate) fn reloader(&self) -> Reloader {
-        Reloader { control: self.gateway.control(), config: self.config.clone(), replay: Arc::clone(&self.replay) }
+        let (replay, clock) = (Arc::clone(&self.replay), self.clock.clone());
+        Reloader { control: self.gateway.control(), config: self.config.clone(), replay, clock }
     }
 
     /// Serves until `shutdown` is ready, then ends in order: the replay memory is written down for the next start.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Failure> {
-        let Self { gateway, registry, snapshots, replay, clock, marking, config: _, _lock } = self;
+        let Self { gateway, registry, snapshots, replay, clock, marking, config: _, _locks } = self;
         let marks = tokio::spawn(mark(Arc::clone(&replay), clock.clone(), marking));
         let outcome = gateway.run(shutdown).await;
         marks.abort();
@@ -104,6 +109,27 @@ impl Serving {
         registry.close().await;
         outcome.map_err(Failure::ours)?;
         Ok(closed?)
+    }
+}
+
+/// Two gateways with the same keys and a memory each would let a request pass once at each: whoever remembers alone is alone
+/// with its registry, too, wherever that is.
+fn lock_registry(place: &Place, data: &DataLock) -> Result<Option<DataLock>, Failure> {
+    let file = place.registry_file()?;
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(dir).map_err(|fault| io("can't make", dir, &fault))?;
+    let same = |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    if same(dir, data.dir()) {
+        return Ok(None);
+    }
+    match DataLock::acquire(dir) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(LockError::Held { pid, .. }) => {
+            let by = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+            let failure = Failure::usage(format!("the registry in {} is served by another gateway{by}", dir.display()));
+            Err(failure.hint("each would let the same request pass once: let one gateway serve all routes"))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -125,12 +151,25 @@ fn data_directory(marking: &Arc<AtomicBool>) -> ReadyCheck {
     ReadyCheck { name: "data", check: Arc::new(check) }
 }
 
+/// After an end that was none, what was signed before the floor is unavailable: until then no request can pass.
+fn memory_begins(replay: &MemoryReplay, clock: &Clock) -> ReadyCheck {
+    let (floor, clock) = (replay.floor(), clock.clone());
+    let check = move || match floor {
+        Some(floor) if clock.now() < floor => {
+            Err(format!("the gateway did not end in order, and what was signed before {floor} could be a replay"))
+        }
+        _ => Ok(()),
+    };
+    ReadyCheck { name: "replay memory", check: Arc::new(check) }
+}
+
 /// Takes in another configuration.
 pub(crate) struct Reloader {
     control: Control,
     /// What was there at the start.
     config: Config,
     replay: Arc<MemoryReplay>,
+    clock: Clock,
 }
 
 impl Reloader {
@@ -139,9 +178,11 @@ impl Reloader {
     pub(crate) async fn reload(&self, new: Result<Config, Failure>) -> Result<bool, Failure> {
         let taken = async {
             let config = new?;
-            let settings = wire::settings(&config)?;
-            let (replay, skew) = (Arc::clone(&self.replay), max_skew(&config));
-            tokio::task::spawn_blocking(move || replay.raise_max_skew(skew)).await.map_err(Failure::ours)??;
+            // Judged before anything is raised for it.
+            wire::settings(&config, Vec::new())?;
+            let (replay, clock, reach) = (Arc::clone(&self.replay), self.clock.clone(), reach(&config));
+            let raising = tokio::task::spawn_blocking(move || replay.raise(reach, || clock.now()));
+            let settings = wire::settings(&config, raising.await.map_err(Failure::ours)??)?;
             self.control.reload(&settings).map_err(Failure::usage)?;
             let opened =
                 |it: &Config| (it.data.clone(), it.registry.url.clone(), it.registry.max_stale, it.replay.max_entries);
@@ -151,8 +192,8 @@ impl Reloader {
     }
 }
 
-/// How far in the future any message of any route may lie.
-fn max_skew(config: &Config) -> Duration {
+/// What the routes admit under, all together.
+fn reach(config: &Config) -> Reach {
     let skews = config.routes.iter().flat_map(|route| route.schemes.iter().map(|scheme| route.max_skew(*scheme)));
-    skews.max().unwrap_or_default()
+    Reach { max_skew: skews.max().unwrap_or_default(), window: config.window() }
 }

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use countersign::{Demands, HttpMessageSignatures, Pki, Policy};
+use countersign::{Demands, HttpMessageSignatures, Memory, Pki, Policy, Raised};
 use countersign_proxy::{AdminSettings, Disclosure, GatewaySettings, Limits, RouteSettings};
 
 use crate::config::{self, Config, Mode, Nonce, PkiReplay, Refusals, Route, Zone};
 use crate::exit::Failure;
 
-/// The gateway's settings.
-pub(crate) fn settings(config: &Config) -> Result<GatewaySettings, Failure> {
+/// The gateway's settings. `raised` are shorter windows of before, see [`Memory`].
+pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySettings, Failure> {
     let gateway = &config.gateway;
+    let memory = Memory { raised, ..config.memory() };
     let defaults = Limits::default();
     let limits = Limits {
-        // A head has to fit the one buffer that it is judged in.
-        head_bytes: usize::try_from(gateway.limits.max_head).unwrap_or(usize::MAX).min(MAX_HEAD),
+        head_bytes: usize::try_from(gateway.limits.max_head).unwrap_or(usize::MAX),
         head_fields: gateway.limits.max_headers,
         head_time: gateway.limits.head_timeout,
         body_time: gateway.limits.body_timeout,
@@ -29,19 +29,19 @@ pub(crate) fn settings(config: &Config) -> Result<GatewaySettings, Failure> {
     Ok(GatewaySettings {
         listen: gateway.listen.clone(),
         public_url: gateway.public_url.iter().map(origin).collect::<Result<_, _>>()?,
-        routes: config.routes.iter().map(|it| route(config, it)).collect::<Result<_, _>>()?,
+        routes: config.routes.iter().map(|it| route(it, &memory)).collect::<Result<_, _>>()?,
         limits,
         admin: Some(AdminSettings { listen: config.admin.listen, hosts: Vec::new() }),
         workers: gateway.workers.unwrap_or(0),
     })
 }
 
-fn route(config: &Config, route: &Route) -> Result<RouteSettings, Failure> {
+fn route(route: &Route, memory: &Memory) -> Result<RouteSettings, Failure> {
     Ok(RouteSettings {
         name: route.path.clone(),
         path: route.path.clone(),
         upstream: origin(&route.upstream)?,
-        policy: Arc::new(policy(config, route)?),
+        policy: Arc::new(policy(route, memory.clone())?),
         refusals: match route.refusals {
             Refusals::Code => Disclosure::Code,
             Refusals::Components => Disclosure::Components,
@@ -51,15 +51,14 @@ fn route(config: &Config, route: &Route) -> Result<RouteSettings, Failure> {
 }
 
 /// What a route demands, in the words of the core.
-pub(crate) fn policy(config: &Config, route: &Route) -> Result<Policy, Failure> {
+pub(crate) fn policy(route: &Route, memory: Memory) -> Result<Policy, Failure> {
     let demands = Demands {
         schemes: route.schemes.iter().map(|name| known(name.as_str())).collect::<Result<_, _>>()?,
         require: route.require.clone(),
         partners: route.partners.clone(),
         max_age: route.max_age,
         max_skew: route.max_skew,
-        // A message may be sent to any route of any gateway that shares the memory.
-        memory: Some(config.window()),
+        memory,
         max_body: route.max_body,
         path: route.path.clone(),
         unsigned_target: route.unsigned_target,
@@ -91,6 +90,3 @@ pub(crate) fn origin(origin: &config::Origin) -> Result<countersign::Origin, Fai
 fn known<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str) -> Result<T, Failure> {
     name.parse().map_err(|fault| Failure::ours(format!("{name}: {fault}")))
 }
-
-/// The most that `countersign-proxy` takes.
-const MAX_HEAD: usize = 60 << 10;

@@ -115,6 +115,8 @@ fn no_captured_request_passes_after_kill_9() {
     assert_eq!(send(gateway.address, &moved).0, 503, "signed before the memory begins");
     assert_ne!(send(gateway.address, &captured).0, 200);
     assert!(dir.read("log").contains("did not end in order"));
+    let health = send(gateway.admin, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    assert_eq!((health.0, health.1.contains("replay memory")), (503, true), "{}", health.1);
 }
 
 #[test]
@@ -191,4 +193,59 @@ fn one_gateway_per_data_directory_and_per_port() {
     let third = dir.run("gateway --config other.toml");
     assert_eq!(third.code, 2, "{third:?}");
     assert!(third.err.contains(&gateway.address.to_string()), "{third:?}");
+}
+
+#[test]
+fn a_second_gateway_with_the_same_keys_and_a_memory_of_its_own_does_not_start() {
+    let dir = deployment();
+    let gateway = Gateway::start(&dir);
+    // Another data directory and another port, but the registry of the first.
+    let config = dir.read("countersign.toml");
+    dir.write(
+        "other.toml",
+        &format!("data = \"other\"\n{config}\n[registry]\nurl = \"sqlite:countersign-data/registry.db\"\n"),
+    );
+    let second = dir.run("gateway --config other.toml");
+    assert_eq!(second.code, 2, "{second:?}");
+    assert!(second.err.contains("is served by another gateway") && second.err.contains("hint: "), "{second:?}");
+    assert_eq!(gateway.end("-TERM"), Some(0));
+}
+
+#[test]
+fn a_raised_age_lets_no_request_pass_a_second_time() {
+    let dir = deployment();
+    let with_age = |age: &str| {
+        let config = dir.read("countersign.toml");
+        let lines: Vec<&str> = config.lines().filter(|line| !line.starts_with("max_")).collect();
+        dir.write("countersign.toml", &format!("{}\nmax_age = \"{age}\"\nmax_skew = \"1s\"\n", lines.join("\n")));
+    };
+    let config = dir.read("countersign.toml").replace("workers = 1", "public_url = [\"http://api.example.com\"]");
+    dir.write("countersign.toml", &config);
+    with_age("2s");
+    let order = "GET /orders HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n";
+    let sign = || dir.fine_with("sign --key acme.key --id acme-1 --origin http://api.example.com", order.as_bytes());
+    let gateway = Gateway::start(&dir);
+    let captured = sign();
+    assert_eq!(send(gateway.address, &captured).0, 200);
+    std::thread::sleep(Duration::from_secs(5));
+    let refused = |gateway: &Gateway| {
+        let (status, refusal) = send(gateway.address, &captured);
+        status == 401 && refusal.contains("\"too_old\"")
+    };
+    assert!(refused(&gateway));
+    with_age("1h");
+    gateway.signal("-HUP");
+    assert!((0..40).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        dir.read("log").contains("reloaded")
+    }));
+    // Its memory would have ended a minute later; the longer age does not speak of what was signed before.
+    assert!(refused(&gateway));
+    assert_eq!(send(gateway.address, &sign()).0, 200);
+    // Nor after an orderly restart, which keeps what the reload left.
+    assert_eq!(gateway.end("-TERM"), Some(0));
+    let gateway = Gateway::start(&dir);
+    assert!(refused(&gateway));
+    assert_eq!(send(gateway.address, &sign()).0, 200);
+    assert_eq!(gateway.end("-TERM"), Some(0));
 }

@@ -82,8 +82,14 @@ fn readiness(gate: &Gate) -> Value {
     if let Some(reason) = &**gate.health.failed_reload.load() {
         body["reload"] = json!({"failed": reason, "running": "the last good configuration"});
     }
+    if let Some(age) = gate.health.snapshot_age.as_ref().map(|age| age()).filter(|age| *age > STALE) {
+        body["keys"] = json!({"stale_seconds": age.as_secs(), "running": "the last snapshot of the registry"});
+    }
     body
 }
+
+/// A snapshot is confirmed several times a second while all is well.
+const STALE: Duration = Duration::from_secs(2);
 
 /// A web page can point a name of its own at any address (DNS rebinding); what it can't do is call itself by an address, or
 /// by loopback's name.

@@ -67,6 +67,7 @@ pub(crate) async fn answer(
         }
         Err(fault) => {
             count(gate, route.as_deref(), Some(fault.code()));
+            entry.claimed = fault.claimed().map(|(scheme, key)| (scheme, key.to_owned()));
             entry.answered(Some(fault.code().status()), Some(fault.code()), Some(&fault.reason()));
             refusal::answer(&fault, route.as_deref(), has_body, trace, gate.clock.now())
         }

@@ -46,6 +46,7 @@ impl Crossing<'_> {
             spool.make_room(chunk.len())?;
             spool.write(open.push(chunk)?);
         }
+        open.trailers(body.take_trailers());
 
         // The body may have taken long: what is judged from here on is judged by the keys and the time of now.
         let now = gate.clock.now();

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use countersign::{Code, Refusal, Rejection, Unavailable};
+use countersign::{Code, Refusal, Rejection, Scheme, Unavailable};
 
 /// Why a request was not answered by its upstream: the sender's fault, ours, or the upstream's.
 #[derive(Debug)]
@@ -26,6 +26,14 @@ impl Fault {
             Self::Refused(Refusal::Rejected(rejection)) => rejection.reason().into(),
             Self::Refused(Refusal::Unavailable(unavailable)) => unavailable.to_string().into(),
             Self::Upstream(_, reason) => reason.into(),
+        }
+    }
+
+    /// The scheme and the key that a refused message claims, for the operator's log.
+    pub(crate) fn claimed(&self) -> Option<(Scheme, &str)> {
+        match self {
+            Self::Refused(Refusal::Rejected(rejection)) => rejection.claimed(),
+            _ => None,
         }
     }
 

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::{Code, Rejection};
+use http::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout_at};
@@ -14,13 +15,14 @@ pub(crate) struct Inbound {
     /// The caller waits for `100 Continue`.
     waits: bool,
     deadline: Option<Instant>,
+    trailers: Option<Box<HeaderMap>>,
     ended: bool,
     failed: bool,
 }
 
 impl Inbound {
     pub(crate) fn new(body: Incoming, length: Option<u64>, waits: bool) -> Self {
-        Self { body, length, waits, deadline: None, ended: false, failed: false }
+        Self { body, length, waits, deadline: None, trailers: None, ended: false, failed: false }
     }
 
     /// The length that was announced.
@@ -28,7 +30,7 @@ impl Inbound {
         self.length
     }
 
-    /// The next part; `None` only where the body has ended as its framing says. Trailers are dropped: nothing signs them.
+    /// The next part; `None` only where the body has ended as its framing says. Its trailers are kept aside.
     ///
     /// # Errors
     /// `too_slow` once `limit` has passed since the first call; `malformed` where the sender stops early or breaks the
@@ -37,11 +39,10 @@ impl Inbound {
         let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + limit);
         loop {
             match timeout_at(deadline, self.body.frame()).await {
-                Ok(Some(Ok(frame))) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Ok(Some(data));
-                    }
-                }
+                Ok(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => return Ok(Some(data)),
+                    Err(frame) => self.trailers = frame.into_trailers().ok().map(Box::new),
+                },
                 Ok(None) => {
                     self.ended = true;
                     return Ok(None);
@@ -56,6 +57,11 @@ impl Inbound {
                 }
             }
         }
+    }
+
+    /// The trailers, once the body has ended.
+    pub(crate) fn take_trailers(&mut self) -> HeaderMap {
+        self.trailers.take().map_or_else(HeaderMap::new, |trailers| *trailers)
     }
 
     /// Leaves a body that nobody wants. Whether the connection may carry another request: a short rest is thrown away

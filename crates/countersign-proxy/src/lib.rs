@@ -37,6 +37,7 @@ mod headers;
 mod log;
 mod outgoing;
 mod record;
+mod sent;
 mod upstream;
 
 // What the caller is told, and the operator.

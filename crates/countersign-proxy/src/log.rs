@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use countersign::{Code, Identity, Timestamp, Unavailable};
+use countersign::{Code, Identity, Scheme, Timestamp, Unavailable};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::metrics::{ACCEPTED, Metrics};
@@ -105,7 +105,10 @@ pub(crate) struct Entry {
     pub(crate) time: Timestamp,
     pub(crate) started: Instant,
     pub(crate) route: Option<String>,
+    /// Who signed, once that is proved.
     pub(crate) identity: Option<Identity>,
+    /// The scheme and the key that a refused message claims, which may be a lie.
+    pub(crate) claimed: Option<(Scheme, String)>,
     place: Option<mpsc::OwnedPermit<Message>>,
     written: bool,
 }
@@ -113,7 +116,17 @@ pub(crate) struct Entry {
 impl Entry {
     pub(crate) fn new(log: &Log, trace: TraceId, time: Timestamp) -> Self {
         let started = Instant::now();
-        Self { log: log.clone(), trace, time, started, route: None, identity: None, place: None, written: false }
+        Self {
+            log: log.clone(),
+            trace,
+            time,
+            started,
+            route: None,
+            identity: None,
+            claimed: None,
+            place: None,
+            written: false,
+        }
     }
 
     /// Takes the place of the line in the queue.
@@ -140,9 +153,13 @@ impl Entry {
         let mut line = Line::new(self.time);
         let identity = self.identity.as_ref();
         line.text("trace", Some(self.trace.as_str()));
-        line.text("partner", identity.map(|identity| identity.partner.as_str()));
-        line.text("key", identity.map(|identity| identity.key.as_str()));
-        line.text("scheme", identity.map(|identity| identity.scheme.as_str()));
+        // A partner is named only where the signature held; key and scheme are what the message says of itself.
+        let claimed = self.claimed.as_ref();
+        let key = identity.map(|it| it.key.as_str()).or(claimed.map(|(_, key)| key.as_str()));
+        let scheme = identity.map(|it| it.scheme).or(claimed.map(|(scheme, _)| *scheme));
+        line.text("partner", identity.map(|it| it.partner.as_str()));
+        line.text("key", key.filter(|key| !key.is_empty()));
+        line.text("scheme", scheme.map(Scheme::as_str));
         line.text("route", self.route.as_deref());
         line.bare("status", status);
         line.text("code", Some(code.map_or(ACCEPTED, Code::as_str)));

@@ -9,16 +9,16 @@ use bytes::Bytes;
 use countersign::{Basis, Delivery, Head, Unavailable};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Request, Uri, header};
-use http_body_util::Full;
 
 use crate::headers::{self, Connection};
 use crate::record::Recorded;
+use crate::sent::Sent;
 use crate::spool::{Share, Spool};
 use crate::trace::TraceId;
 
 /// A request for the upstream, its body in memory.
 pub(crate) struct Outgoing {
-    pub(crate) request: Request<Full<Bytes>>,
+    pub(crate) request: Request<Sent>,
     /// The room that the body takes, held until the exchange is over.
     pub(crate) share: Option<Share>,
 }
@@ -50,8 +50,10 @@ impl Outgoing {
         };
         let uri = target(&head)?;
         let framed = head.headers().contains_key(header::CONTENT_LENGTH) || head.has_body();
+        let mut trailers = head.trailers().clone();
         let mut headers = head.into_headers();
         headers::remove_incoming(&mut headers, &named);
+        headers::remove_incoming(&mut trailers, &named);
         let (body, share) = match delivery {
             Delivery::AsReceived(spool) => {
                 let (body, share) = spool.into_parts();
@@ -62,13 +64,18 @@ impl Outgoing {
                 (body, None)
             }
         };
-        if framed || !body.is_empty() {
+        if !trailers.is_empty() {
+            // RFC 9110 §6.6.2: announced, so that the upstream keeps them; chunked, since nothing else carries them.
+            let names: Vec<&str> = trailers.keys().map(HeaderName::as_str).collect();
+            headers.insert(header::TRAILER, value(&names.join(", "))?);
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        } else if framed || !body.is_empty() {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
         headers.insert(header::HOST, value(origin.authority())?);
         headers::tell_origin(&mut headers, peer, &origin)?;
         headers.extend(identity);
-        let mut request = Request::new(Full::new(body));
+        let mut request = Request::new(Sent::new(body, trailers));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;

@@ -62,7 +62,7 @@ pub struct AdminSettings {
 /// How much of what a gateway takes. The default is safe for small messages from anywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a request head, at most 60 KiB.
+    /// Bytes of a request head, 256 to 1 MiB; its target has at most 60 KiB.
     pub head_bytes: usize,
     /// Fields of a request head.
     pub head_fields: usize,

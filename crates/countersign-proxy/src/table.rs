@@ -34,8 +34,8 @@ pub(crate) struct Upstream {
 impl Table {
     pub(crate) fn new(settings: &GatewaySettings, metrics: &Metrics) -> Result<Self, InvalidSettings> {
         let limits = settings.limits.clone();
-        if !(256..=60 << 10).contains(&limits.head_bytes) || !(4..=1000).contains(&limits.head_fields) {
-            return Err(InvalidSettings("a head has 256 bytes to 60 KiB and 4 to 1000 fields".to_owned()));
+        if !(256..=1 << 20).contains(&limits.head_bytes) || !(4..=1000).contains(&limits.head_fields) {
+            return Err(InvalidSettings("a head has 256 bytes to 1 MiB and 4 to 1000 fields".to_owned()));
         }
         if limits.max_connections == 0 {
             return Err(InvalidSettings("without connections nobody is served".to_owned()));

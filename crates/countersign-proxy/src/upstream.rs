@@ -7,16 +7,15 @@ mod wire;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use countersign::Code;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use crate::fault::Fault;
 use crate::outgoing::Outgoing;
 use crate::record::Recorded;
+use crate::sent::Sent;
 use crate::settings::Limits;
 use crate::table::Route;
 
@@ -56,12 +55,17 @@ impl Upstreams {
             // Nobody asked for it: `Upgrade` was removed. The lease is dropped, and the connection with it.
             return Err(failed("the upstream switched protocols"));
         }
+        let headers = response.headers();
+        if headers.contains_key(header::CONTENT_LENGTH) && headers.contains_key(header::TRANSFER_ENCODING) {
+            // RFC 9112 §6.3: "Such a message might indicate an attempt to perform response splitting".
+            return Err(failed("the upstream framed its answer in two ways"));
+        }
         Ok(response.map(|body| Relay::new(body, lease, limits.response_time)))
     }
 
     async fn exchange(
         &self,
-        mut request: Request<Full<Bytes>>,
+        mut request: Request<Sent>,
         address: &str,
         limits: &Limits,
     ) -> Result<(Response<Incoming>, Lease), Fault> {
@@ -89,7 +93,7 @@ impl Upstreams {
 /// A request without an answer.
 struct Unanswered {
     /// The request itself, where not a byte of it was sent.
-    unsent: Option<Box<Request<Full<Bytes>>>>,
+    unsent: Option<Box<Request<Sent>>>,
     /// Whether a byte of an answer came.
     heard: bool,
     fault: Fault,
@@ -97,7 +101,7 @@ struct Unanswered {
 
 async fn send(
     mut lease: Lease,
-    request: Request<Full<Bytes>>,
+    request: Request<Sent>,
     limit: Duration,
 ) -> Result<(Response<Incoming>, Lease), Unanswered> {
     let before = lease.heard();

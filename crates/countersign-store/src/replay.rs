@@ -8,4 +8,4 @@ mod state_file;
 mod tests;
 
 pub use memory::{DEFAULT_CAPACITY, MAX_AHEAD, MemoryReplay};
-pub use restart::Start;
+pub use restart::{Reach, Start};

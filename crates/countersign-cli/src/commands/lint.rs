@@ -20,7 +20,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let (config, warnings) = args.config.read()?;
-    crate::wire::settings(&config)?;
+    crate::wire::settings(&config, Vec::new())?;
     let findings = config.lint();
     let found = !findings.is_empty() || !warnings.is_empty();
     if args.json {

@@ -144,6 +144,13 @@ impl Config {
     pub fn window(&self) -> Duration {
         self.routes.iter().map(Route::window).max().unwrap_or_default()
     }
+
+    /// How long the routes' policies take what was admitted to be remembered: a message may be sent to any route of any
+    /// gateway that shares the memory.
+    #[must_use]
+    pub fn memory(&self) -> countersign::Memory {
+        countersign::Memory { window: self.window(), raised: Vec::new() }
+    }
 }
 
 /// What a text says, and everything that there is to say about it.

@@ -88,7 +88,7 @@ impl Stage {
         serve(sender_listener, Arc::clone(&sender), sender::handle).map_err(Failure::ours)?;
         let route =
             place.config.routes.first().ok_or_else(|| Failure::ours("the demo's configuration has no route"))?;
-        let policy = Arc::new(wire::policy(&place.config, route)?);
+        let policy = Arc::new(wire::policy(route, place.config.memory())?);
         let cast = Cast { gateway: at_gateway, sender_api: at_sender, sender, partner, revoked, stranger };
         Ok(Self { cast, keys: serving.keys()?, serving, policy, config, notes })
     }

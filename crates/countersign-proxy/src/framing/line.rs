@@ -10,6 +10,8 @@ pub(super) struct RequestLine {
     blank: bool,
     query: bool,
     minor: u8,
+    /// Bytes of the target so far.
+    target: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +62,7 @@ impl RequestLine {
             (State::Method, b' ') => State::FirstOfTarget,
             // RFC 9112 §3.2: the origin form starts with a slash, the asterisk form is one, the others start with a name.
             (State::FirstOfTarget, b'/' | b'*' | b'[' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') => State::Target,
+            (State::Target | State::Broken, b'!'..) if self.target == MAX_TARGET => return Err(Fault::TooLarge),
             (State::Target | State::Broken, b' ') => State::Version(0),
             (State::Broken, b'!'..=b'~' | 0x80..) => {
                 *byte = b'%';
@@ -87,6 +90,12 @@ impl RequestLine {
             (State::LineFeed, b'\n') => return Ok(true),
             _ => return Err(Fault::Bad("not a request line of HTTP/1.0 or HTTP/1.1")),
         };
+        if matches!(self.state, State::Target | State::Broken) {
+            self.target += 1;
+        }
         Ok(false)
     }
 }
+
+/// What the layer above can hold of a target is 65 534 bytes; beyond it would answer in its own words.
+const MAX_TARGET: usize = 60 << 10;

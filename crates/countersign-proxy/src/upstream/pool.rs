@@ -4,13 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::wire::Wire;
+use crate::sent::Sent;
 
 /// Unused connections, by address. Each worker has its own: the lock is never waited for.
 #[derive(Clone, Default)]
@@ -24,7 +23,7 @@ struct Unused {
 /// A connection on loan for one exchange. It goes back by [`Lease::give_back`], after a whole response; dropped on any other
 /// way, it is closed, so that nothing of one exchange is ever read as part of another.
 pub(crate) struct Lease {
-    pub(super) sender: SendRequest<Full<Bytes>>,
+    pub(super) sender: SendRequest<Sent>,
     heard: Arc<AtomicU64>,
     home: Pool,
     address: String,

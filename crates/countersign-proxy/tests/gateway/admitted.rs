@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::client::{ask, next};
 use crate::stage::{Setting, Stage};
+use crate::upstream::Upstream;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -92,6 +93,27 @@ async fn identity_headers_in_a_trailer_never_arrive() {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert!(!answer.body.contains("mallory") && !answer.body.contains("x-trailer"));
     assert_eq!(arrived(&answer.json(), "countersign-partner"), ["acme"]);
+}
+
+#[tokio::test]
+async fn a_signed_trailer_arrives_as_one_and_no_other_does() {
+    let stage = Stage::before(Upstream::raw().await, Setting::default());
+    let cover = ["@method", "@authority", "@path", "@query", "content-digest", "\"x-total\";tr"];
+    let request = stage.partner.post("/orders", "abc").cover(&cover).trailer("x-total", "3").sign().await;
+    let mut bytes = request.chunked(2);
+    bytes.truncate(bytes.len() - 2);
+    let with = |lines: &str| [&bytes[..], lines.as_bytes(), b"\r\n"].concat();
+    let answer = ask(stage.address, &with("X-Total: 4\r\n")).await;
+    assert_eq!((answer.status, answer.code()), (401, "bad_signature".to_owned()), "{answer:?}");
+    let answer = ask(stage.address, &with("X-Total: 3\r\nX-Other: 1\r\nCountersign-Partner: mallory\r\n")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let arrived = answer.body.to_ascii_lowercase();
+    assert!(
+        arrived.contains("trailer: x-total\r\n") && arrived.contains("transfer-encoding: chunked\r\n"),
+        "{arrived}"
+    );
+    assert!(arrived.ends_with("3\r\nabc\r\n0\r\nx-total: 3\r\n\r\n"), "{arrived}");
+    assert!(!arrived.contains("x-other") && !arrived.contains("mallory") && !arrived.contains("content-length"));
 }
 
 #[tokio::test]

@@ -84,6 +84,9 @@ async fn each_decision_is_one_line() {
         (line["code"].as_str(), line["partner"].as_str(), line["status"].as_i64()),
         (Some("unknown_signer"), None, Some(401))
     );
+    // What a refused message claims is told, and nobody is named for it.
+    assert_eq!(line["key"], "a\\\"b} {\"code\": \"accepted");
+    assert_eq!(line["scheme"], "http-message-signatures");
     assert!(line["reason"].is_string());
     assert!(!stage.log.text().contains("secret"), "{}", stage.log.text());
     assert_eq!(lines.len(), 2);

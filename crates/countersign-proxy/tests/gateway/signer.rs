@@ -68,6 +68,7 @@ pub(crate) struct Message {
     pub(crate) key_id: String,
     pub(crate) signed_at: Timestamp,
     pub(crate) cover: Option<Vec<String>>,
+    trailers: HeaderMap,
     private: String,
 }
 
@@ -82,6 +83,7 @@ impl Message {
             key_id: partner.key_id.to_owned(),
             signed_at: now(),
             cover: None,
+            trailers: HeaderMap::new(),
             private: partner.pair.private.to_string(),
         }
     }
@@ -106,6 +108,12 @@ impl Message {
         self
     }
 
+    /// A trailer that may be covered. It is not written: a test writes what it wants.
+    pub(crate) fn trailer(mut self, name: &'static str, value: &'static str) -> Self {
+        self.trailers.insert(name, HeaderValue::from_static(value));
+        self
+    }
+
     /// The request with its signature, to be written.
     pub(crate) async fn sign(&self) -> Request {
         let headers: HeaderMap = self
@@ -119,6 +127,7 @@ impl Message {
         let form = Form { cover: self.cover.clone(), ..Form::new(Scheme::HttpMessageSignatures, &self.key_id) };
         let mut draft = Draft::new(head, form);
         draft.push(self.body.as_deref().unwrap_or_default().as_bytes());
+        draft.trailers(self.trailers.clone());
         let nonce = format!("nonce-{}-{}", self.signed_at.as_millis(), NONCE.fetch_add(1, Ordering::Relaxed));
         let key = SigningKey::from_file(self.private.as_bytes(), Scheme::HttpMessageSignatures, None).unwrap();
         let signed = draft.finish(&nonce, self.signed_at).unwrap().sign(&key).await.unwrap();

@@ -134,6 +134,20 @@ async fn an_upstream_that_breaks_off_breaks_the_answer_off() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_framed_in_two_ways_is_the_upstreams_failure() {
+    for framing in [
+        "Content-Length: 3\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 100",
+        "Content-Length: 3\r\nContent-Length: 4",
+    ] {
+        let script: &'static str = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n5\r\nabcde\r\n0\r\n\r\n").leak();
+        let stage = Stage::before(Upstream::scripted(vec![script].leak()).await, Setting::default());
+        let answer = ask(stage.address, &stage.partner.get("/orders").bytes().await).await;
+        assert_eq!((answer.status, answer.code()), (502, "upstream_failed".to_owned()), "{framing}");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_is_not_used_again_after_an_error() {
     // The first answer is followed by bytes that nobody asked for: they must not become the answer to the next request.
     let script = &[

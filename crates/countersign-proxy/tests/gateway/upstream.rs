@@ -60,6 +60,26 @@ impl Upstream {
         .await
     }
 
+    /// One that echoes the bytes of a chunked request.
+    pub(crate) async fn raw() -> Self {
+        Self::each(|mut stream, requests| async move {
+            let mut bytes = Vec::new();
+            let ended = |bytes: &[u8]| {
+                let text = String::from_utf8_lossy(bytes);
+                text.split_once("\r\n0\r\n").is_some_and(|(_, rest)| rest.ends_with("\r\n\r\n"))
+            };
+            while !ended(&bytes) {
+                if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
+                    return;
+                }
+            }
+            requests.fetch_add(1, Ordering::SeqCst);
+            let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", bytes.len());
+            let _ = stream.write_all(&[head.as_bytes(), &bytes].concat()).await;
+        })
+        .await
+    }
+
     async fn each<F>(serve: impl Fn(TcpStream, Arc<AtomicUsize>) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,

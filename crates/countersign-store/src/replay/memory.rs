@@ -9,6 +9,7 @@ use countersign::{BoxFuture, ReplayStore, Seen, Timestamp, Unavailable, Use};
 
 use super::restart::{Disk, Start};
 use super::shard::{Mark, Shard, cut, slot_of};
+use super::state_file::Terms;
 
 /// The replay memory of one gateway: constant time, a fixed capacity, and a floor after an unclean end.
 ///
@@ -24,6 +25,11 @@ pub struct MemoryReplay {
     swept: AtomicI64,
     pub(super) start: Start,
     pub(super) floor: Option<Timestamp>,
+    /// Milliseconds behind the moment of signing for which it remembers at least, but for a minute: a request that began
+    /// under shorter routes than those of now is remembered as long as these could admit it again.
+    pub(super) window: AtomicI64,
+    /// What a later start has to know; `None` after an orderly end, when nothing is written any more.
+    pub(super) terms: Mutex<Option<Terms>>,
     pub(super) disk: Option<Disk>,
 }
 
@@ -31,7 +37,8 @@ impl MemoryReplay {
     /// A memory without a file, for the demo and for tests: a restart forgets everything.
     #[must_use]
     pub fn ephemeral(capacity: usize) -> Self {
-        Self::new(capacity, Start::First, None, None)
+        let terms = Terms { max_skew: 0, window: 0, raised: Vec::new(), floor: None };
+        Self::new(capacity, Start::First, terms, None)
     }
 
     /// The number of marks that it holds, ended ones that were not dropped yet counted.
@@ -46,10 +53,12 @@ impl MemoryReplay {
         self.capacity
     }
 
-    pub(super) fn new(capacity: usize, start: Start, floor: Option<Timestamp>, disk: Option<Disk>) -> Self {
+    pub(super) fn new(capacity: usize, start: Start, terms: Terms, disk: Option<Disk>) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new(Timestamp::from_millis(i64::MIN)))).collect();
         let (used, swept) = (AtomicUsize::new(0), AtomicI64::new(i64::MIN));
-        Self { shards, spread: RandomState::new(), used, capacity, swept, start, floor, disk }
+        let (floor, window) = (terms.floor, AtomicI64::new(terms.window));
+        let terms = Mutex::new(Some(terms));
+        Self { shards, spread: RandomState::new(), used, capacity, swept, start, floor, window, terms, disk }
     }
 
     fn spend(&self, once: &Use, now: Timestamp) -> Result<Seen, Unavailable> {
@@ -58,15 +67,17 @@ impl MemoryReplay {
         }
         // The chain asks for `created` + age + skew + a minute. Anything else is a slip of ours, and would stay for
         // ages.
-        if once.until() > now.after(MAX_AHEAD) {
-            return Err(Unavailable::new(NAME, format!("asked to remember until {}", once.until())));
+        let window = u64::try_from(self.window.load(Ordering::SeqCst)).unwrap_or(0);
+        let until = once.until().max(once.signed().after(Duration::from_millis(window) + MINUTE));
+        if until > now.after(MAX_AHEAD) {
+            return Err(Unavailable::new(NAME, format!("asked to remember until {until}")));
         }
         let mut marks: Vec<(usize, Mark)> = once.marks().map(cut).map(|mark| (self.shard_of(&mark), mark)).collect();
         marks.sort_unstable();
         marks.dedup();
-        match self.try_spend(&marks, once.until(), now)? {
+        match self.try_spend(&marks, until, now)? {
             Some(seen) => Ok(seen),
-            None if self.sweep(now) => self.try_spend(&marks, once.until(), now)?.ok_or_else(|| self.full()),
+            None if self.sweep(now) => self.try_spend(&marks, until, now)?.ok_or_else(|| self.full()),
             None => Err(self.full()),
         }
     }
@@ -160,6 +171,7 @@ pub const DEFAULT_CAPACITY: usize = 1_000_000;
 /// The longest that a use can be remembered, and so the longest `max_age` + 2 × `max_skew` + 60 s of any route.
 pub const MAX_AHEAD: Duration = Duration::from_secs(32 * 24 * 60 * 60);
 
+const MINUTE: Duration = Duration::from_secs(60);
 const NAME: &str = "replay store";
 const SHARDS: u64 = 64;
 /// Ended marks that one call drops at most: more than it adds, so they never pile up, and few enough to wait for.

@@ -1,7 +1,8 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use countersign::Timestamp;
+use countersign::{Raised, Timestamp};
 
 use super::memory::MemoryReplay;
 use super::shard::{Shard, slot_of};
@@ -25,50 +26,61 @@ pub enum Start {
     Unclean,
 }
 
+/// What routes admit under, all together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The longest skew of any route.
+    pub max_skew: Duration,
+    /// The longest age and skew of any route, together.
+    pub window: Duration,
+}
+
 pub(super) struct Disk {
     state: StateFile,
     clock: ClockMark,
-    /// `None` after an orderly end, when nothing is written any more.
-    terms: Mutex<Option<Terms>>,
 }
 
 /// From one start to the next.
 impl MemoryReplay {
     /// Takes over what the gateway before left in `<data>/replay.state`, and marks it as open there, durably, before
-    /// anything is admitted. Keep the lock for as long as this decides. `capacity` counts marks, some 60 bytes each;
-    /// `max_skew` is the longest of any route.
+    /// anything is admitted. Keep the lock for as long as this decides. `capacity` counts marks, some 60 bytes each. What
+    /// was remembered under a shorter window than that of `reach` is told by [`MemoryReplay::raised`], and has to be judged
+    /// by it.
     ///
     /// # Errors
     /// [`FileError`] when the file can't be read or written. A damaged file is no error: it makes a floor.
-    pub fn open(lock: &DataLock, capacity: usize, now: Timestamp, max_skew: Duration) -> Result<Self, FileError> {
+    pub fn open(lock: &DataLock, capacity: usize, now: Timestamp, reach: Reach) -> Result<Self, FileError> {
         let clock = ClockMark::open(lock)?;
         let state = StateFile::new(lock.dir());
-        let given = millis(max_skew);
+        let (given, window) = (millis(reach.max_skew), millis(reach.window));
         // The clock before may have run ahead of this one, by up to a mark's interval more than its last mark says.
         let start = clock.last().map_or(now, |last| now.max(last.after(MARK_INTERVAL)));
         let floor = |skew: i64| Some(Timestamp::from_millis(start.as_millis().saturating_add(skew)));
+        let begin = |max_skew, floor| Terms { max_skew, window, raised: Vec::new(), floor };
         let (how, terms, done) = match state.read()? {
-            Left::Nothing if !clock.existed() => (Start::First, Terms { max_skew: given, floor: None }, None),
-            Left::Nothing | Left::Damaged => (Start::Unclean, Terms { max_skew: given, floor: floor(given) }, None),
+            Left::Nothing if !clock.existed() => (Start::First, begin(given, None), None),
+            Left::Nothing | Left::Damaged => (Start::Unclean, begin(given, floor(given)), None),
             Left::Open(before) => {
                 let max_skew = before.max_skew.max(given);
-                (Start::Unclean, Terms { max_skew, floor: floor(max_skew).max(before.floor) }, None)
+                // The floor reaches beyond all that a shorter window could matter to.
+                (Start::Unclean, begin(max_skew, floor(max_skew).max(before.floor)), None)
             }
             Left::Done(done) => {
+                let before = &done.terms;
                 // A longer skew of before counts until a floor reaches beyond all that was admitted under it.
-                let before = done.terms.max_skew;
-                let reach = done.horizon.as_millis().saturating_add(before);
-                let max_skew = if now.as_millis().saturating_add(given) >= reach { given } else { before.max(given) };
-                (Start::Clean { marks: 0 }, Terms { max_skew, floor: done.terms.floor }, Some(done))
+                let reach = done.horizon.as_millis().saturating_add(before.max_skew);
+                let lapsed = now.as_millis().saturating_add(given) >= reach;
+                let mut terms = Terms { window, ..before.clone() };
+                terms.raise(before.window, start);
+                terms.max_skew = if lapsed { given } else { before.max_skew.max(given) };
+                (Start::Clean { marks: 0 }, terms, Some(done))
             }
         };
-        let disk = Disk { state, clock, terms: Mutex::new(Some(terms)) };
-        let mut memory = Self::new(capacity, how, terms.floor, Some(disk));
+        let disk = Disk { state, clock };
+        disk.state.write_open(&terms)?;
+        let mut memory = Self::new(capacity, how, terms, Some(disk));
         if let Some(done) = done {
             memory.take_over(done, now);
-        }
-        if let Some(disk) = &memory.disk {
-            disk.state.write_open(terms)?;
         }
         Ok(memory)
     }
@@ -86,21 +98,36 @@ impl MemoryReplay {
         self.floor
     }
 
-    /// Tells the memory of a reload that admits a longer skew, before it is admitted: the floor after a crash must
-    /// reach as far. A shorter one changes nothing. Writes a file: not from an async worker.
+    /// The shorter windows of before that still matter: policies have to be told (`Demands::memory`).
+    #[must_use]
+    pub fn raised(&self) -> Vec<Raised> {
+        let terms = self.terms.lock().unwrap_or_else(PoisonError::into_inner);
+        terms.as_ref().map(|terms| terms.raised.clone()).unwrap_or_default()
+    }
+
+    /// Tells the memory of a reload that admits a longer age or skew, before it is admitted: from here on it remembers as
+    /// long, and gives back what was admitted under shorter windows, for the policies of the reload. The floor after a crash
+    /// reaches as far as the skew. Shorter ones change nothing. `now` is the clock of verdicts. Writes a file: not from an
+    /// async worker.
     ///
     /// # Errors
     /// [`FileError`] when it could not be written; the reload must not go on then.
-    pub fn raise_max_skew(&self, max_skew: Duration) -> Result<(), FileError> {
-        let Some(disk) = &self.disk else { return Ok(()) };
-        let mut standing = disk.terms.lock().unwrap_or_else(PoisonError::into_inner);
-        let given = millis(max_skew);
-        if let Some(terms) = standing.filter(|terms| given > terms.max_skew) {
-            let terms = Terms { max_skew: given, ..terms };
-            disk.state.write_open(terms)?;
-            *standing = Some(terms);
+    pub fn raise(&self, reach: Reach, now: impl Fn() -> Timestamp) -> Result<Vec<Raised>, FileError> {
+        let mut standing = self.terms.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(terms) = &mut *standing else { return Ok(Vec::new()) };
+        let mut raised = terms.clone();
+        raised.window = terms.window.max(millis(reach.window));
+        // First remember longer, then look at the clock: whatever was spent under the shorter window was so before.
+        self.window.fetch_max(raised.window, Ordering::SeqCst);
+        raised.raise(terms.window, now());
+        raised.max_skew = terms.max_skew.max(millis(reach.max_skew));
+        if *terms != raised {
+            if let Some(disk) = &self.disk {
+                disk.state.write_open(&raised)?;
+            }
+            *terms = raised;
         }
-        Ok(())
+        Ok(terms.raised.clone())
     }
 
     /// Notes the moment that verdicts go by, see [`ClockMark::mark`]. Every second or so; nothing without a file.
@@ -131,13 +158,12 @@ impl MemoryReplay {
             shard.closed = true;
             shards.push(shard);
         }
-        let Some(disk) = &self.disk else { return Ok(()) };
+        let terms = self.terms.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (Some(disk), Some(terms)) = (&self.disk, terms) else { return Ok(()) };
         let count = shards.iter().map(|shard| shard.len()).sum();
         let horizon = shards.iter().map(|shard| shard.horizon()).max().unwrap_or(now);
-        let mut standing = disk.terms.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(terms) = standing.take() else { return Ok(()) };
         disk.clock.mark(now)?;
-        disk.state.write_done(terms, horizon, count, shards.iter().flat_map(|shard| shard.entries()))
+        disk.state.write_done(&terms, horizon, count, shards.iter().flat_map(|shard| shard.entries()))
     }
 
     /// What was left is live whatever the capacity says by now: beyond it nothing new comes in until enough has ended.
@@ -159,6 +185,21 @@ impl MemoryReplay {
         }
         *self.used.get_mut() = marks;
         self.start = Start::Clean { marks };
+    }
+}
+
+impl Terms {
+    /// The window was `before`, and is another now: whatever was signed until `at` and the skew may have been admitted under
+    /// it.
+    fn raise(&mut self, before: i64, at: Timestamp) {
+        let duration = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+        // Without a window there were no routes, and nothing was admitted.
+        if 0 < before && before < self.window {
+            self.raised.push(Raised { before: at.after(duration(self.max_skew)), window: duration(before) });
+        }
+        // What is too old under every window needs none.
+        let longest = duration(self.window);
+        self.raised.retain(|raised| raised.before.after(longest) >= at);
     }
 }
 

@@ -1,9 +1,10 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use countersign::Timestamp;
+use countersign::{Raised, Timestamp};
 
 use super::shard::{Mark, Slot};
 use crate::file::{self, FileError};
@@ -11,7 +12,8 @@ use crate::file::{self, FileError};
 /// `<data>/replay.state`: how the last gateway ended, and, where it ended orderly, what it remembered.
 ///
 /// ```text
-/// "countersign replay 1\n"  "open" | "done"  max_skew ms  floor ms  horizon ms  count  count × (mark, slot)  SHA-256
+/// "countersign replay 2\n"  "open" | "done"  max_skew ms  window ms  floor ms  horizon ms  raises  count
+///     raises × (before ms, window ms)  count × (mark, slot)  SHA-256
 /// ```
 /// Integers have 8 bytes, little-endian; the SHA-256 is of all that stands before it.
 pub(super) struct StateFile {
@@ -31,10 +33,14 @@ pub(super) enum Left {
 }
 
 /// What a later floor has to know of this gateway, however it ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Terms {
     /// The longest skew that it admits under, in milliseconds.
     pub(super) max_skew: i64,
+    /// How long it remembers behind the moment of signing, in milliseconds, but for a minute.
+    pub(super) window: i64,
+    /// Shorter windows that gave way, as far as they still matter.
+    pub(super) raised: Vec<Raised>,
     /// Its own floor: what was signed before was forgotten once, and an orderly end does not bring it back.
     pub(super) floor: Option<Timestamp>,
 }
@@ -68,7 +74,7 @@ impl StateFile {
     }
 
     /// Durable when it returns: from here on an end without [`StateFile::write_done`] is an unclean one.
-    pub(super) fn write_open(&self, terms: Terms) -> Result<(), FileError> {
+    pub(super) fn write_open(&self, terms: &Terms) -> Result<(), FileError> {
         file::replace(&self.path, |out| {
             let mut out = Hashed::new(out);
             out.header(OPEN, terms, 0, 0)?;
@@ -78,7 +84,7 @@ impl StateFile {
 
     pub(super) fn write_done<'a>(
         &self,
-        terms: Terms,
+        terms: &Terms,
         horizon: Timestamp,
         count: usize,
         entries: impl Iterator<Item = (&'a Mark, Slot)>,
@@ -95,11 +101,12 @@ impl StateFile {
     }
 }
 
-const MAGIC: &[u8; 21] = b"countersign replay 1\n";
+const MAGIC: &[u8; 21] = b"countersign replay 2\n";
 const OPEN: &[u8; 4] = b"open";
 const DONE: &[u8; 4] = b"done";
 const NO_FLOOR: i64 = i64::MIN;
-const HEADER: u64 = 21 + 4 + 4 * 8;
+const HEADER: u64 = 21 + 4 + 6 * 8;
+const RAISE: u64 = 16;
 const ENTRY: u64 = 16 + 8;
 const CHECKSUM: u64 = 32;
 
@@ -111,12 +118,22 @@ fn parse(input: impl Read, length: u64) -> io::Result<Left> {
     }
     let state = input.array::<4>()?;
     let max_skew = i64::from_le_bytes(input.array()?);
+    let window = i64::from_le_bytes(input.array()?);
     let floor = i64::from_le_bytes(input.array()?);
     let horizon = Timestamp::from_millis(i64::from_le_bytes(input.array()?));
+    let raises = u64::from_le_bytes(input.array()?);
     let count = u64::from_le_bytes(input.array()?);
     // Before anything is allocated by it.
-    if count.checked_mul(ENTRY).and_then(|bytes| bytes.checked_add(HEADER + CHECKSUM)) != Some(length) || max_skew < 0 {
+    let bytes = |count: u64, each: u64| count.checked_mul(each);
+    let whole = bytes(raises, RAISE).zip(bytes(count, ENTRY)).and_then(|(a, b)| a.checked_add(b));
+    if whole.and_then(|whole| whole.checked_add(HEADER + CHECKSUM)) != Some(length) || max_skew < 0 || window < 0 {
         return Err(damaged());
+    }
+    let mut raised = Vec::new();
+    for _ in 0..raises {
+        let before = Timestamp::from_millis(i64::from_le_bytes(input.array()?));
+        let window = u64::from_le_bytes(input.array()?);
+        raised.push(Raised { before, window: Duration::from_millis(window) });
     }
     let mut entries = Vec::with_capacity(usize::try_from(count).map_err(|_| damaged())?);
     for _ in 0..count {
@@ -126,7 +143,7 @@ fn parse(input: impl Read, length: u64) -> io::Result<Left> {
     if sum.as_ref() != input.array::<32>()? {
         return Err(damaged());
     }
-    let terms = Terms { max_skew, floor: (floor != NO_FLOOR).then(|| Timestamp::from_millis(floor)) };
+    let terms = Terms { max_skew, window, raised, floor: (floor != NO_FLOOR).then(|| Timestamp::from_millis(floor)) };
     match &state {
         OPEN => Ok(Left::Open(terms)),
         DONE => Ok(Left::Done(Done { terms, horizon, entries })),
@@ -163,13 +180,20 @@ impl<'a> Hashed<'a> {
         self.inner.write_all(bytes)
     }
 
-    fn header(&mut self, state: &[u8; 4], terms: Terms, horizon: i64, count: u64) -> io::Result<()> {
+    fn header(&mut self, state: &[u8; 4], terms: &Terms, horizon: i64, count: u64) -> io::Result<()> {
         self.put(MAGIC)?;
         self.put(state)?;
         self.put(&terms.max_skew.to_le_bytes())?;
+        self.put(&terms.window.to_le_bytes())?;
         self.put(&terms.floor.map_or(NO_FLOOR, Timestamp::as_millis).to_le_bytes())?;
         self.put(&horizon.to_le_bytes())?;
-        self.put(&count.to_le_bytes())
+        self.put(&(terms.raised.len() as u64).to_le_bytes())?;
+        self.put(&count.to_le_bytes())?;
+        for raised in &terms.raised {
+            self.put(&raised.before.as_millis().to_le_bytes())?;
+            self.put(&u64::try_from(raised.window.as_millis()).unwrap_or(u64::MAX).to_le_bytes())?;
+        }
+        Ok(())
     }
 
     fn finish(self) -> io::Result<()> {

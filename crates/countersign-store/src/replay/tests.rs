@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use countersign::{ReplayStore, Seen, Timestamp, Use, UseMark};
+use countersign::{Raised, ReplayStore, Seen, Timestamp, Use, UseMark};
 
 use super::*;
 use crate::lock::DataLock;
@@ -30,6 +30,7 @@ async fn spend(memory: &MemoryReplay, once: Use, at: Timestamp) -> Option<Seen> 
 }
 
 const SKEW: Duration = Duration::from_secs(30);
+const REACH: Reach = Reach { max_skew: SKEW, window: Duration::from_secs(330) };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn keeps_the_contract() {
@@ -80,18 +81,18 @@ async fn a_use_kept_for_ages_is_a_slip_of_ours() {
 async fn a_replay_after_an_orderly_restart() {
     let dir = tempfile::tempdir().unwrap();
     let lock = DataLock::acquire(dir.path()).unwrap();
-    let first = MemoryReplay::open(&lock, 1000, now(), SKEW).unwrap();
+    let first = MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
     assert_eq!(first.start(), Start::First);
     for number in 0..100 {
         assert_eq!(spend(&first, signed(number, now()), now()).await, Some(Seen::First));
     }
     first.close(later(10)).unwrap();
     assert_eq!(spend(&first, signed(500, later(10)), later(10)).await, None, "admitted after its memory was written");
-    first.raise_max_skew(Duration::from_secs(3600)).unwrap();
+    first.raise(Reach { max_skew: Duration::from_secs(3600), ..REACH }, now).unwrap();
     drop(first);
 
     // A capacity that shrank forgets nothing either.
-    let second = MemoryReplay::open(&lock, 10, later(20), SKEW).unwrap();
+    let second = MemoryReplay::open(&lock, 10, later(20), REACH).unwrap();
     assert_eq!((second.start(), second.floor()), (Start::Clean { marks: 100 }, None));
     assert_eq!(second.last_clock(), Some(later(10)));
     for number in 0..100 {
@@ -100,7 +101,7 @@ async fn a_replay_after_an_orderly_restart() {
     assert_eq!(spend(&second, signed(100, later(20)), later(20)).await, None, "full");
     assert_eq!(spend(&second, signed(100, later(600)), later(600)).await, Some(Seen::First));
     second.close(later(600)).unwrap();
-    let third = MemoryReplay::open(&lock, 10, later(601), SKEW).unwrap();
+    let third = MemoryReplay::open(&lock, 10, later(601), REACH).unwrap();
     assert_eq!(third.start(), Start::Clean { marks: 1 }, "what has ended is not taken over");
 }
 
@@ -108,27 +109,27 @@ async fn a_replay_after_an_orderly_restart() {
 async fn a_replay_after_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let lock = DataLock::acquire(dir.path()).unwrap();
-    let first = MemoryReplay::open(&lock, 1000, now(), SKEW).unwrap();
+    let first = MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
     assert_eq!(spend(&first, signed(1, later(5).after(SKEW)), later(5)).await, Some(Seen::First));
     drop(first);
 
-    let second = MemoryReplay::open(&lock, 1000, later(6), SKEW).unwrap();
+    let second = MemoryReplay::open(&lock, 1000, later(6), REACH).unwrap();
     let floor = later(6).after(SKEW);
     assert_eq!(second.floor(), Some(floor));
     assert_eq!(spend(&second, signed(1, later(5).after(SKEW)), later(6)).await, None);
     suite::nothing_passes_below_the_floor(&second, floor, later(6)).await;
     drop(second);
     // Unclean again; and an orderly end does not bring back what was forgotten.
-    let third = MemoryReplay::open(&lock, 1000, later(7), SKEW).unwrap();
+    let third = MemoryReplay::open(&lock, 1000, later(7), REACH).unwrap();
     assert_eq!((third.start(), third.floor()), (Start::Unclean, Some(later(7).after(SKEW))));
     third.close(later(8)).unwrap();
     drop(third);
-    let fourth = MemoryReplay::open(&lock, 1000, later(9), SKEW).unwrap();
+    let fourth = MemoryReplay::open(&lock, 1000, later(9), REACH).unwrap();
     assert_eq!((fourth.start(), fourth.floor()), (Start::Clean { marks: 0 }, Some(later(7).after(SKEW))));
     assert_eq!(spend(&fourth, signed(1, later(5).after(SKEW)), later(9)).await, None);
     drop(fourth);
     // Nor does a clock that is behind, as far as it can be told.
-    let fifth = MemoryReplay::open(&lock, 1000, now(), SKEW).unwrap();
+    let fifth = MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
     assert!(fifth.floor() >= Some(later(8).after(SKEW)), "{:?}", fifth.floor());
 }
 
@@ -137,13 +138,13 @@ async fn the_floor_reaches_as_far_as_what_was_admitted() {
     let dir = tempfile::tempdir().unwrap();
     let lock = DataLock::acquire(dir.path()).unwrap();
     let long = Duration::from_secs(300);
-    let first = MemoryReplay::open(&lock, 1000, now(), SKEW).unwrap();
-    first.raise_max_skew(long).unwrap();
-    first.raise_max_skew(SKEW).unwrap();
+    let first = MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
+    first.raise(Reach { max_skew: long, ..REACH }, now).unwrap();
+    first.raise(REACH, now).unwrap();
     first.mark_clock(later(100)).unwrap();
     drop(first);
     // The clock is behind where it was, and the configuration admits less by now.
-    let second = MemoryReplay::open(&lock, 1000, later(50), SKEW).unwrap();
+    let second = MemoryReplay::open(&lock, 1000, later(50), REACH).unwrap();
     assert_eq!(second.last_clock(), Some(later(100)));
     let floor = second.floor().unwrap();
     assert!(floor >= later(100).after(long) && floor <= later(110).after(long), "{floor}");
@@ -154,14 +155,14 @@ fn a_long_skew_is_forgotten_once_it_no_longer_matters() {
     let dir = tempfile::tempdir().unwrap();
     let lock = DataLock::acquire(dir.path()).unwrap();
     let long = Duration::from_secs(300);
-    MemoryReplay::open(&lock, 1000, now(), long).unwrap().close(later(1)).unwrap();
+    MemoryReplay::open(&lock, 1000, now(), Reach { max_skew: long, ..REACH }).unwrap().close(later(1)).unwrap();
     // Soon after: a crash loses marks of messages signed up to 301.
-    drop(MemoryReplay::open(&lock, 1000, later(2), SKEW).unwrap());
-    let soon = MemoryReplay::open(&lock, 1000, later(10), SKEW).unwrap();
+    drop(MemoryReplay::open(&lock, 1000, later(2), REACH).unwrap());
+    let soon = MemoryReplay::open(&lock, 1000, later(10), REACH).unwrap();
     assert_eq!(soon.floor(), Some(later(10).after(long)));
     soon.close(later(20)).unwrap();
-    drop(MemoryReplay::open(&lock, 1000, later(20 + 270), SKEW).unwrap());
-    assert_eq!(MemoryReplay::open(&lock, 1000, later(300), SKEW).unwrap().floor(), Some(later(300).after(SKEW)));
+    drop(MemoryReplay::open(&lock, 1000, later(20 + 270), REACH).unwrap());
+    assert_eq!(MemoryReplay::open(&lock, 1000, later(300), REACH).unwrap().floor(), Some(later(300).after(SKEW)));
 }
 
 #[test]
@@ -170,7 +171,7 @@ fn a_memory_file_that_was_damaged_or_removed() {
     let lock = DataLock::acquire(dir.path()).unwrap();
     let path = dir.path().join("replay.state");
     let orderly = || {
-        let memory = MemoryReplay::open(&lock, 1000, now(), SKEW).unwrap();
+        let memory = MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
         memory.spend_for_test(&signed(1, now().after(SKEW)), now());
         memory.close(now()).unwrap();
         std::fs::read(&path).unwrap()
@@ -185,11 +186,11 @@ fn a_memory_file_that_was_damaged_or_removed() {
     changes.push([&good[..], b"\0"].concat());
     for changed in changes {
         std::fs::write(&path, &changed).unwrap();
-        let memory = MemoryReplay::open(&lock, 1000, later(60), SKEW).unwrap();
+        let memory = MemoryReplay::open(&lock, 1000, later(60), REACH).unwrap();
         assert_eq!(memory.floor(), Some(later(60).after(SKEW)), "{changed:?}");
     }
     std::fs::remove_file(&path).unwrap();
-    let removed = MemoryReplay::open(&lock, 1000, later(60), SKEW).unwrap();
+    let removed = MemoryReplay::open(&lock, 1000, later(60), REACH).unwrap();
     assert_eq!(removed.floor(), Some(later(60).after(SKEW)), "a gateway ran here: its clock says so");
 }
 
@@ -198,16 +199,64 @@ fn the_memory_file_is_private_and_says_open_before_anything_is_admitted() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let lock = DataLock::acquire(dir.path()).unwrap();
-    let memory = MemoryReplay::open(&lock, 1000, now(), SKEW).unwrap();
+    let memory = MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
     let path = dir.path().join("replay.state");
-    assert!(std::fs::read(&path).unwrap().starts_with(b"countersign replay 1\nopen"));
+    assert!(std::fs::read(&path).unwrap().starts_with(b"countersign replay 2\nopen"));
     memory.close(now()).unwrap();
     memory.close(now()).unwrap();
-    assert!(std::fs::read(&path).unwrap().starts_with(b"countersign replay 1\ndone"));
+    assert!(std::fs::read(&path).unwrap().starts_with(b"countersign replay 2\ndone"));
     for file in std::fs::read_dir(dir.path()).unwrap() {
         let file = file.unwrap();
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", file.file_name());
     }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn a_replay_after_the_age_was_raised_by_a_reload() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = DataLock::acquire(dir.path()).unwrap();
+    let memory = MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
+    assert_eq!(memory.raised(), []);
+    spend(&memory, signed(1, now()), now()).await;
+    let raised = memory.raise(Reach { window: HOUR, ..REACH }, || later(100)).unwrap();
+    assert_eq!(raised, [Raised { before: later(100).after(SKEW), window: REACH.window }]);
+    // Nothing that was raised is raised again, and a shorter age changes nothing.
+    assert_eq!(memory.raise(Reach { window: HOUR, ..REACH }, || later(200)).unwrap(), raised);
+    assert_eq!(memory.raise(REACH, || later(300)).unwrap(), raised);
+    assert_eq!(memory.raise(Reach { window: HOUR, ..REACH }, || later(400)).unwrap(), raised);
+    // A request that began under the short routes is remembered as long as the long ones could admit it again.
+    spend(&memory, signed(2, later(400)), later(400)).await;
+    let nearly = later(400).after(HOUR);
+    assert_eq!(spend(&memory, signed(2, later(400)), nearly).await, Some(Seen::Again));
+    // Two raises, each with its own: until it no longer matters.
+    let twice = memory.raise(Reach { window: 2 * HOUR, ..REACH }, || later(500)).unwrap();
+    assert_eq!(twice, [raised[0], Raised { before: later(500).after(SKEW), window: HOUR }]);
+    assert_eq!(memory.raise(Reach { window: 3 * HOUR, ..REACH }, || later(20_000)).unwrap().len(), 1);
+}
+
+#[test]
+fn a_replay_after_the_age_was_raised_by_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = DataLock::acquire(dir.path()).unwrap();
+    let longer = Reach { window: HOUR, ..REACH };
+    MemoryReplay::open(&lock, 1000, now(), REACH).unwrap().close(later(10)).unwrap();
+    let second = MemoryReplay::open(&lock, 1000, later(20), longer).unwrap();
+    let raised = second.raised();
+    // Clocks may differ by what lies between two marks.
+    assert!(
+        matches!(raised[..], [Raised { before, window }]
+        if before >= later(20).after(SKEW) && before <= later(25).after(SKEW) && window == REACH.window),
+        "{raised:?}"
+    );
+    second.close(later(30)).unwrap();
+    // It stands across another orderly restart, and a floor takes its place after a crash.
+    let third = MemoryReplay::open(&lock, 1000, later(40), longer).unwrap();
+    assert_eq!(third.raised(), raised);
+    drop(third);
+    let fourth = MemoryReplay::open(&lock, 1000, later(50), longer).unwrap();
+    assert!(fourth.raised().is_empty() && fourth.floor() >= Some(raised[0].before));
 }
 
 /// Not a benchmark: a quadratic store needs minutes for this.

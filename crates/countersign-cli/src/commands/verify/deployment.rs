@@ -43,7 +43,7 @@ pub(super) async fn prepare(args: &Args, place: &Place, message: &Message) -> Re
     let Some(route) = route(&place.config.routes, head.path().unwrap_or("/")) else {
         return Ok(Err(Rejection::new(Code::NoRoute, "no [[route]] of the configuration takes this path")));
     };
-    let policy = Arc::new(wire::policy(&place.config, route)?);
+    let policy = Arc::new(wire::policy(route, place.config.memory())?);
     let registry = place.registry_to_read().await?;
     // Freshness goes by the clock, whatever time the verdict is for.
     let snapshots = Snapshots::follow(&registry, place.config.registry.max_stale, moment::now).await?;
