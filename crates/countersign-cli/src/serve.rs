@@ -66,8 +66,16 @@ impl Serving {
                 countersign_proxy::GatewayError::Settings(_) => failure,
             }
         })?;
-        let _locks = (lock, registry_lock);
-        Ok(Self { gateway, config: config.clone(), registry, snapshots, replay, clock, marking, _locks })
+        Ok(Self {
+            gateway,
+            config: config.clone(),
+            registry,
+            snapshots,
+            replay,
+            clock,
+            marking,
+            _locks: (lock, registry_lock),
+        })
     }
 
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
