@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign::{Demands, Scheme, Timestamp};
+use countersign::{AcceptSignature, Demands, Policy, Scheme, Timestamp};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ pub(crate) fn answer(
             headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge(*scheme)));
         }
         if demands.schemes.first() == Some(&Scheme::HttpMessageSignatures)
-            && let Ok(value) = HeaderValue::from_str(&accept_signature(demands, has_body))
+            && let Ok(value) = HeaderValue::from_str(&accept_signature(&route.policy, has_body))
         {
             headers.insert("accept-signature", value);
         }
@@ -77,26 +77,11 @@ fn challenge(scheme: Scheme) -> &'static str {
     }
 }
 
-/// RFC 9421 §5.1: what to cover, and with which parameters. `created` asks for a time; a `nonce` is named, since there it
-/// can only be asked for by its value.
-fn accept_signature(demands: &Demands, has_body: bool) -> String {
-    let wanted = demands.require.iter().filter(|name| has_body || *name != "content-digest");
-    let components: Vec<String> = wanted.map(|name| format!("\"{name}\"")).collect();
-    let mut text = format!("sig1=({});created", components.join(" "));
-    let settings = &demands.http_message_signatures;
-    if !settings.nonce_optional {
-        let mut random = [0; 16];
-        if aws_lc_rs::rand::fill(&mut random).is_ok() {
-            text.push_str(&format!(";nonce=\"{}\"", URL_SAFE_NO_PAD.encode(random)));
-        }
-    }
-    if let [algorithm] = settings.algorithms[..] {
-        text.push_str(&format!(";alg=\"{algorithm}\""));
-    }
-    if let Some(tag) = &settings.tag {
-        text.push_str(&format!(";tag=\"{}\"", tag.replace('\\', "\\\\").replace('"', "\\\"")));
-    }
-    text
+/// RFC 9421 §5.1. A nonce is made up, since there it can only be asked for by its value.
+fn accept_signature(policy: &Policy, has_body: bool) -> String {
+    let mut random = [0; 16];
+    let nonce = aws_lc_rs::rand::fill(&mut random).ok().map(|()| URL_SAFE_NO_PAD.encode(random));
+    AcceptSignature::of(policy, has_body, nonce.as_deref()).to_string()
 }
 
 fn demanded(name: &str, demands: &Demands) -> Value {

@@ -33,10 +33,11 @@
 //! The modules stand in the order in which a message meets them: `message` and `target` (what came), `scheme` with
 //! `structured`, `component`, `digest` and `json` (what it says), `coverage` and `policy` (what is signed and what is
 //! demanded), `key` with `pem` and `primitive` (who could have signed), `judge` and `claim` (what holds), `replay` (what was
-//! used), `basis` (why it goes on), `sign` (the way out), `rejection` (why it does not).
+//! used), `basis` (why it goes on), `sign` and `accept` (the way out), `rejection` (why it does not).
 
 #![forbid(unsafe_code)]
 
+mod accept;
 mod algorithm;
 mod basis;
 mod claim;
@@ -58,6 +59,7 @@ mod structured;
 mod target;
 mod time;
 
+pub use accept::AcceptSignature;
 pub use algorithm::{Algorithm, Scheme, UnknownName};
 pub use basis::{Basis, Outcome, Token, Unverified};
 pub use claim::{Authentic, Claim, Delivery, Fresh, Identity, Open, Openers, Ready};
