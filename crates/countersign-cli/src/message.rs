@@ -1,6 +1,7 @@
-//! A raw HTTP/1.1 message on stdin: strict as a server is, but for what people and editors do to line ends.
+//! A raw HTTP message as text: strict as a server is, but for what people and editors do to line ends.
 
 mod framing;
+mod start;
 #[cfg(test)]
 mod tests;
 
@@ -8,23 +9,23 @@ use std::io::{IsTerminal, Read};
 
 use bytes::Bytes;
 use countersign::{Code, Head, Origin, Rejection, Signed};
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::exit::Failure;
 use crate::output::note;
 use framing::Framing;
+use start::{Kind, Start};
 
 /// A message of this many bytes is read into memory, no longer one.
 const MAX_MESSAGE: u64 = 256 << 20;
 
-/// A request as it was written, field by field in its order.
+/// A message as it was written, field by field in its order.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
-    start: String,
-    method: Method,
-    target: String,
+    start: Start,
     fields: Vec<Field>,
+    trailers: Vec<Field>,
     framing: Framing,
     /// The bytes behind the head that belong to the message, as they came.
     raw_body: Bytes,
@@ -80,9 +81,11 @@ impl Message {
                 (true, true) => {}
             }
         }
-        let (start, lines) = lines.split_first().ok_or_else(|| malformed("the message is empty"))?;
-        let (start, method, target) = request_line(start)?;
-        let fields = lines.iter().map(|line| field(line)).collect::<Result<Vec<_>, _>>()?;
+        let (start, count) = Start::read(&lines)?;
+        let fields = lines[count..].iter().map(|line| field(line)).collect::<Result<Vec<_>, _>>()?;
+        if matches!(start.kind, Kind::Http2 { .. }) {
+            check_http2(&fields)?;
+        }
         let framing = Framing::of(&fields)?;
         let rest = text.slice(at..);
         let raw_body = match framing {
@@ -103,8 +106,11 @@ impl Message {
             }
             Framing::Chunked => rest,
         };
-        let body = if framing == Framing::Chunked { framing::unchunk(&raw_body)? } else { raw_body.clone() };
-        Ok(Self { start, method, target, fields, framing, raw_body, body })
+        let (body, trailers) = match framing {
+            Framing::Chunked => framing::unchunk(&raw_body)?,
+            Framing::Rest | Framing::Length(_) => (raw_body.clone(), Vec::new()),
+        };
+        Ok(Self { start, fields, trailers, framing, raw_body, body })
     }
 
     /// The body, without its transfer coding.
@@ -117,19 +123,32 @@ impl Message {
         self.fields.iter().filter(move |field| field.name == name).filter_map(|field| field.value.to_str().ok())
     }
 
-    /// Host and port, as the message has them.
-    fn authority(&self) -> Option<&str> {
-        let absolute = ["http://", "https://"].iter().find_map(|prefix| self.target.strip_prefix(prefix));
-        self.values("host").next().or_else(|| absolute?.split(['/', '?']).next())
+    /// The trailers behind a chunked body.
+    pub(crate) fn trailers(&self) -> HeaderMap {
+        headers(&self.trailers)
     }
 
-    /// What `@scheme` and `@authority` stand for where nobody says otherwise: an absolute target says it itself, a loopback
-    /// host is served over plain HTTP, everything else over HTTPS.
+    /// Host and port, as the message has them.
+    fn authority(&self) -> Option<&str> {
+        match &self.start.kind {
+            Kind::Http2 { authority, .. } => Some(authority),
+            Kind::Request { target, .. } => {
+                let absolute = ["http://", "https://"].iter().find_map(|prefix| target.strip_prefix(prefix));
+                self.values("host").next().or_else(|| absolute?.split(['/', '?']).next())
+            }
+            Kind::Response(_) => None,
+        }
+    }
+
+    /// What `@scheme` and `@authority` stand for where nobody says otherwise: HTTP/2 and an absolute target say it
+    /// themselves, a loopback host is served over plain HTTP, everything else over HTTPS.
     pub(crate) fn origin(&self) -> Result<Origin, Rejection> {
+        let (_, target) = self.start.request().ok_or_else(is_response)?;
         let authority =
             self.authority().ok_or_else(|| malformed("there is no Host field: add one, or say --origin https://…"))?;
-        let https = match self.target.split_once("://") {
-            Some((scheme, _)) if scheme == "http" || scheme == "https" => scheme == "https",
+        let https = match (&self.start.kind, target.split_once("://")) {
+            (Kind::Http2 { https, .. }, _) => *https,
+            (_, Some((scheme, _))) if scheme == "http" || scheme == "https" => scheme == "https",
             _ => !is_loopback(authority),
         };
         Origin::new(https, authority)
@@ -143,21 +162,30 @@ impl Message {
 
     /// The head, as a server that is reached at `origin` sees it.
     pub(crate) fn head(&self, origin: Origin) -> Result<Head, Rejection> {
-        let has_body = !self.body.is_empty() || self.framing == Framing::Chunked;
-        Head::request(self.method.clone(), &self.target, origin, self.headers(), has_body)
+        let (method, target) = self.start.request().ok_or_else(is_response)?;
+        Head::request(method.clone(), target, origin, headers(&self.fields), self.has_body())
     }
 
-    fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for field in &self.fields {
-            headers.append(field.name.clone(), field.value.clone());
+    /// Whether this is a response.
+    pub(crate) fn is_response(&self) -> bool {
+        self.start.request().is_none()
+    }
+
+    /// The head of a response to `request`.
+    pub(crate) fn response_head(&self, request: Option<Head>) -> Result<Head, Rejection> {
+        match self.start.kind {
+            Kind::Response(status) => Ok(Head::response(status, headers(&self.fields), self.has_body(), request)),
+            _ => Err(malformed("this is a request where a response belongs")),
         }
-        headers
+    }
+
+    fn has_body(&self) -> bool {
+        !self.body.is_empty() || self.framing == Framing::Chunked
     }
 
     /// Takes the signature in; its fields stand behind the others.
     pub(crate) fn sign(&mut self, signed: &Signed) {
-        let mut headers = self.headers();
+        let mut headers = headers(&self.fields);
         signed.apply(&mut headers);
         for name in signed.headers().map(|(name, _)| name) {
             self.fields.retain(|field| field.name != name);
@@ -182,7 +210,9 @@ impl Message {
             }
             out.extend_from_slice(b"\r\n");
         };
-        line(&[self.start.as_bytes()]);
+        for start in &self.start.lines {
+            line(&[start.as_bytes()]);
+        }
         for field in &self.fields {
             line(&[field.spelling.as_bytes(), b": ", field.value.as_bytes()]);
         }
@@ -199,20 +229,26 @@ fn malformed(reason: impl Into<std::borrow::Cow<'static, str>>) -> Rejection {
     Rejection::new(Code::Malformed, reason)
 }
 
-fn request_line(line: &[u8]) -> Result<(String, Method, String), Rejection> {
-    let bad = || malformed("the first line is not METHOD TARGET HTTP/1.1");
-    let line = std::str::from_utf8(line).map_err(|_| bad())?;
-    if line.starts_with("HTTP/") {
-        return Err(malformed("this is a response; only requests are signed and verified yet"));
-    }
-    let mut parts = line.split(' ');
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(method), Some(target), Some("HTTP/1.1" | "HTTP/1.0" | "HTTP/2" | "HTTP/2.0" | "HTTP/3"), None) => {
-            let parsed = method.parse().map_err(|_| bad())?;
-            Ok((line.to_owned(), parsed, target.to_owned()))
+fn is_response() -> Rejection {
+    malformed("this is a response; only requests are signed and verified here")
+}
+
+fn headers(fields: &[Field]) -> HeaderMap {
+    fields.iter().map(|field| (field.name.clone(), field.value.clone())).collect()
+}
+
+/// RFC 9113 §8.2: field names in lower case, nothing that speaks of a connection, and no `Host` beside `:authority`, which
+/// could say something else.
+fn check_http2(fields: &[Field]) -> Result<(), Rejection> {
+    for field in fields {
+        let of_connection = [CONNECTION, TRANSFER_ENCODING, UPGRADE].contains(&field.name)
+            || matches!(field.name.as_str(), "keep-alive" | "proxy-connection")
+            || (field.name == TE && field.value != "trailers");
+        if of_connection || field.name == HOST || field.spelling != field.name.as_str() {
+            return Err(malformed(format!("{} is no field of HTTP/2, or not in lower case", field.spelling)));
         }
-        _ => Err(bad()),
     }
+    Ok(())
 }
 
 fn field(line: &[u8]) -> Result<Field, Rejection> {

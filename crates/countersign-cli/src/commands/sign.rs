@@ -69,6 +69,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     };
     let mut draft = Draft::new(message.head(origin)?, form);
     draft.push(message.body());
+    draft.trailers(message.trailers());
     let now = moment::now();
     let created = args.created.map_or(now, |created| created.resolve(now));
     let nonce = match args.nonce {

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use countersign::{
     Algorithm, Claim, Head, Identity, Keys, Openers, Origin, Policy, Refusal, Rejection, ReplayStore, Scheme, Timestamp,
 };
@@ -110,7 +109,7 @@ impl Ground {
         };
         Ok(match prepared {
             Err(rejection) => Err(rejection.into()),
-            Ok(case) => case.pass(message.body(), args.remember.as_deref(), now).await,
+            Ok(case) => case.pass(message, args.remember.as_deref(), now).await,
         })
     }
 }
@@ -124,14 +123,15 @@ struct Case {
 
 impl Case {
     /// The chain, to its end or to its first refusal.
-    async fn pass(self, body: &Bytes, remember: Option<&Path>, now: Timestamp) -> Result<Identity, Refusal> {
+    async fn pass(self, message: &Message, remember: Option<&Path>, now: Timestamp) -> Result<Identity, Refusal> {
         let replay: Box<dyn ReplayStore> = match remember {
             Some(path) => Box::new(Remembered::new(path)),
             None => Box::new(Nothing),
         };
         let keys = &*self.keys;
         let mut open = Claim::read(self.head, &self.policy)?.check(keys, now)?;
-        let kept = open.push(body.clone())?;
+        let kept = open.push(message.body().clone())?;
+        open.trailers(message.trailers());
         let fresh = open.finish(keys, now)?.first_use(keys, &*replay, now).await?;
         let ready = fresh.unpack(&Openers::default(), kept)?;
         Ok(ready.identity().clone())

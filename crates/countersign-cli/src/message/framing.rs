@@ -3,7 +3,7 @@ use countersign::Rejection;
 use http::HeaderName;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
-use super::{Field, malformed};
+use super::{Field, field, malformed};
 
 /// How the end of a body is told (RFC 9112 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +35,8 @@ impl Framing {
     }
 }
 
-/// RFC 9112 §7.1, without trailers. Nobody writes this by hand, so the line ends are those of the wire.
-pub(super) fn unchunk(raw: &[u8]) -> Result<Bytes, Rejection> {
+/// RFC 9112 §7.1: body and trailers. Nobody writes this by hand, so the line ends are those of the wire.
+pub(super) fn unchunk(raw: &[u8]) -> Result<(Bytes, Vec<Field>), Rejection> {
     let bad = || malformed("the chunked body is broken");
     let mut body = Vec::new();
     let mut rest = raw;
@@ -49,11 +49,24 @@ pub(super) fn unchunk(raw: &[u8]) -> Result<Bytes, Rejection> {
         if size > rest.len() {
             return Err(bad());
         }
-        body.extend_from_slice(&rest[..size]);
-        rest = &rest[size..];
-        rest = rest.strip_prefix(b"\r\n").ok_or_else(bad)?;
         if size == 0 {
-            return if rest.is_empty() { Ok(body.into()) } else { Err(bad()) };
+            return Ok((body.into(), trailers(rest)?));
         }
+        body.extend_from_slice(&rest[..size]);
+        rest = rest[size..].strip_prefix(b"\r\n").ok_or_else(bad)?;
+    }
+}
+
+fn trailers(mut rest: &[u8]) -> Result<Vec<Field>, Rejection> {
+    let bad = || malformed("the trailers behind the chunked body are broken");
+    let mut trailers = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|pair| pair == b"\r\n").ok_or_else(bad)?;
+        let (line, behind) = (&rest[..end], &rest[end + 2..]);
+        if line.is_empty() {
+            return if behind.is_empty() { Ok(trailers) } else { Err(bad()) };
+        }
+        trailers.push(field(line)?);
+        rest = behind;
     }
 }

@@ -33,7 +33,16 @@ fn what_a_server_refuses_is_refused() {
         "GET /",
         "GET / HTTP/1.1 x",
         "GET  / HTTP/1.1",
-        "HTTP/1.1 200 OK\n\n",
+        "HTTP/1.1\n\n",
+        "HTTP/1.1 2000 OK\n\n",
+        ":method: GET\n:scheme: https\n:path: /\n\n",
+        ":method: GET\n:method: GET\n:scheme: https\n:authority: a\n:path: /\n\n",
+        ":method: GET\n:scheme: https\n:authority: a\n:path: /\n:other: b\n\n",
+        ":method: GET\n:scheme: https\n:authority: a\nx: y\n:path: /\n\n",
+        ":method: GET\n:scheme: https\n:authority: a\n:path: a\n\n",
+        ":method: GET\n:scheme: https\n:authority: a\n:path: /\nhost: b\n\n",
+        ":method: GET\n:scheme: https\n:authority: a\n:path: /\nconnection: b\n\n",
+        ":method: GET\n:scheme: https\n:authority: a\n:path: /\nX-Upper: b\n\n",
         "GET / HTTP/1.1\nHost b",
         "GET / HTTP/1.1\nHost : b",
         "GET / HTTP/1.1\nA: b\n c",
@@ -57,6 +66,30 @@ fn what_is_written_is_what_was_read_with_a_length() {
     let written = "POST /a HTTP/1.1\r\nhost: b\r\nX-y: 1\r\nx-Y: 2\r\nContent-Length: 1\r\n\r\nc";
     assert_eq!(String::from_utf8(message.write()).unwrap(), written);
     assert_eq!(String::from_utf8(parse(written).unwrap().write()).unwrap(), written);
+}
+
+#[test]
+fn trailers_and_pseudo_header_fields_and_status_lines_are_read() {
+    let chunked = "POST /a HTTP/1.1\nHost: b\nTransfer-Encoding: chunked\n\n1\r\nc\r\n0\r\nX-A: 1\r\nX-A: 2\r\n\r\n";
+    let message = parse(chunked).unwrap();
+    assert_eq!((message.trailers().len(), &message.body[..]), (2, &b"c"[..]));
+    assert_eq!(
+        message.write(),
+        chunked
+            .replace("b\nT", "b\r\nT")
+            .replace("1.1\n", "1.1\r\n")
+            .replace("chunked\n\n", "chunked\r\n\r\n")
+            .as_bytes()
+    );
+    let message =
+        parse(":method: POST\n:scheme: http\n:authority: Api.example.com:80\n:path: /a?b\nx: y\n\nc").unwrap();
+    let origin = message.origin().unwrap();
+    assert_eq!((origin.scheme(), origin.authority()), ("http", "api.example.com"));
+    let head = message.head(origin).unwrap();
+    assert_eq!((head.method().unwrap().as_str(), head.target(), head.has_body()), ("POST", Some("/a?b"), true));
+    let response = parse("HTTP/1.1 204 No Content\nX: y\n\n").unwrap();
+    assert!(response.is_response() && response.origin().is_err());
+    assert!(!response.response_head(None).unwrap().has_body());
 }
 
 #[test]

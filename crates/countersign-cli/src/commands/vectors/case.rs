@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::{
-    Claim, Demands, HttpMessageSignatures, Identity, Keys, Openers, Origin, Pki, Policy, Refusal, ReplayStore, Scheme,
-    Timestamp,
+    Claim, Demands, Head, HttpMessageSignatures, Identity, Keys, Openers, Origin, Pki, Policy, Refusal, Rejection,
+    ReplayStore, Scheme, Timestamp,
 };
 
 use crate::exit::Failure;
@@ -16,6 +16,7 @@ pub(super) struct Case {
     pub(super) name: String,
     pub(super) expect: String,
     pub(super) after: Option<String>,
+    pub(super) answers: Option<String>,
     now: Timestamp,
     origin: Option<Origin>,
     demands: Demands,
@@ -27,15 +28,16 @@ pub(super) struct Case {
 impl Case {
     /// The lines that a case may have: `scheme`, `now`, `expect` (these three have to be there), `require`, `max-age`,
     /// `max-skew`, `max-body`, `nonce`, `tag`, `algorithms`, `partners`, `signer`, `replay`, `zone`, `unsigned-target`,
-    /// `path`, `origin`, `after`.
+    /// `path`, `origin`, `after`, and for a response `answers`: the case that holds its request. A message in HTTP/2 is
+    /// written with its pseudo-header fields in front, one a line.
     pub(super) fn parse(file: &Path, name: &str, text: &[u8]) -> Result<Self, Failure> {
         let fault = |what: String| Failure::usage(format!("{}: {what}", file.display()));
         let mut rest = text;
         let mut demands = Demands { schemes: Vec::new(), ..Demands::default() };
         let mut http = HttpMessageSignatures::default();
         let mut pki = Pki::default();
-        let (mut now, mut expect, mut after, mut origin, mut path, mut covers_nothing) =
-            (None, None, None, None, None, false);
+        let (mut now, mut expect, mut after, mut answers, mut origin, mut path, mut covers_nothing) =
+            (None, None, None, None, None, None, false);
         while let Some((line, behind)) = split_line(rest) {
             rest = behind;
             if line.is_empty() {
@@ -69,6 +71,7 @@ impl Case {
                 "path" => path = Some(value.to_owned()),
                 "origin" => origin = Some(Origin::parse(value).map_err(|_| bad())?),
                 "after" => after = Some(value.to_owned()),
+                "answers" => answers = Some(value.to_owned()),
                 _ => return Err(fault(format!("unknown line {key}"))),
             }
         }
@@ -81,6 +84,7 @@ impl Case {
             name: name.to_owned(),
             expect: expect.ok_or_else(|| fault("no expect".into()))?,
             after,
+            answers,
             now: now.ok_or_else(|| fault("no now".into()))?,
             origin,
             demands,
@@ -90,11 +94,24 @@ impl Case {
         })
     }
 
+    /// The head of its message, a response's with that of the request which `answered` holds.
+    fn head(&self, message: &Message, answered: Option<&Case>) -> Result<Head, Rejection> {
+        if !message.is_response() {
+            return message.head(self.origin.clone().map_or_else(|| message.origin(), Ok)?);
+        }
+        let request = answered.map(|case| case.head(&Message::parse(&case.message)?, None)).transpose()?;
+        message.response_head(request)
+    }
+
     /// The chain, to its end or its first refusal.
-    pub(super) async fn pass(&self, keys: &Keys, replay: &dyn ReplayStore) -> Result<Identity, Refusal> {
+    pub(super) async fn pass(
+        &self,
+        answered: Option<&Case>,
+        keys: &Keys,
+        replay: &dyn ReplayStore,
+    ) -> Result<Identity, Refusal> {
         let message = Message::parse(&self.message)?;
-        let origin = self.origin.clone().map_or_else(|| message.origin(), Ok)?;
-        let head = message.head(origin)?;
+        let head = self.head(&message, answered)?;
         let mut demands = self.demands.clone();
         // A vector speaks of one route: where it does not say which, it is the message's own.
         demands.path = self.path.clone().unwrap_or_else(|| head.path().unwrap_or("/").to_owned());
@@ -106,6 +123,7 @@ impl Case {
         let policy = policy.map_err(|fault| countersign::Unavailable::new("policy", fault))?;
         let mut open = Claim::read(head, &Arc::new(policy))?.check(keys, self.now)?;
         let kept = open.push(message.body().clone())?;
+        open.trailers(message.trailers());
         let fresh = open.finish(keys, self.now)?.first_use(keys, replay, self.now).await?;
         Ok(fresh.unpack(&Openers::default(), kept)?.identity().clone())
     }

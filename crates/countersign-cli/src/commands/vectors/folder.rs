@@ -62,17 +62,11 @@ impl Folder {
         for case in self.cases.values() {
             let memory = MemoryReplay::ephemeral(1000);
             if let Some(before) = &case.after {
-                let before = self.cases.get(before).ok_or_else(|| {
-                    Failure::usage(format!(
-                        "{}: {} comes after {before}, which is not there",
-                        self.path.display(),
-                        case.name
-                    ))
-                })?;
                 // Whatever comes of it: it has a verdict of its own.
-                drop(before.pass(&self.keys, &memory).await);
+                drop(self.other(case, before)?.pass(None, &self.keys, &memory).await);
             }
-            let (actual, reason) = match case.pass(&self.keys, &memory).await {
+            let answered = case.answers.as_ref().map(|request| self.other(case, request)).transpose()?;
+            let (actual, reason) = match case.pass(answered, &self.keys, &memory).await {
                 Ok(identity) => ("accepted".to_owned(), format!("signed by {}", identity.partner)),
                 Err(Refusal::Rejected(rejection)) => {
                     (rejection.code().as_str().to_owned(), rejection.reason().to_owned())
@@ -83,6 +77,13 @@ impl Folder {
             judged.push(Judged { name, expected: case.expect.clone(), actual, reason });
         }
         Ok(judged)
+    }
+
+    /// The case that another one names.
+    fn other(&self, case: &Case, name: &str) -> Result<&Case, Failure> {
+        self.cases.get(name).ok_or_else(|| {
+            Failure::usage(format!("{}: {} names {name}, which is not there", self.path.display(), case.name))
+        })
     }
 }
 
