@@ -1,12 +1,16 @@
+mod material;
+mod thumbprint;
+
+pub use material::{Material, SharedSecret};
+
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use crate::algorithm::{Algorithm, Scheme};
-use crate::pem;
-use crate::primitive::{self, Public};
+use crate::key_file;
+use crate::primitive::Public;
 use crate::time::Timestamp;
 
 /// What a registry knows of one version of a key. Plain data: [`VerifyingKey::new`] makes something of it that verifies.
@@ -123,78 +127,6 @@ pub enum NonceForm {
     Uuid,
 }
 
-/// What a verifier holds of a key.
-#[derive(Clone)]
-pub enum Material {
-    /// A SubjectPublicKeyInfo in DER, RFC 5280 §4.1.2.7.
-    Public(Vec<u8>),
-    /// A secret both sides hold, for HMAC only. Wiped when dropped.
-    Shared(SharedSecret),
-}
-
-impl Material {
-    /// From a PEM file with a public key (SPKI, or PKCS#1 for RSA).
-    ///
-    /// # Errors
-    /// [`InvalidKey`] when there is none, or when it is a private key.
-    pub fn from_public_pem(text: &[u8]) -> Result<Self, InvalidKey> {
-        pem::spki(text).map(Self::Public)
-    }
-
-    /// The SHA-256 of the material (for a secret, of the block that HMAC makes of it, RFC 2104 §2, so that secrets which sign
-    /// alike are one): what replay memory and "one scheme" go by, since the same key may stand in the
-    /// registry under two names.
-    #[must_use]
-    pub fn fingerprint(&self) -> [u8; 32] {
-        match self {
-            Self::Public(spki) => primitive::sha256(spki),
-            Self::Shared(secret) => primitive::sha256(primitive::mac_block(secret.expose()).as_slice()),
-        }
-    }
-}
-
-impl fmt::Debug for Material {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Public(spki) => write!(f, "Public({} bytes)", spki.len()),
-            Self::Shared(_) => f.write_str("Shared(…)"),
-        }
-    }
-}
-
-/// A secret both sides hold. Never printed, wiped when dropped.
-#[derive(Clone)]
-pub struct SharedSecret(Zeroizing<Vec<u8>>);
-
-impl SharedSecret {
-    /// From a secret file: its bytes as they stand, less one final LF.
-    #[must_use]
-    pub fn from_file(mut bytes: Vec<u8>) -> Self {
-        if bytes.last() == Some(&b'\n') {
-            bytes.pop();
-        }
-        Self(Zeroizing::new(bytes))
-    }
-
-    /// From the bytes of a secret as they stand.
-    #[must_use]
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self(Zeroizing::new(bytes))
-    }
-
-    /// The bytes themselves, to be sealed or handed to a MAC. Nothing else.
-    #[must_use]
-    pub fn expose(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SharedSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SharedSecret(…)")
-    }
-}
-
 /// One version of a key, parsed once when it is loaded. Its algorithm is part of its material: nothing in a message
 /// chooses how a signature is checked.
 pub struct VerifyingKey {
@@ -212,22 +144,22 @@ impl VerifyingKey {
     /// order, a secret below 16 bytes.
     pub fn new(record: KeyRecord) -> Result<Self, InvalidKey> {
         if !record.scheme.algorithms().contains(&record.algorithm) {
-            return Err(InvalidKey("this scheme has no such algorithm"));
+            return Err(InvalidKey::new("this scheme has no such algorithm"));
         }
         if record.form.is_some() != (record.scheme == Scheme::AppHmac) {
-            return Err(InvalidKey(
+            return Err(InvalidKey::new(
                 "timestamp unit, nonce form and layout belong to app-hmac keys, and to each of them",
             ));
         }
         let public = match &record.material {
             Material::Public(spki) => Public::from_spki(record.algorithm, spki)?,
             Material::Shared(secret) if record.algorithm.is_symmetric() => Public::from_secret(secret.expose())?,
-            Material::Shared(_) => return Err(InvalidKey("this algorithm takes a public key, not a secret")),
+            Material::Shared(_) => return Err(InvalidKey::new("this algorithm takes a public key, not a secret")),
         };
         if let (Material::Public(spki), Some(form)) = (&record.material, public.spki())
             && *spki != form
         {
-            return Err(InvalidKey(
+            return Err(InvalidKey::new(
                 "the public key is not in its one DER form: compressed, bare, or with bytes behind it",
             ));
         }
@@ -256,6 +188,12 @@ impl VerifyingKey {
             && matches!(record.state, KeyState::Active | KeyState::Retiring)
             && record.not_before.is_none_or(|from| from <= now)
             && record.not_after.is_none_or(|until| now < until)
+    }
+
+    /// The RFC 7638 thumbprint of a public key, see [`Material::thumbprint`].
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<String> {
+        self.record.material.thumbprint()
     }
 
     pub(crate) fn check(&self, signed: &[u8], signature: &[u8]) -> bool {
@@ -336,7 +274,7 @@ impl Default for Decoys {
     fn default() -> Self {
         let mut decoys = HashMap::new();
         for (algorithm, spki) in DECOYS {
-            let public = pem::spki(spki.as_bytes()).and_then(|der| Public::from_spki(*algorithm, &der));
+            let public = key_file::public(spki.as_bytes()).and_then(|(der, _)| Public::from_spki(*algorithm, &der));
             if let Ok(public) = public {
                 decoys.insert(*algorithm, public);
             }
@@ -360,7 +298,17 @@ const DECOYS: &[(Algorithm, &str)] = &[
     (Algorithm::MlDsa87, include_str!("decoys/ml-dsa-87.pem")),
 ];
 
-/// Why a key can't be used, in words for the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a key can't be used, in words for the operator: what was found, and what is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct InvalidKey(pub(crate) &'static str);
+pub struct InvalidKey(Cow<'static, str>);
+
+impl InvalidKey {
+    pub(crate) const fn new(why: &'static str) -> Self {
+        Self(Cow::Borrowed(why))
+    }
+
+    pub(crate) fn found(found: impl fmt::Display, wanted: impl fmt::Display) -> Self {
+        Self(Cow::Owned(format!("found {found}; wanted {wanted}")))
+    }
+}

@@ -32,7 +32,8 @@
 //!
 //! The modules stand in the order in which a message meets them: `message` and `target` (what came), `scheme` with
 //! `structured`, `component`, `digest` and `json` (what it says), `coverage` and `policy` (what is signed and what is
-//! demanded), `key` with `pem` and `primitive` (who could have signed), `judge` and `claim` (what holds), `replay` (what was
+//! demanded), `key` with `key_file`, `pem`, `der`, `jwk` and `primitive`
+//! (who could have signed), `judge` and `claim` (what holds), `replay` (what was
 //! used), `basis` (why it goes on), `sign` and `accept` (the way out), `rejection` (why it does not).
 
 #![forbid(unsafe_code)]
@@ -43,10 +44,13 @@ mod basis;
 mod claim;
 mod component;
 mod coverage;
+mod der;
 mod digest;
 mod json;
 mod judge;
+mod jwk;
 mod key;
+mod key_file;
 mod message;
 mod pem;
 mod policy;

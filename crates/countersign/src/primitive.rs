@@ -6,8 +6,8 @@
 mod public;
 mod secret;
 
-pub(crate) use public::Public;
-pub(crate) use secret::Secret;
+pub(crate) use public::{Public, rsa_numbers, rsa_spki, rsa_spki_of};
+pub(crate) use secret::{RsaParts, Secret};
 
 use aws_lc_rs::digest;
 

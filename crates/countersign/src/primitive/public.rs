@@ -4,11 +4,12 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, ParsedPublicKey,
     RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPssSaltLength,
-    VerificationAlgorithm,
+    RsaPublicKeyComponents, VerificationAlgorithm,
 };
 use aws_lc_rs::{hmac, rsa};
 
 use crate::algorithm::Algorithm;
+use crate::der::{Form, Kind};
 use crate::key::InvalidKey;
 
 /// The verifying half of a key, parsed once and bound to one algorithm.
@@ -22,8 +23,15 @@ pub(crate) enum Public {
 impl Public {
     /// From a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) in DER.
     pub(crate) fn from_spki(algorithm: Algorithm, der: &[u8]) -> Result<Self, InvalidKey> {
+        if let Some(wanted) = Kind::for_algorithm(algorithm) {
+            let form = Form::of(der);
+            if !matches!(form, Some(Form::Spki(kind, _)) if kind == wanted) {
+                let found = form.map_or_else(|| "no SubjectPublicKeyInfo in DER".to_owned(), Form::name);
+                return Err(InvalidKey::found(found, format_args!("{} public key for {algorithm}", wanted.name())));
+            }
+        }
         let parse = |with: &'static dyn VerificationAlgorithm| {
-            ParsedPublicKey::new(with, der).map_err(|_| InvalidKey("the public key is not one for this algorithm"))
+            ParsedPublicKey::new(with, der).map_err(|_| InvalidKey::new("the public key is not one for this algorithm"))
         };
         Ok(match algorithm {
             Algorithm::Ed25519 => {
@@ -49,14 +57,16 @@ impl Public {
             Algorithm::MlDsa44 => Self::Plain(parse(&ML_DSA_44)?),
             Algorithm::MlDsa65 => Self::Plain(parse(&ML_DSA_65)?),
             Algorithm::MlDsa87 => Self::Plain(parse(&ML_DSA_87)?),
-            Algorithm::HmacSha256 => return Err(InvalidKey("hmac-sha256 takes a shared secret, never a public key")),
+            Algorithm::HmacSha256 => {
+                return Err(InvalidKey::new("hmac-sha256 takes a shared secret, never a public key"));
+            }
         })
     }
 
     /// From the bytes of a shared secret, for HMAC-SHA-256 only.
     pub(crate) fn from_secret(secret: &[u8]) -> Result<Self, InvalidKey> {
         if secret.len() < 16 {
-            return Err(InvalidKey("a shared secret has at least 16 bytes"));
+            return Err(InvalidKey::new("a shared secret has at least 16 bytes"));
         }
         Ok(Self::Mac(hmac::Key::new(hmac::HMAC_SHA256, secret)))
     }
@@ -94,6 +104,27 @@ impl Public {
     }
 }
 
+/// A SubjectPublicKeyInfo of the one usual form for an RSA key that came as RSAPublicKey (RFC 8017 §A.1.1) or in another form.
+pub(crate) fn rsa_spki(der: &[u8]) -> Option<Vec<u8>> {
+    let key = rsa::PublicKey::from_der(der).ok()?;
+    let der: PublicKeyX509Der<'_> = key.as_der().ok()?;
+    Some(der.as_ref().to_vec())
+}
+
+/// The same for its modulus and exponent, big-endian without leading zeros.
+pub(crate) fn rsa_spki_of(n: &[u8], e: &[u8]) -> Option<Vec<u8>> {
+    let key = RsaPublicKeyComponents { n, e }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()?;
+    let der: PublicKeyX509Der<'_> = key.as_der().ok()?;
+    Some(der.as_ref().to_vec())
+}
+
+/// Modulus and exponent, big-endian without leading zeros.
+pub(crate) fn rsa_numbers(spki: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let key = rsa::PublicKey::from_der(spki).ok()?;
+    let [n, e] = [key.modulus(), key.exponent()].map(|number| number.big_endian_without_leading_zero().to_vec());
+    Some((n, e))
+}
+
 /// Salt lengths of `pki`: what is produced now, OpenSSL's old maximum, SHA-1's length by habit, and none.
 static SALTS: [RsaParameters; 4] = [
     RSA_PSS_2048_8192_SHA256,
@@ -104,17 +135,17 @@ static SALTS: [RsaParameters; 4] = [
 
 /// 2048 to 8192 bits, and an odd public exponent above 1: with an exponent of 1 anybody can sign.
 fn refuse_weak_rsa(der: &[u8]) -> Result<(), InvalidKey> {
-    let key = rsa::PublicKey::from_der(der).map_err(|_| InvalidKey("the public key is not an RSA key"))?;
+    let key = rsa::PublicKey::from_der(der).map_err(|_| InvalidKey::new("the public key is not an RSA key"))?;
     let modulus = key.modulus();
     let modulus = modulus.big_endian_without_leading_zero();
     let bits = modulus.len() * 8 - modulus.first().map_or(8, |byte| byte.leading_zeros() as usize);
     if !(2048..=8192).contains(&bits) {
-        return Err(InvalidKey("an RSA key has 2048 to 8192 bits"));
+        return Err(InvalidKey::new("an RSA key has 2048 to 8192 bits"));
     }
     let exponent = key.exponent();
     let exponent = exponent.big_endian_without_leading_zero();
     if exponent == [1] || exponent.last().is_none_or(|byte| byte % 2 == 0) {
-        return Err(InvalidKey("the RSA public exponent is odd and above 1"));
+        return Err(InvalidKey::new("the RSA public exponent is odd and above 1"));
     }
     Ok(())
 }
@@ -147,10 +178,10 @@ const SMALL_ORDER: [[u8; 32]; 7] = {
 
 fn refuse_small_order(spki: &[u8]) -> Result<(), InvalidKey> {
     // RFC 8410: the key is the last 32 bytes of its SubjectPublicKeyInfo.
-    let mut point = *spki.last_chunk::<32>().ok_or(InvalidKey("the public key is not an Ed25519 key"))?;
+    let mut point = *spki.last_chunk::<32>().ok_or(InvalidKey::new("the public key is not an Ed25519 key"))?;
     point[31] &= 0x7f;
     if SMALL_ORDER.contains(&point) {
-        return Err(InvalidKey("the Ed25519 key is a point of small order"));
+        return Err(InvalidKey::new("the Ed25519 key is a point of small order"));
     }
     Ok(())
 }

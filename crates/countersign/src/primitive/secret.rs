@@ -1,15 +1,16 @@
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::rsa::{KeyPairComponents, KeySize};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
     Ed25519KeyPair, KeyPair, ML_DSA_44_SIGNING, ML_DSA_65_SIGNING, ML_DSA_87_SIGNING, PqdsaKeyPair,
-    PqdsaSigningAlgorithm, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RSA_PSS_SHA512, RsaKeyPair,
+    PqdsaSigningAlgorithm, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RSA_PSS_SHA512, RsaKeyPair, RsaPublicKeyComponents,
 };
 use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
+use crate::der::Kind;
 use crate::key::InvalidKey;
 
 /// The signing half of a key. What it can be used for is decided by its material.
@@ -23,33 +24,24 @@ pub(crate) enum Secret {
 }
 
 impl Secret {
-    /// From PKCS#8 (RFC 5958) in DER; the kind of key is what its material says.
-    pub(crate) fn from_pkcs8(der: &[u8]) -> Result<Self, InvalidKey> {
-        if let Ok(key) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
-            return Ok(Self::Ed25519(key));
-        }
-        if let Ok(key) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der) {
-            return Ok(Self::P256(key));
-        }
-        if let Ok(key) = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, der) {
-            return Ok(Self::P384(key));
-        }
-        if let Ok(key) = RsaKeyPair::from_pkcs8(der) {
-            return Ok(Self::Rsa(key));
-        }
-        for algorithm in [Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87] {
-            if let Some(with) = ml_dsa(algorithm)
-                && let Ok(key) = PqdsaKeyPair::from_pkcs8(with, der)
-            {
-                return Ok(Self::MlDsa(algorithm, key));
-            }
-        }
-        Err(InvalidKey("the private key is none of Ed25519, P-256, P-384, RSA of 2048 to 8192 bits, ML-DSA"))
+    /// From PKCS#8 (RFC 5958) in DER, for a key that says it is of this kind.
+    pub(crate) fn from_pkcs8(kind: Kind, der: &[u8]) -> Result<Self, InvalidKey> {
+        let secret = match kind {
+            Kind::Ed25519 => Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Self::Ed25519).ok(),
+            Kind::P256 => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map(Self::P256).ok(),
+            Kind::P384 => EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, der).map(Self::P384).ok(),
+            Kind::Rsa => return RsaKeyPair::from_pkcs8(der).map(Self::Rsa).map_err(|_| BAD_RSA),
+            Kind::MlDsa44 | Kind::MlDsa65 | Kind::MlDsa87 => ml_dsa_of(kind).and_then(|(algorithm, with)| {
+                PqdsaKeyPair::from_pkcs8(with, der).map(|key| Self::MlDsa(algorithm, key)).ok()
+            }),
+            Kind::RsaPss | Kind::Other(_) => None,
+        };
+        secret.ok_or_else(|| broken(kind))
     }
 
     /// From an RSAPrivateKey (RFC 8017 §A.1.2) in DER, as `openssl genrsa -traditional` writes it.
     pub(crate) fn from_pkcs1(der: &[u8]) -> Result<Self, InvalidKey> {
-        RsaKeyPair::from_der(der).map(Self::Rsa).map_err(|_| InvalidKey("the RSA key is not one of 2048 to 8192 bits"))
+        RsaKeyPair::from_der(der).map(Self::Rsa).map_err(|_| BAD_RSA)
     }
 
     /// From an ECPrivateKey (RFC 5915) in DER, as `openssl ecparam -genkey` writes it.
@@ -60,20 +52,60 @@ impl Secret {
         }
         with(&ECDSA_P384_SHA384_FIXED_SIGNING)
             .map(Self::P384)
-            .map_err(|_| InvalidKey("the EC key is not on P-256 or P-384"))
+            .map_err(|_| InvalidKey::new("the EC key is not on P-256 or P-384"))
+    }
+
+    /// From the numbers of an RSA key, big-endian. They have to fit each other.
+    pub(crate) fn from_rsa_parts(parts: &RsaParts<'_>) -> Result<Self, InvalidKey> {
+        RsaKeyPair::from_components(&KeyPairComponents {
+            public_key: RsaPublicKeyComponents { n: parts.n, e: parts.e },
+            d: parts.d,
+            p: parts.p,
+            q: parts.q,
+            dP: parts.dp,
+            dQ: parts.dq,
+            qInv: parts.qi,
+        })
+        .map(Self::Rsa)
+        .map_err(|_| BAD_RSA)
+    }
+
+    /// From the scalar of an EC key and its uncompressed point, which has to be that of the scalar.
+    pub(crate) fn from_ec_scalar(kind: Kind, scalar: &[u8], point: &[u8]) -> Result<Self, InvalidKey> {
+        let (with, secret): (_, fn(EcdsaKeyPair) -> Self) = match kind {
+            Kind::P256 if scalar.len() == 32 => (&ECDSA_P256_SHA256_FIXED_SIGNING, Self::P256),
+            Kind::P384 if scalar.len() == 48 => (&ECDSA_P384_SHA384_FIXED_SIGNING, Self::P384),
+            _ => return Err(broken(kind)),
+        };
+        EcdsaKeyPair::from_private_key_and_public_key(with, scalar, point).map(secret).map_err(|_| broken(kind))
+    }
+
+    /// From an Ed25519 private key as RFC 8032 §5.1.5 has it, and the public key that has to be its.
+    pub(crate) fn from_ed25519_seed(seed: &[u8], public: &[u8]) -> Result<Self, InvalidKey> {
+        if seed.len() != 32 {
+            return Err(broken(Kind::Ed25519));
+        }
+        Ed25519KeyPair::from_seed_and_public_key(seed, public).map(Self::Ed25519).map_err(|_| broken(Kind::Ed25519))
+    }
+
+    /// From the 32 bytes that FIPS 204 §6.1 makes an ML-DSA key of.
+    pub(crate) fn from_ml_dsa_seed(kind: Kind, seed: &[u8]) -> Result<Self, InvalidKey> {
+        ml_dsa_of(kind)
+            .and_then(|(algorithm, with)| Some(Self::MlDsa(algorithm, PqdsaKeyPair::from_seed(with, seed).ok()?)))
+            .ok_or_else(|| broken(kind))
     }
 
     /// From the bytes of a shared secret.
     pub(crate) fn from_secret(secret: &[u8]) -> Result<Self, InvalidKey> {
         if secret.len() < 16 {
-            return Err(InvalidKey("a shared secret has at least 16 bytes"));
+            return Err(InvalidKey::new("a shared secret has at least 16 bytes"));
         }
         Ok(Self::Mac(hmac::Key::new(hmac::HMAC_SHA256, secret)))
     }
 
     /// A new key and its PKCS#8 form in DER. `rsa_bits` is 2048, 3072, 4096 or 8192.
     pub(crate) fn generate(algorithm: Algorithm, rsa_bits: u32) -> Result<Zeroizing<Vec<u8>>, InvalidKey> {
-        const FAILED: InvalidKey = InvalidKey("the key could not be generated");
+        const FAILED: InvalidKey = InvalidKey::new("the key could not be generated");
         let der = match algorithm {
             Algorithm::Ed25519 => {
                 Ed25519KeyPair::generate().and_then(|key| key.to_pkcs8v1()).map_err(|_| FAILED)?.as_ref().to_vec()
@@ -86,7 +118,7 @@ impl Secret {
                     3072 => KeySize::Rsa3072,
                     4096 => KeySize::Rsa4096,
                     8192 => KeySize::Rsa8192,
-                    _ => return Err(InvalidKey("an RSA key has 2048, 3072, 4096 or 8192 bits")),
+                    _ => return Err(InvalidKey::new("an RSA key has 2048, 3072, 4096 or 8192 bits")),
                 };
                 let key = RsaKeyPair::generate(size).map_err(|_| FAILED)?;
                 AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&key).map_err(|_| FAILED)?.as_ref().to_vec()
@@ -95,7 +127,7 @@ impl Secret {
                 let with = ml_dsa(algorithm).ok_or(FAILED)?;
                 PqdsaKeyPair::generate(with).and_then(|key| key.to_pkcs8v1()).map_err(|_| FAILED)?.as_ref().to_vec()
             }
-            Algorithm::HmacSha256 => return Err(InvalidKey("a shared secret has no PKCS#8 form")),
+            Algorithm::HmacSha256 => return Err(InvalidKey::new("a shared secret has no PKCS#8 form")),
         };
         Ok(Zeroizing::new(der))
     }
@@ -112,6 +144,19 @@ impl Secret {
             Self::MlDsa(set, _) => algorithm == *set,
             Self::Mac(_) => algorithm == Algorithm::HmacSha256,
         }
+    }
+
+    /// What it is, in words.
+    pub(crate) fn name(&self) -> String {
+        let kind = match self {
+            Self::Ed25519(_) => Kind::Ed25519,
+            Self::P256(_) => Kind::P256,
+            Self::P384(_) => Kind::P384,
+            Self::Rsa(_) => Kind::Rsa,
+            Self::MlDsa(algorithm, _) => Kind::for_algorithm(*algorithm).unwrap_or(Kind::Other("an ML-DSA")),
+            Self::Mac(_) => return "a shared secret".to_owned(),
+        };
+        format!("{} private key", kind.name())
     }
 
     /// The SubjectPublicKeyInfo in DER, or `None` for a shared secret.
@@ -159,6 +204,33 @@ impl Secret {
             Self::Mac(key) => Some(hmac::sign(key, message).as_ref().to_vec()),
         }
     }
+}
+
+/// The numbers of an RSA private key, RFC 8017 §3.2.
+pub(crate) struct RsaParts<'a> {
+    pub(crate) n: &'a [u8],
+    pub(crate) e: &'a [u8],
+    pub(crate) d: &'a [u8],
+    pub(crate) p: &'a [u8],
+    pub(crate) q: &'a [u8],
+    pub(crate) dp: &'a [u8],
+    pub(crate) dq: &'a [u8],
+    pub(crate) qi: &'a [u8],
+}
+
+const BAD_RSA: InvalidKey = InvalidKey::new("found an RSA private key that is broken, or not of 2048 to 8192 bits");
+
+fn broken(kind: Kind) -> InvalidKey {
+    InvalidKey::found(
+        format_args!("{} private key that is broken", kind.name()),
+        "one whose parts are whole, and fit each other",
+    )
+}
+
+fn ml_dsa_of(kind: Kind) -> Option<(Algorithm, &'static PqdsaSigningAlgorithm)> {
+    let algorithms = [Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87];
+    let algorithm = algorithms.into_iter().find(|algorithm| Kind::for_algorithm(*algorithm) == Some(kind))?;
+    Some((algorithm, ml_dsa(algorithm)?))
 }
 
 fn ml_dsa(algorithm: Algorithm) -> Option<&'static PqdsaSigningAlgorithm> {

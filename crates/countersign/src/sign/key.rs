@@ -1,9 +1,10 @@
 use crate::algorithm::{Algorithm, Scheme};
+use crate::der::Kind;
 use crate::key::InvalidKey;
-use crate::pem;
 use crate::primitive::Secret;
 use crate::rejection::Unavailable;
 use crate::replay::BoxFuture;
+use crate::{key_file, pem};
 
 /// Whoever holds a private key. Asynchronous, since it may live in an HSM, a KMS or a vault.
 ///
@@ -24,9 +25,11 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// From a key file: PEM (PKCS#8, PKCS#1, SEC1), or without armour a secret, its bytes as they stand less one final LF.
-    /// Without `algorithm` it is the scheme's own, and for `http-message-signatures` the one of the key's kind, for RSA
-    /// `rsa-pss-sha512`.
+    /// From a key file: PKCS#8, PKCS#1 or SEC 1 in PEM or DER, or a private JWK; any other file is a shared secret, its bytes as
+    /// they stand less one final LF. For `hmac-sha256` every file is that but PEM and JWK.
+    ///
+    /// Without `algorithm` it is the scheme's own, and for `http-message-signatures` the one that a JWK names or else the one
+    /// of the key's kind, for RSA `rsa-pss-sha512`.
     ///
     /// # Errors
     /// [`InvalidKey`] where the file is no key, or not one for this scheme or algorithm.
@@ -40,20 +43,26 @@ impl SigningKey {
     /// # Ok::<(), countersign::InvalidKey>(())
     /// ```
     pub fn from_file(file: &[u8], scheme: Scheme, algorithm: Option<Algorithm>) -> Result<Self, InvalidKey> {
-        let secret = if pem::is_armoured(file) {
-            pem::private(file)?
-        } else {
-            Secret::from_secret(file.strip_suffix(b"\n").unwrap_or(file))?
+        let algorithms = scheme.algorithms();
+        if algorithm.is_some_and(|algorithm| !algorithms.contains(&algorithm)) {
+            return Err(InvalidKey::new("this scheme has no such algorithm"));
+        }
+        let only = if let [only] = algorithms { Some(*only) } else { algorithm };
+        let (secret, purpose) = key_file::private(file, only)?;
+        let algorithm = match algorithm {
+            Some(algorithm) if secret.can(algorithm) => algorithm,
+            Some(algorithm) => return Err(InvalidKey::found(secret.name(), format_args!("a key for {algorithm}"))),
+            None => {
+                let mut able = algorithms.iter().copied().filter(|algorithm| secret.can(*algorithm)).peekable();
+                let first = able.peek().copied();
+                // Of several that the key could do, the one that the file names.
+                let named = able.find(|algorithm| purpose.check(*algorithm).is_ok());
+                named
+                    .or(first)
+                    .ok_or_else(|| InvalidKey::found(secret.name(), format_args!("a key that {scheme} signs with")))?
+            }
         };
-        let algorithm = algorithm
-            .or_else(|| scheme.algorithms().iter().copied().find(|algorithm| secret.can(*algorithm)))
-            .ok_or(InvalidKey("this key is not of a kind that the scheme signs with"))?;
-        if !scheme.algorithms().contains(&algorithm) {
-            return Err(InvalidKey("this scheme has no such algorithm"));
-        }
-        if !secret.can(algorithm) {
-            return Err(InvalidKey("this key is of another kind than the algorithm's"));
-        }
+        purpose.check(algorithm)?;
         Ok(Self { algorithm, secret })
     }
 
@@ -63,7 +72,8 @@ impl SigningKey {
     /// [`InvalidKey`] for `hmac-sha256`, which has no pair, or another number of bits.
     pub fn generate(algorithm: Algorithm, rsa_bits: u32) -> Result<KeyPair, InvalidKey> {
         let der = Secret::generate(algorithm, rsa_bits)?;
-        let spki = Secret::from_pkcs8(&der)?.spki().ok_or(InvalidKey("the key could not be generated"))?;
+        let kind = Kind::for_algorithm(algorithm).ok_or(InvalidKey::new("a shared secret has no key pair"))?;
+        let spki = Secret::from_pkcs8(kind, &der)?.spki().ok_or(InvalidKey::new("the key could not be generated"))?;
         Ok(KeyPair {
             private: zeroize::Zeroizing::new(pem::armour("PRIVATE KEY", &der)),
             public: pem::armour("PUBLIC KEY", &spki),
