@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use countersign::{Material, SharedSecret};
+use countersign::{Algorithm, Material};
 use zeroize::Zeroizing;
 
 use crate::exit::{Failure, io};
@@ -14,12 +14,24 @@ use crate::output;
 /// Key files are small; a larger file is another one.
 const MAX_KEY_FILE: u64 = 256 << 10;
 
-/// Reads a public key.
-pub(crate) fn public_key(path: &Path) -> Result<Material, Failure> {
-    Material::from_public_pem(&read_small(path)?).map_err(|fault| {
+/// Reads a public key in PEM, DER or JWK. With an algorithm, the file must not say that the key is for another.
+pub(crate) fn public_key(path: &Path, algorithm: Option<Algorithm>) -> Result<Material, Failure> {
+    public_key_in(path, &read_small(path)?, algorithm)
+}
+
+/// The same where the file was read already.
+pub(crate) fn public_key_in(path: &Path, file: &[u8], algorithm: Option<Algorithm>) -> Result<Material, Failure> {
+    Material::from_public_file(file, algorithm).map_err(|fault| {
+        let fault = fault.to_string();
         let failure = Failure::usage(format!("{}: {fault}", path.display()));
         let half = public_half(path);
-        if half.exists() { failure.hint(format!("--public-key {}", half.display())) } else { failure }
+        if half.exists() {
+            failure.hint(format!("--public-key {}", half.display()))
+        } else if fault.starts_with("found a shared secret") {
+            failure.hint(format!("--secret-file {}", path.display()))
+        } else {
+            failure
+        }
     })
 }
 
@@ -28,15 +40,13 @@ pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     read_small(path)
 }
 
-/// Reads a secret that both sides hold.
+/// Reads a secret that both sides hold: the bytes of the file, or the `k` of an `oct` JWK.
 pub(crate) fn shared_secret(path: &Path) -> Result<Material, Failure> {
-    let secret = read_secret(path)?;
-    if secret.starts_with(b"-----BEGIN ") {
-        return Err(Failure::usage(format!("{} is a PEM file, not a shared secret", path.display()))
-            .hint("a public key goes with --public-key"));
-    }
+    let material = Material::from_secret_file(&read_secret(path)?).map_err(|fault| {
+        Failure::usage(format!("{}: {fault}", path.display())).hint("a public key goes with --public-key")
+    })?;
     warn_of_mode(path);
-    Ok(Material::Shared(SharedSecret::from_file(secret.to_vec())))
+    Ok(material)
 }
 
 /// Says so where others can read a secret too.

@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// Verify as a gateway with this configuration would [default: countersign.toml]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["public_key", "secret_file"])]
     config: Option<PathBuf>,
-    /// Verify with this public key (PEM)
+    /// Verify with this public key: PEM, DER or JWK
     #[arg(long, value_name = "FILE", conflicts_with = "secret_file")]
     public_key: Option<PathBuf>,
     /// Verify with this shared secret

@@ -32,10 +32,10 @@ pub(crate) struct Args {
     /// The one algorithm that the key is for
     #[arg(long, value_name = "A", value_parser = arguments::algorithm())]
     algorithm: Algorithm,
-    /// The public key (PEM)
+    /// The public key: PEM, DER or JWK
     #[arg(long, value_name = "FILE", conflicts_with = "secret_file", required_unless_present = "secret_file")]
     public_key: Option<PathBuf>,
-    /// The shared secret, for hmac-sha256: the bytes of the file, less one final LF
+    /// The shared secret, for hmac-sha256: the bytes of the file, less one final LF, or an oct JWK
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// Valid from this time on: 2026-11-23, 2026-11-23T10:00:00Z, seconds since 1970, or 7d from now
@@ -126,7 +126,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 
 fn material(args: &Args) -> Result<Material, Failure> {
     match (&args.public_key, &args.secret_file) {
-        (Some(path), _) => file::public_key(path),
+        (Some(path), _) => file::public_key(path, Some(args.algorithm)),
         (None, Some(path)) => file::shared_secret(path),
         (None, None) => Err(Failure::usage("a key needs --public-key or --secret-file")),
     }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use countersign::{AppHmacForm, Layout, NonceForm, Timestamp, TimestampUnit};
+use countersign::{AppHmacForm, Layout, Material, NonceForm, Timestamp, TimestampUnit};
 use countersign_store::registry::KeyEntry;
 use serde_json::{Value, json};
 
@@ -38,6 +38,9 @@ pub(crate) fn whole(key: &KeyEntry, now: Timestamp) {
     }
     say!("state        {}", standing(key, now));
     say!("fingerprint  {}{}", fingerprint(key), if key.shared { ", shared" } else { "" });
+    if let Some(thumbprint) = thumbprint(key) {
+        say!("thumbprint   {thumbprint}");
+    }
     let times =
         [("not before", key.not_before), ("not after", key.not_after), ("ended", key.ended), ("used", key.last_used)];
     say!("added        {}", key.added);
@@ -56,7 +59,8 @@ pub(crate) fn object(key: &KeyEntry, now: Timestamp) -> Value {
     json!({
         "id": key.id, "version": key.version, "partner": key.partner, "partner_active": key.partner_active,
         "scheme": key.scheme.as_str(), "algorithm": key.algorithm.as_str(), "state": key.state.as_str(),
-        "usable": key.usable(now), "fingerprint": fingerprint(key), "shared": key.shared,
+        "usable": key.usable(now), "fingerprint": fingerprint(key), "thumbprint": thumbprint(key),
+        "shared": key.shared,
         "form": key.form.map(|form| {
             let [layout, unit, nonce] = words(form);
             json!({ "layout": layout, "timestamp_unit": unit, "nonce_form": nonce })
@@ -69,6 +73,11 @@ pub(crate) fn object(key: &KeyEntry, now: Timestamp) -> Value {
 /// As `ssh-keygen -l` has it.
 pub(crate) fn fingerprint(key: &KeyEntry) -> String {
     format!("SHA256:{}", STANDARD_NO_PAD.encode(key.fingerprint))
+}
+
+/// What RFC 7638 calls the key by; none for a shared secret.
+fn thumbprint(key: &KeyEntry) -> Option<String> {
+    Material::Public(key.public_key.clone()?).thumbprint()
 }
 
 /// The state, and what beside it keeps the key from verifying.

@@ -3,7 +3,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use countersign::{
-    AppHmacForm, KeyRecord, KeyState, Keys, Layout, Material, NonceForm, Scheme, SharedSecret, SigningKey,
+    Algorithm, AppHmacForm, KeyRecord, KeyState, Keys, Layout, Material, NonceForm, Scheme, SharedSecret, SigningKey,
     TimestampUnit, VerifyingKey,
 };
 use serde_json::Value;
@@ -26,7 +26,7 @@ fn key(entry: &Value) -> Result<VerifyingKey, String> {
     let text = |name: &str| entry[name].as_str();
     let need = |name: &str| text(name).ok_or(format!("no {name}"));
     let scheme: Scheme = need("scheme")?.parse().map_err(|_| "unknown scheme")?;
-    let algorithm = need("algorithm")?.parse().map_err(|_| "unknown algorithm")?;
+    let algorithm: Algorithm = need("algorithm")?.parse().map_err(|_| "unknown algorithm")?;
     let state = text("state").unwrap_or("active");
     let record = KeyRecord {
         partner: text("partner").unwrap_or("partner").to_owned(),
@@ -39,26 +39,38 @@ fn key(entry: &Value) -> Result<VerifyingKey, String> {
         not_before: entry["not_before"].as_i64().map(countersign::Timestamp::from_secs),
         not_after: entry["not_after"].as_i64().map(countersign::Timestamp::from_secs),
         form: (scheme == Scheme::AppHmac).then(|| form(entry)),
-        material: material(entry, scheme)?,
+        material: material(entry, scheme, algorithm)?,
     };
     VerifyingKey::new(record).map_err(|fault| fault.to_string())
 }
 
-/// `public_key` or `private_key` in PEM, or `secret` in base64.
-fn material(entry: &Value, scheme: Scheme) -> Result<Material, String> {
-    let text = |name: &str| entry[name].as_str();
-    if let Some(pem) = text("public_key") {
-        return Material::from_public_pem(pem.as_bytes()).map_err(|fault| fault.to_string());
+/// `public_key` or `private_key`, or `secret` in base64 or as an `oct` JWK.
+fn material(entry: &Value, scheme: Scheme, algorithm: Algorithm) -> Result<Material, String> {
+    let said = |fault: countersign::InvalidKey| fault.to_string();
+    if let Some(public) = file(&entry["public_key"]) {
+        return Material::from_public_file(&public, Some(algorithm)).map_err(said);
     }
-    if let Some(secret) = text("secret") {
-        return Ok(Material::Shared(SharedSecret::new(
-            STANDARD.decode(secret).map_err(|_| "the secret is not base64")?,
-        )));
+    match &entry["secret"] {
+        Value::String(secret) => {
+            let secret = STANDARD.decode(secret).map_err(|_| "the secret is not base64")?;
+            return Ok(Material::Shared(SharedSecret::new(secret)));
+        }
+        jwk @ Value::Object(_) => return Material::from_secret_file(jwk.to_string().as_bytes()).map_err(said),
+        _ => {}
     }
-    let pem = text("private_key").ok_or("neither public_key nor secret nor private_key")?;
-    let key = SigningKey::from_file(pem.as_bytes(), scheme, None).map_err(|fault| fault.to_string())?;
+    let private = file(&entry["private_key"]).ok_or("neither public_key nor secret nor private_key")?;
+    let key = SigningKey::from_file(&private, scheme, Some(algorithm)).map_err(said)?;
     let public = key.public_pem().ok_or("the private key has no public half")?;
-    Material::from_public_pem(public.as_bytes()).map_err(|fault| fault.to_string())
+    Material::from_public_pem(public.as_bytes()).map_err(said)
+}
+
+/// A key file inside JSON: PEM or JWK as text, a JWK as the object that it is, DER in base64.
+fn file(value: &Value) -> Option<Vec<u8>> {
+    match value {
+        Value::String(text) => Some(STANDARD.decode(text).unwrap_or_else(|_| text.clone().into_bytes())),
+        Value::Object(_) => Some(value.to_string().into_bytes()),
+        _ => None,
+    }
 }
 
 /// How an `app-hmac` key's messages are laid out; the first of each where nothing is said.

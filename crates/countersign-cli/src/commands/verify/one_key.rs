@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use countersign::{
-    AppHmacForm, Demands, Head, HttpMessageSignatures, KeyRecord, KeyState, Keys, Layout, Material, NonceForm, Pki,
-    Policy, Rejection, Scheme, TimestampUnit, VerifyingKey,
+    Algorithm, AppHmacForm, Demands, Head, HttpMessageSignatures, InvalidKey, KeyRecord, KeyState, Keys, Layout,
+    Material, NonceForm, Pki, Policy, Rejection, Scheme, TimestampUnit, VerifyingKey,
 };
+
+use zeroize::Zeroizing;
 
 use super::{Args, Case, origin};
 use crate::arguments::components;
@@ -17,14 +19,33 @@ use crate::message::Message;
 /// A key, and the file that it comes from.
 pub(super) struct Given {
     path: PathBuf,
-    material: Material,
+    key: Key,
+}
+
+enum Key {
+    /// The file of a public key, which may say itself what it is for.
+    Public(Zeroizing<Vec<u8>>),
+    Secret(Material),
+}
+
+impl Given {
+    fn material(&self, algorithm: Algorithm) -> Result<Material, InvalidKey> {
+        match &self.key {
+            Key::Public(file) => Material::from_public_file(file, Some(algorithm)),
+            Key::Secret(secret) => Ok(secret.clone()),
+        }
+    }
 }
 
 /// Reads the key before stdin, so that a wrong file is told at once.
 pub(super) fn material(args: &Args) -> Result<Given, Failure> {
     match (&args.public_key, &args.secret_file) {
-        (Some(path), _) => Ok(Given { path: path.clone(), material: file::public_key(path)? }),
-        (None, Some(path)) => Ok(Given { path: path.clone(), material: file::shared_secret(path)? }),
+        (Some(path), _) => {
+            let file = file::read_secret(path)?;
+            file::public_key_in(path, &file, args.algorithm)?;
+            Ok(Given { path: path.clone(), key: Key::Public(file) })
+        }
+        (None, Some(path)) => Ok(Given { path: path.clone(), key: Key::Secret(file::shared_secret(path)?) }),
         (None, None) => Err(Failure::usage("no key").hint("--public-key FILE or --secret-file FILE")),
     }
 }
@@ -46,7 +67,7 @@ fn keys(args: &Args, message: &Message, given: &Given) -> Result<Keys, Failure> 
         Some(id) => vec![id.clone()],
         None => named_ids(args.scheme, message),
     };
-    let record = |algorithm, id: &str| KeyRecord {
+    let record = |algorithm, id: &str, material: &Material| KeyRecord {
         partner: String::new(),
         partner_active: true,
         id: id.to_owned(),
@@ -61,21 +82,25 @@ fn keys(args: &Args, message: &Message, given: &Given) -> Result<Keys, Failure> 
             unit: TimestampUnit::Seconds,
             nonce: NonceForm::Hex8,
         }),
-        material: given.material.clone(),
+        material: material.clone(),
     };
     let algorithms = match &args.algorithm {
         Some(algorithm) => std::slice::from_ref(algorithm),
         None => args.scheme.algorithms(),
     };
-    let mut fault = None;
+    let mut faults = Vec::with_capacity(algorithms.len());
     for &algorithm in algorithms {
-        let keys: Result<Vec<_>, _> = ids.iter().map(|id| VerifyingKey::new(record(algorithm, id))).collect();
+        let keys = given.material(algorithm).and_then(|material| {
+            ids.iter().map(|id| VerifyingKey::new(record(algorithm, id, &material))).collect::<Result<Vec<_>, _>>()
+        });
         match keys {
             Ok(keys) => return Ok(Keys::new(keys)),
-            Err(invalid) => fault = Some(invalid),
+            Err(invalid) => faults.push(invalid.to_string()),
         }
     }
-    let fault = fault.map_or_else(String::new, |fault| fault.to_string());
+    // Of several the one that says more than that the key is of another kind.
+    let at = faults.iter().position(|fault| !fault.starts_with("found ")).unwrap_or(0);
+    let fault = faults.get(at).cloned().unwrap_or_default();
     Err(Failure::usage(format!("{}: {fault}", given.path.display()))
         .hint("say what the key is for with --scheme S --algorithm A"))
 }
