@@ -1,5 +1,6 @@
 //! Signing: the mirror of verifying, once for sidecar, commands and whoever embeds the crate.
 
+mod exact;
 mod key;
 mod usual;
 
@@ -43,6 +44,10 @@ pub struct Form {
     pub expires_after: Option<Duration>,
     /// `tag`; `http-message-signatures` only.
     pub tag: Option<String>,
+    /// The whole value of `Signature-Input` under its label, for profiles and vectors that fix it to the byte: components with
+    /// their parameters, then signature parameters, in this order. In place of all that this form, the nonce and the time
+    /// say, so whether `created` is now and `nonce` is new is for the caller to see to; `http-message-signatures` only.
+    pub signature_input: Option<String>,
     /// The form of the key, for `app-hmac`; `None` for `method-first` with seconds and 8 hexadecimal digits.
     pub app_hmac: Option<AppHmacForm>,
 }
@@ -55,10 +60,10 @@ impl Form {
             scheme,
             key_id: key_id.to_owned(),
             cover: None,
-            parameters: SignatureParameter::ALL.to_vec(),
             label: None,
             expires_after: None,
             tag: None,
+            signature_input: None,
             app_hmac: None,
         }
     }
@@ -264,6 +269,9 @@ impl Unsigned {
 
     /// `Signature-Input` and the signature base (RFC 9421 §3.1).
     fn base(&self, algorithm: Algorithm) -> Result<(String, Vec<u8>), SignError> {
+        if let Some(input) = &self.form.signature_input {
+            return exact::base(&self.head, input, &self.form.key_id, algorithm);
+        }
         let cover = match &self.form.cover {
             Some(cover) => cover.clone(),
             None => usual::cover(&self.head),

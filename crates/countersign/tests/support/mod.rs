@@ -1,6 +1,8 @@
 //! What the tests of the chain share: keys, messages, a replay memory, and a way to run a future that is ready.
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
+pub mod published;
+
 use std::collections::HashSet;
 use std::future::Future;
 use std::pin::pin;

@@ -1,0 +1,36 @@
+//! Signing under a `Signature-Input` that is given to the byte.
+
+use crate::algorithm::Algorithm;
+use crate::message::Head;
+use crate::scheme::http_message_signatures::Input;
+
+use super::SignError;
+
+/// The input as it was given, and the signature base over it (RFC 9421 §2.5).
+pub(super) fn base(
+    head: &Head,
+    given: &str,
+    key_id: &str,
+    algorithm: Algorithm,
+) -> Result<(String, Vec<u8>), SignError> {
+    // What we would not verify we do not sign.
+    let input = Input::parse(given).map_err(|_| SignError("the given Signature-Input is none"))?;
+    if input.keyid.as_deref().is_some_and(|keyid| keyid != key_id) {
+        return Err(SignError("the given Signature-Input names another key"));
+    }
+    if input.alg.as_deref().is_some_and(|alg| alg != algorithm.as_str()) {
+        return Err(SignError("the given Signature-Input names another algorithm"));
+    }
+    let mut base = String::with_capacity(512);
+    for component in &input.components {
+        component.write_identifier(&mut base);
+        base.push_str(": ");
+        component
+            .write_value(head, &mut base)
+            .map_err(|_| SignError("a component to cover is absent from the message"))?;
+        base.push('\n');
+    }
+    base.push_str("\"@signature-params\": ");
+    base.push_str(given);
+    Ok((given.to_owned(), base.into_bytes()))
+}
