@@ -66,7 +66,7 @@ fn a_key_that_does_not_fit_says_what_was_found_and_what_is_wanted() {
     let dir = Dir::new();
     dir.fine("partner add acme");
     dir.fine("key generate --algorithm ecdsa-p256-sha256 --out key");
-    dir.write("enc", &PUBLIC.replace("{", r#"{"use":"enc","#));
+    dir.write("enc", &PUBLIC.replace('{', r#"{"use":"enc","#));
     let add = "key add --partner acme --scheme http-message-signatures --id k --algorithm";
     for (line, said) in [
         (

@@ -1,4 +1,6 @@
 mod material;
+#[cfg(test)]
+mod tests_wycheproof;
 mod thumbprint;
 
 pub use material::{Material, SharedSecret};

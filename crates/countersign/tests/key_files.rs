@@ -113,7 +113,7 @@ fn a_jwk_that_is_for_something_else_is_refused() {
         let members = forms.jwk.iter().filter(|(name, _)| private || forms::is_public(name));
         String::from_utf8(json(&members.cloned().collect::<Vec<_>>())).unwrap()
     });
-    let with = |jwk: &str, more: &str| jwk.replace("{", &format!("{{{more}, ")).into_bytes();
+    let with = |jwk: &str, more: &str| jwk.replace('{', &format!("{{{more}, ")).into_bytes();
     let v15 = Some(Algorithm::RsaV15Sha256);
     for (more, operation) in [
         (r#""use": "sig""#, "both"),

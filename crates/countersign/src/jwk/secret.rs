@@ -41,10 +41,19 @@ fn rsa(jwk: Jwk<'_, '_>) -> Result<Secret, InvalidKey> {
     if jwk.members.member("oth").is_some() {
         return Err(InvalidKey::found("an RSA key of more than two primes", "one of two"));
     }
-    let [n, e] = [jwk.number("n")?, jwk.number("e")?];
-    let [d, p, q] = [jwk.bytes("d")?, jwk.bytes("p")?, jwk.bytes("q")?];
-    let [dp, dq, qi] = [jwk.bytes("dp")?, jwk.bytes("dq")?, jwk.bytes("qi")?];
-    Secret::from_rsa_parts(&RsaParts { n: &n, e: &e, d: &d, p: &p, q: &q, dp: &dp, dq: &dq, qi: &qi })
+    let public = [jwk.number("n")?, jwk.number("e")?];
+    let private = ["d", "p", "q", "dp", "dq", "qi"].map(|name| jwk.bytes(name));
+    let [d, p, q, dp, dq, qi] = private;
+    Secret::from_rsa_parts(&RsaParts {
+        n: &public[0],
+        e: &public[1],
+        d: &d?,
+        p: &p?,
+        q: &q?,
+        dp: &dp?,
+        dq: &dq?,
+        qi: &qi?,
+    })
 }
 
 /// The `k` of a JWK of kty `oct`, to verify with.

@@ -35,7 +35,7 @@ impl Public {
         };
         Ok(match algorithm {
             Algorithm::Ed25519 => {
-                refuse_small_order(der)?;
+                refuse_weak_ed25519(der)?;
                 Self::Plain(parse(&ED25519)?)
             }
             Algorithm::EcdsaP256Sha256 => Self::Plain(parse(&ECDSA_P256_SHA256_FIXED)?),
@@ -176,12 +176,19 @@ const SMALL_ORDER: [[u8; 32]; 7] = {
     ]
 };
 
-fn refuse_small_order(spki: &[u8]) -> Result<(), InvalidKey> {
+fn refuse_weak_ed25519(spki: &[u8]) -> Result<(), InvalidKey> {
     // RFC 8410: the key is the last 32 bytes of its SubjectPublicKeyInfo.
     let mut point = *spki.last_chunk::<32>().ok_or(InvalidKey::new("the public key is not an Ed25519 key"))?;
     point[31] &= 0x7f;
     if SMALL_ORDER.contains(&point) {
         return Err(InvalidKey::new("the Ed25519 key is a point of small order"));
+    }
+    // RFC 8032 §5.1.3: "If the resulting value is >= p, decoding fails." p is 2^255 - 19; each of these is a second spelling
+    // of a smaller y, and keys are told apart by their bytes.
+    if let [0xed..=0xff, middle @ .., 0x7f] = &point
+        && middle.iter().all(|byte| *byte == 0xff)
+    {
+        return Err(InvalidKey::new("the Ed25519 key is not in its one form: its y is not below p"));
     }
     Ok(())
 }

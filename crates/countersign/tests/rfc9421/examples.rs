@@ -117,12 +117,12 @@ impl Examples {
                     message.replace("content-digest", digest);
                 }
                 message.add(text);
-                self.add(before, message, None);
+                self.add(before, &message, None);
             } else if text.contains("HTTP/1.1") && !text.contains("\"@signature-params\"") {
                 let message = Text::parse(text);
                 let signed = text.contains("\nSignature:");
                 if signed {
-                    self.add(before, message.clone(), request.clone().filter(|_| !message.is_request()));
+                    self.add(before, &message, request.as_ref().filter(|_| !message.is_request()));
                 }
                 if message.is_request() {
                     request = Some(message.clone());
@@ -136,7 +136,7 @@ impl Examples {
         }
     }
 
-    fn add(&mut self, before: &str, message: Text, request: Option<Text>) {
+    fn add(&mut self, before: &str, message: &Text, request: Option<&Text>) {
         let labels = message.labels();
         // Section 4.3 shows the client's signature once more in what the proxy sends on, which it is not valid for.
         let proxied = message.head(None, false).headers().contains_key("forwarded");
@@ -144,7 +144,7 @@ impl Examples {
             if proxied && label == "sig1" {
                 continue;
             }
-            let example = Example { label, message: message.clone(), request: request.clone() };
+            let example = Example { label, message: message.clone(), request: request.cloned() };
             if before.contains("NOT still valid") { &mut self.bad } else { &mut self.good }.push(example);
         }
     }
