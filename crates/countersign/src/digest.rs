@@ -108,6 +108,9 @@ pub(crate) fn content_digest(sha256: &[u8; 32]) -> String {
 }
 
 #[cfg(test)]
+mod tests_published;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -55,6 +55,9 @@ mod message;
 mod pem;
 mod policy;
 mod primitive;
+#[cfg(test)]
+#[path = "../tests/support/published.rs"]
+mod published;
 mod rejection;
 mod replay;
 mod scheme;

@@ -94,6 +94,9 @@ impl<'a> DictionaryVisitor<'a> for &mut Spans<'a> {
 }
 
 #[cfg(test)]
+mod tests_published;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
