@@ -15,6 +15,7 @@ mod open;
 mod partner;
 mod read;
 mod row;
+mod test_keys;
 
 use std::path::{Path, PathBuf};
 

@@ -91,16 +91,3 @@ async fn a_key_of_the_wrong_kind() {
     assert!(registry.keys(None).await.unwrap().is_empty());
     assert!(!place.data().join("secrets.key").exists(), "made before it was needed");
 }
-
-#[tokio::test]
-async fn a_well_known_test_key() {
-    let place = Place::new();
-    let registry = place.with_partners().await;
-    let pem = "-----BEGIN PUBLIC KEY-----\n\
-        MCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=\n\
-        -----END PUBLIC KEY-----\n";
-    let add = KeyAdd { material: Material::from_public_pem(pem.as_bytes()).unwrap(), ..key("alice", "k") };
-    let refused = refused(registry.add_key(add.clone(), now()).await);
-    assert_eq!(refused, Refused::TestKey("test-key-ed25519 of RFC 9421"));
-    registry.add_key(KeyAdd { allow_test_keys: true, ..add }, now()).await.unwrap();
-}

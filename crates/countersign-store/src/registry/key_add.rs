@@ -3,7 +3,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::row::form_text;
 use super::{Error, Failed, KeyAdd, KeyAdded, Refused, Registry, commit, event, key_state, material, name};
-use super::{partner, read};
+use super::{partner, read, test_keys};
 use crate::secrets::{Place, SealingKey, SecretsError};
 
 impl Registry {
@@ -80,7 +80,7 @@ fn checked(add: KeyAdd, now: Timestamp) -> Result<KeyAdd, Error> {
         return Err(Refused::Ended(not_after).into());
     }
     if !add.allow_test_keys
-        && let Some(name) = material::public_test_key(&add.material)
+        && let Some(name) = test_keys::name_of(&add.material)
     {
         return Err(Refused::TestKey(name).into());
     }
@@ -88,7 +88,7 @@ fn checked(add: KeyAdd, now: Timestamp) -> Result<KeyAdd, Error> {
     VerifyingKey::new(record(&add))?;
     let material = material::canonical(add.algorithm, add.material)?;
     let add = KeyAdd { material, ..add };
-    match material::public_test_key(&add.material) {
+    match test_keys::name_of(&add.material) {
         Some(name) if !add.allow_test_keys => Err(Refused::TestKey(name).into()),
         _ => Ok(add),
     }

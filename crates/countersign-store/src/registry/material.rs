@@ -41,13 +41,6 @@ pub(super) fn usual_rsa(algorithm: Algorithm, material: Material) -> Material {
     }
 }
 
-/// The name of the specification's key whose material this is.
-pub(super) fn public_test_key(material: &Material) -> Option<&'static str> {
-    let fingerprint = material.fingerprint();
-    let hex: String = fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
-    TEST_KEYS.iter().find(|(hash, _)| *hash == hex).map(|(_, name)| *name)
-}
-
 /// RFC 8017 §A.1 names RSA keys in several ways; this is what a fresh encoding of the same modulus and exponent says.
 fn rsa_spki(spki: &[u8]) -> Option<Vec<u8>> {
     let key = rsa::PublicKey::from_der(spki).ok()?;
@@ -75,16 +68,3 @@ const fn ml_dsa(whole: [u8; 2], set: u8, key: [u8; 2]) -> [u8; 22] {
         0x03, 0x82, key[0], key[1], 0x00,
     ]
 }
-
-/// Keys whose private halves are printed in specifications, by [`Material::fingerprint`].
-const TEST_KEYS: &[(&str, &str)] = &[
-    ("c73eecd318bd3813f2402a660d8a90010ca35d609d19377d5ee7af200713229f", "test-key-rsa of RFC 9421"),
-    ("72859cbaf21a0b398b1f25712bbed148b1d85a0c6b824176eb306405caa6f0b2", "test-key-rsa-pss of RFC 9421"),
-    ("55f96361b78cbb84f1fc604b0718e82bd91abb46d8fc25ae871b35fbbf8b7974", "test-key-ecc-p256 of RFC 9421"),
-    ("34571606cb7a0d71be377e671ddcccae2a169ed7733598214129231cd30c4a3c", "test-key-ed25519 of RFC 9421"),
-    ("57ca14d520f889be5bc6d9313b442f62a4a71d63fceac507c914683a8944b4a0", "test-shared-secret of RFC 9421"),
-    ("89688c7f424385267587839435be813b8958f337cc6e23f773dc5035d19305fe", "test-shared-secret of RFC 9421 in Base64"),
-    ("d7a46c86b4572dd32cb6662d651331959c3782c05b3a7eddf2b787bd545ef53e", "ml-dsa-44 of C2SP httpsig-pq"),
-    ("9cd1cc868e3e3c97e9c1d43552abe47ee16838701e52b0f6946b04a2734f4732", "ml-dsa-65 of C2SP httpsig-pq"),
-    ("fcf5805bcc363b0861d89531431e066eee7ce240e2a591f7cc3d10780ae2cc46", "ml-dsa-87 of C2SP httpsig-pq"),
-];
