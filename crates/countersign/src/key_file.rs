@@ -1,7 +1,5 @@
 //! From a key file to a key: PEM (RFC 7468), DER, JWK (RFC 7517), or a bare secret.
 
-use zeroize::Zeroizing;
-
 use crate::algorithm::Algorithm;
 use crate::der::{Form, Kind};
 use crate::jwk;
@@ -116,8 +114,7 @@ pub(crate) fn shared(file: &[u8]) -> Result<SharedSecret, InvalidKey> {
     if jwk::looks_like_one(file) {
         return jwk::shared(file).map(SharedSecret::new);
     }
-    let secret = Zeroizing::new(file.to_vec());
-    Ok(SharedSecret::from_file(secret.to_vec()))
+    Ok(SharedSecret::from_file(file.to_vec()))
 }
 
 const BAD_RSA: InvalidKey = InvalidKey::new("the RSA public key is broken");

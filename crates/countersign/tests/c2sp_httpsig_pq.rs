@@ -115,6 +115,21 @@ fn check(vectors: &[Vector]) {
     }
 }
 
+/// RFC 7638 over `alg`, `kty` and `pub` (RFC 9964 §6), computed apart from this crate.
+#[test]
+fn the_thumbprints_of_the_published_keys() {
+    let Some(vectors) = theirs() else { return check(&our_own()) };
+    let thumbprints = vectors
+        .iter()
+        .map(|vector| Material::from_public_file(vector.public_jwk.as_bytes(), None).unwrap().thumbprint().unwrap());
+    let expected = [
+        "vuvZ0cSeZkrEAk59kaY-8kLu82ywbfLJ84NIAZWlwmE",
+        "lFpzhrLvB_ssQCpGeDun4Jlx1txhrgh_fo6OW0CeHwU",
+        "HSH2GosULGMv8i9Fu10X7KGH0dChHZlAS5GIxp_gijw",
+    ];
+    assert_eq!(thumbprints.collect::<Vec<_>>(), expected);
+}
+
 #[test]
 fn the_published_vectors_verify() {
     check(&theirs().unwrap_or_else(our_own));

@@ -267,3 +267,27 @@ fn an_rsassa_pss_key_never_signs_or_verifies_pkcs1() {
     assert!(private_fault(&pkcs8, Some(Algorithm::RsaV15Sha256)).contains("RSASSA-PSS only"));
     assert!(SigningKey::from_file(&pkcs8, Scheme::TrustedSite, None).is_err());
 }
+
+#[test]
+fn no_damage_to_a_file_makes_a_panic_or_the_same_key_again() {
+    for algorithm in [Algorithm::Ed25519, Algorithm::EcdsaP256Sha256, Algorithm::RsaPssSha512] {
+        let forms = Forms::of(algorithm);
+        let whole = Material::from_public_file(&forms.public[1].1, None).unwrap().fingerprint();
+        for (form, file) in forms.public.iter().chain(&forms.private) {
+            for at in 0..file.len() {
+                for damage in [0x01, 0x80, 0xff] {
+                    let mut damaged = file.clone();
+                    damaged[at] ^= damage;
+                    let public = Material::from_public_file(&damaged, Some(algorithm));
+                    if form.ends_with("DER") {
+                        assert!(public.is_err() || public.unwrap().fingerprint() != whole, "{form} at {at}");
+                    }
+                    if algorithm == Algorithm::Ed25519 {
+                        drop(SigningKey::from_file(&damaged, RFC, Some(algorithm)));
+                    }
+                }
+                drop(Material::from_public_file(&file[..at], Some(algorithm)));
+            }
+        }
+    }
+}

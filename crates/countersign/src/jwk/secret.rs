@@ -1,7 +1,5 @@
 //! The private half of a JWK, and shared secrets.
 
-use zeroize::Zeroizing;
-
 use crate::der::Kind;
 use crate::key::InvalidKey;
 use crate::key_file::Purpose;
@@ -64,5 +62,5 @@ pub(crate) fn shared(text: &[u8]) -> Result<Vec<u8>, InvalidKey> {
         return Err(InvalidKey::found("a JWK that is no shared secret", "kty oct, or the bare secret"));
     }
     claims::check(jwk, "verify")?;
-    jwk.bytes("k").map(|secret| Zeroizing::clone(&secret).to_vec())
+    jwk.bytes("k").map(|secret| secret.to_vec())
 }

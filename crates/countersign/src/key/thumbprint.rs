@@ -66,6 +66,13 @@ mod tests {
     }
 
     #[test]
+    fn an_elliptic_key_has_both_coordinates_in_it() {
+        let jwk = r#"{"y": "Mc4nN9LTDOBhfoUeg8Ye9WedFRhnZXZJA12Qp0zZ6F0", "crv": "P-256", "kty": "EC",
+            "x": "qIVYZVLCrPZHGHjP17CTW0_-D9Lfw0EkjqF7xB4FivA"}"#;
+        assert_eq!(thumbprint(jwk).as_deref(), Some("ydQXMtvbsOsZyFir-Y7A8t7fKEM1gbKPvyFkdpu4fvI"));
+    }
+
+    #[test]
     fn what_is_no_public_key_has_none() {
         let secret = Material::from_secret_file(b"0123456789abcdef").unwrap();
         assert_eq!(secret.thumbprint(), None);
