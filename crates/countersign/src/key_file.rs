@@ -43,6 +43,9 @@ pub(crate) fn public(file: &[u8]) -> Result<(Vec<u8>, Purpose), InvalidKey> {
     if jwk::looks_like_one(file) {
         return jwk::public(file);
     }
+    if ["ssh-", "ecdsa-sha2-"].iter().any(|name| file.starts_with(name.as_bytes())) {
+        return Err(InvalidKey::found("a public key in OpenSSH's own form", "PEM (ssh-keygen -e -m PKCS8 -f FILE)"));
+    }
     public_der(file)
 }
 

@@ -229,7 +229,7 @@ fn other_files_are_told_by_their_names() {
         (armour("ENCRYPTED PRIVATE KEY", &encrypted).into_bytes(), "found an encrypted private key"),
         (legacy.as_bytes().to_vec(), "found an encrypted private key"),
         (b"-----BEGIN PUBLIC KEY-----\nA".to_vec(), "found no whole block"),
-        (b"ssh-ed25519 AAAA".to_vec(), "found something else"),
+        (b"ssh-ed25519 AAAA".to_vec(), "OpenSSH's own form"),
         (b"[]".to_vec(), "found something else"),
         ([&forms.public[1].1[..], &[0]].concat(), "found something else"),
         (Vec::new(), "found something else"),

@@ -16,7 +16,7 @@ use crate::{file, output, random};
 /// may end in LF; what is written has CRLF, and a Content-Length where there is a body.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The private key (PEM), or a shared secret as it stands
+    /// The private key (PEM, DER or JWK), or a shared secret as it stands
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// The key's id as it stands on the wire

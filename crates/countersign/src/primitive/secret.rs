@@ -218,7 +218,9 @@ pub(crate) struct RsaParts<'a> {
     pub(crate) qi: &'a [u8],
 }
 
-const BAD_RSA: InvalidKey = InvalidKey::new("found an RSA private key that is broken, or not of 2048 to 8192 bits");
+const BAD_RSA: InvalidKey = InvalidKey::new(
+    "found an RSA private key that is broken or of another size; wanted a whole one of 2048 to 8192 bits",
+);
 
 fn broken(kind: Kind) -> InvalidKey {
     InvalidKey::found(
