@@ -6,7 +6,7 @@ use crate::component::write_string;
 use crate::policy::Policy;
 use crate::rejection::{Code, Rejection};
 use crate::scheme::http_message_signatures::Input;
-use crate::sign::{Form, SignatureParameter};
+use crate::sign::Form;
 use crate::structured;
 
 /// A signature that somebody asks for: one member of an `Accept-Signature` field (RFC 9421 §5.1). In a response it speaks of
@@ -113,7 +113,6 @@ impl AcceptSignature {
         Form {
             cover: Some(self.cover.clone()),
             label: Some(self.label.clone()),
-            parameters: SignatureParameter::ALL.to_vec(),
             tag: self.tag.clone(),
             ..Form::new(crate::Scheme::HttpMessageSignatures, key_id)
         }

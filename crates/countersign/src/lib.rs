@@ -78,5 +78,5 @@ pub use message::{Head, Origin};
 pub use policy::{Demands, HttpMessageSignatures, InvalidPolicy, Memory, Permit, Pki, Policy, Raised};
 pub use rejection::{Code, Refusal, Rejection, Unavailable};
 pub use replay::{BoxFuture, ReplayStore, Seen, Use, UseMark};
-pub use sign::{Draft, Form, KeyPair, SignError, SignatureParameter, Signed, Signer, SigningKey, Unsigned};
+pub use sign::{Draft, Form, KeyPair, SignError, Signed, Signer, SigningKey, Unsigned};
 pub use time::Timestamp;

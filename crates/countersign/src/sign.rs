@@ -19,7 +19,6 @@ use crate::digest::content_digest;
 use crate::key::{AppHmacForm, Layout, NonceForm, TimestampUnit};
 use crate::message::Head;
 use crate::primitive::Sha256;
-use crate::scheme::http_message_signatures::Input;
 use crate::scheme::{app_hmac, pki, trusted_site};
 use crate::time::Timestamp;
 
@@ -35,9 +34,6 @@ pub struct Form {
     /// if there is one, and `content-digest` with a body; of a response `@status` instead of the target, and what it
     /// answers (`;req`), that request's signatures included.
     pub cover: Option<Vec<String>>,
-    /// Which signature parameters stand in it, in this order (RFC 9421 §2.3). Those that have no value here (`expires`,
-    /// `tag`) are left out. Verifiers demand `created`, `nonce` and `keyid` by default.
-    pub parameters: Vec<SignatureParameter>,
     /// The label of the signature; `None` for the first of `sig1`, `sig2`, … that the message does not have.
     pub label: Option<String>,
     /// `expires`, so long after `created`; `http-message-signatures` only.
@@ -67,28 +63,6 @@ impl Form {
             app_hmac: None,
         }
     }
-}
-
-/// A parameter of a signature (RFC 9421 §2.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignatureParameter {
-    /// When it was made, in seconds.
-    Created,
-    /// When it ends, in seconds.
-    Expires,
-    /// What is used once.
-    Nonce,
-    /// The algorithm's registered name.
-    Alg,
-    /// The key's id.
-    KeyId,
-    /// What it is for.
-    Tag,
-}
-
-impl SignatureParameter {
-    /// All of them, in the order in which our signers write them.
-    pub const ALL: [Self; 6] = [Self::Created, Self::Expires, Self::Nonce, Self::Alg, Self::KeyId, Self::Tag];
 }
 
 /// A message that is to be signed, taking its body.
@@ -272,58 +246,24 @@ impl Unsigned {
         if let Some(input) = &self.form.signature_input {
             return exact::base(&self.head, input, &self.form.key_id, algorithm);
         }
-        let cover = match &self.form.cover {
-            Some(cover) => cover.clone(),
-            None => usual::cover(&self.head),
-        };
-        let mut input = identifiers(&cover);
-        let covered = Input::parse(&input).map_err(|_| SignError("a component to cover is none, or stands twice"))?;
-        let mut base = String::with_capacity(512);
-        for component in &covered.components {
-            component.write_identifier(&mut base);
-            base.push_str(": ");
-            component
-                .write_value(&self.head, &mut base)
-                .map_err(|_| SignError("a component to cover is absent from the message, or not of its form"))?;
-            base.push('\n');
+        let usual = || usual::cover(&self.head);
+        let mut input = identifiers(&self.form.cover.clone().unwrap_or_else(usual));
+        input.push_str(&format!(";created={}", self.now.as_secs()));
+        if let Some(after) = self.form.expires_after {
+            input.push_str(&format!(";expires={}", self.now.after(after).as_secs()));
         }
-        drop(covered);
-        for parameter in &self.form.parameters {
-            self.write_parameter(*parameter, algorithm, &mut input)?;
+        for (name, value) in [
+            ("nonce", Some(self.nonce.as_str())),
+            ("alg", Some(algorithm.as_str())),
+            ("keyid", Some(self.form.key_id.as_str())),
+            ("tag", self.form.tag.as_deref()),
+        ] {
+            if let Some(value) = value {
+                input.push_str(&format!(";{name}="));
+                write_string(&mut input, printable(value)?);
+            }
         }
-        base.push_str("\"@signature-params\": ");
-        base.push_str(&input);
-        Ok((input, base.into_bytes()))
-    }
-
-    fn write_parameter(
-        &self,
-        parameter: SignatureParameter,
-        algorithm: Algorithm,
-        out: &mut String,
-    ) -> Result<(), SignError> {
-        let (name, value) = match parameter {
-            SignatureParameter::Created => {
-                out.push_str(&format!(";created={}", self.now.as_secs()));
-                return Ok(());
-            }
-            SignatureParameter::Expires => {
-                if let Some(after) = self.form.expires_after {
-                    out.push_str(&format!(";expires={}", self.now.after(after).as_secs()));
-                }
-                return Ok(());
-            }
-            SignatureParameter::Nonce => ("nonce", self.nonce.as_str()),
-            SignatureParameter::Alg => ("alg", algorithm.as_str()),
-            SignatureParameter::KeyId => ("keyid", self.form.key_id.as_str()),
-            SignatureParameter::Tag => match &self.form.tag {
-                Some(tag) => ("tag", tag.as_str()),
-                None => return Ok(()),
-            },
-        };
-        out.push_str(&format!(";{name}="));
-        write_string(out, printable(value)?);
-        Ok(())
+        exact::base(&self.head, &input, &self.form.key_id, algorithm)
     }
 }
 

@@ -100,7 +100,6 @@ fn time_is_judged_from_inside_the_signature() {
     assert_eq!(at(-301), Some(Code::TooOld));
     assert_eq!(at(30), None);
     assert_eq!(at(31), Some(Code::NotYetValid));
-    assert_eq!(at(-NOW.as_secs() - 5), Some(Code::Malformed));
     let mut request = order();
     let form = Form { expires_after: Some(Duration::from_secs(10)), ..Form::new(RFC, "key-1") };
     request.sign_as(&pair, form, "n", Timestamp::from_secs(NOW.as_secs() - 11));

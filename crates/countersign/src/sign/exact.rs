@@ -1,4 +1,4 @@
-//! Signing under a `Signature-Input` that is given to the byte.
+//! Signing under a `Signature-Input` to the byte.
 
 use crate::algorithm::Algorithm;
 use crate::message::Head;
@@ -14,7 +14,8 @@ pub(super) fn base(
     algorithm: Algorithm,
 ) -> Result<(String, Vec<u8>), SignError> {
     // What we would not verify we do not sign.
-    let input = Input::parse(given).map_err(|_| SignError("the given Signature-Input is none"))?;
+    let input = Input::parse(given)
+        .map_err(|_| SignError("what is to be covered is no list of components, or one stands twice"))?;
     if input.keyid.as_deref().is_some_and(|keyid| keyid != key_id) {
         return Err(SignError("the given Signature-Input names another key"));
     }
@@ -27,7 +28,7 @@ pub(super) fn base(
         base.push_str(": ");
         component
             .write_value(head, &mut base)
-            .map_err(|_| SignError("a component to cover is absent from the message"))?;
+            .map_err(|_| SignError("a component to cover is absent from the message, or not of its form"))?;
         base.push('\n');
     }
     base.push_str("\"@signature-params\": ");
