@@ -5,6 +5,7 @@
 //! message on stdin), `moment` (a time as people write it), `file` (key files and their modes).
 #![forbid(unsafe_code)]
 
+mod app_hmac_form;
 mod arguments;
 mod cli;
 mod commands;

@@ -4,6 +4,7 @@ use std::time::Duration;
 use countersign::{Algorithm, Draft, Form, Origin, Scheme, SigningKey};
 
 use super::wait;
+use crate::app_hmac_form::FormFlags;
 use crate::arguments::components;
 use crate::exit::{Exit, Failure};
 use crate::message::Message;
@@ -28,6 +29,8 @@ pub(crate) struct Args {
     /// The algorithm, where the key has several [default: the scheme's for this kind of key]
     #[arg(long, value_name = "A", value_parser = crate::arguments::algorithm())]
     algorithm: Option<Algorithm>,
+    #[command(flatten)]
+    form: FormFlags,
     /// Print what is signed, byte for byte, to stderr
     #[arg(long)]
     show_base: bool,
@@ -52,6 +55,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
+    let app_hmac = args.form.form(args.scheme)?;
+    if let (Some(form), Some(nonce)) = (app_hmac, &args.nonce)
+        && !form.nonce.fits(nonce)
+    {
+        return Err(Failure::usage("--nonce is not in the form that this key's nonces have")
+            .hint("8 or 32 hexadecimal digits or a UUID in lower case, as --nonce-form says; or leave --nonce out"));
+    }
     let secret = file::read_secret(&args.key)?;
     let key = SigningKey::from_file(&secret, args.scheme, args.algorithm)
         .map_err(|fault| Failure::usage(format!("{}: {fault}", args.key.display())).hint(another_key(&args)))?;
@@ -65,6 +75,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         cover: args.cover.as_deref().map(components),
         expires_after: args.expires,
         tag: args.tag,
+        app_hmac,
         ..Form::new(args.scheme, &args.id)
     };
     let mut draft = Draft::new(message.head(origin)?, form);

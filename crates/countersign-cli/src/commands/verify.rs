@@ -12,6 +12,7 @@ use countersign::{
 };
 
 use super::wait;
+use crate::app_hmac_form::FormFlags;
 use crate::exit::{Exit, Failure};
 use crate::message::Message;
 use crate::moment::{self, Moment};
@@ -43,6 +44,8 @@ pub(crate) struct Args {
     /// The key's id [default: whatever the message names]
     #[arg(long, value_name = "ID")]
     id: Option<String>,
+    #[command(flatten)]
+    form: FormFlags,
     /// What has to be covered, e.g. "@method @path content-digest", or none
     #[arg(long, value_name = "COMPONENTS")]
     require: Option<String>,

@@ -29,6 +29,17 @@ const LEGACY: [(Scheme, &str); 3] = [
     ),
 ];
 
+/// What can be sent to every route that admits it, and what to do about it.
+const BODY_ONLY: [(Scheme, &str, &str); 3] = [
+    (Scheme::Pki, "pki signs", "give the routes different partners, or admit the scheme on one alone"),
+    (Scheme::TrustedSite, "trusted-site signs", "give the routes different partners, or admit the scheme on one alone"),
+    (
+        Scheme::AppHmac,
+        "an app-hmac key in the layout payload-first signs",
+        "give the routes different partners, or add keys with --layout method-first, which signs the path",
+    ),
+];
+
 /// What is unwise about one route.
 #[expect(clippy::too_many_lines, reason = "a table of findings, each a condition with its words")]
 pub(super) fn lint_route(config: &Config, index: usize, route: &Route, findings: &mut Vec<Finding>) {
@@ -140,7 +151,7 @@ pub(super) fn lint_route(config: &Config, index: usize, route: &Route, findings:
 pub(super) fn lint_routes(config: &Config, findings: &mut Vec<Finding>) {
     let routes = &config.routes;
     for (index, route) in routes.iter().enumerate() {
-        for scheme in [Scheme::Pki, Scheme::TrustedSite] {
+        for (scheme, signs, fix) in BODY_ONLY {
             let admits = |other: &&Route| other.schemes.contains(&scheme) && share(route, other);
             let others: Vec<&str> = routes[..index].iter().filter(admits).map(|other| other.path.as_str()).collect();
             if route.schemes.contains(&scheme) && !others.is_empty() {
@@ -149,11 +160,11 @@ pub(super) fn lint_routes(config: &Config, findings: &mut Vec<Finding>) {
                     place: config.places.of(&format!("route[{index}].schemes")).clone(),
                     route: Some(route.path.clone()),
                     message: format!(
-                        "{scheme} signs no path, and the same keys are admitted on {}: what was signed for one can be sent \
-                         to the other",
+                        "{signs} no path, and the same keys are admitted on {}: what was signed for one can be sent to the \
+                         other",
                         others.join(", ")
                     ),
-                    fix: "give the routes different partners, or admit the scheme on one alone".to_owned(),
+                    fix: fix.to_owned(),
                 });
             }
         }

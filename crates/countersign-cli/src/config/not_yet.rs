@@ -24,8 +24,6 @@ enum Asks {
     Always,
     /// Any text but this.
     Unless(&'static str),
-    /// A list with this in it.
-    With(&'static str),
     /// A text that begins with one of these.
     Beginning(&'static [&'static str]),
     /// A list with anything in it.
@@ -42,15 +40,12 @@ const TABLE: &[NotYet] = &[
     error("gateway.trusted_proxies", Asks::Any, "no proxy's headers are believed yet, and limits would go by the proxy's address"),
     error("registry.url", Asks::Beginning(&["postgres://", "postgresql://"]), "PostgreSQL is not there yet, only sqlite: is"),
     error("registry.url_file", Asks::Always, "a URL in a file is not read yet, nor is PostgreSQL there, the only registry with a password"),
-    warning("registry.trusted_sites", Asks::Always, "keys are not taken from a directory yet, so these sites are unknown"),
     error("replay.url", Asks::Beginning(&["redis://", "rediss://", "valkey://", "valkeys://"]), "Redis is not there yet, only memory: is, and a request could pass once at each gateway"),
     error("replay.url_file", Asks::Always, "a URL in a file is not read yet, nor is Redis there, the only replay memory with a password"),
     warning("evidence.durability", Asks::Unless("off"), "evidence is not kept yet: decisions go to the log only"),
     error("token", Asks::Always, "user tokens are not issued and not checked yet"),
     warning("seal.keys", Asks::Any, "sealed fields are not opened yet, and no sealing key is published"),
     error("route.mode", Asks::Unless("enforce"), "observing is not there yet, and messages that should pass would be refused"),
-    error("route.schemes", Asks::With("trusted-site"), "this scheme is not there yet"),
-    error("route.schemes", Asks::With("app-hmac"), "this scheme is not there yet"),
     error("route.upstream", Asks::Beginning(&["https://"]), "TLS to the upstream is not there yet"),
     warning("route.rate", Asks::Always, "rates are not limited yet"),
     error("route.channel", Asks::Unless("any"), "client certificates are not compared with the signer yet"),
@@ -81,14 +76,12 @@ impl NotYet {
             match self.asks {
                 Asks::Always if matches!(node.value, Value::Table(_)) => format!("[{}]: {}", self.key, self.text),
                 Asks::Always | Asks::Any => format!("{key}: {}", self.text),
-                Asks::With(value) => format!("{key} \"{value}\": {}", self.text),
                 _ => format!("{key} = {node}: {}", self.text),
             },
         );
         match (self.weight, &self.asks) {
             (Weight::Warning, _) | (_, Asks::Beginning(_)) => issue,
             (_, Asks::Unless(fine)) => issue.hint(format!("write {key} = \"{fine}\" until it is there")),
-            (_, Asks::With(value)) => issue.hint(format!("take \"{value}\" out of {key} until it is there")),
             (_, Asks::Always | Asks::Any | Asks::True) => issue.hint(format!("take {key} out until it is there")),
         }
     }
@@ -99,7 +92,6 @@ impl Asks {
         match (self, &node.value) {
             (Asks::Always, _) | (Asks::True, Value::Flag(true)) => true,
             (Asks::Unless(fine), Value::Text(text)) => text != fine,
-            (Asks::With(asked), Value::List(items)) => items.iter().any(|item| item.as_text() == Some(asked)),
             (Asks::Beginning(starts), Value::Text(text)) => starts.iter().any(|start| text.starts_with(start)),
             (Asks::Any, Value::List(items)) => !items.is_empty(),
             _ => false,

@@ -226,6 +226,14 @@ impl Parts<'_> {
     }
 }
 
+impl NonceForm {
+    /// Whether `nonce` is in this form, and so goes on the wire as it stands.
+    #[must_use]
+    pub fn fits(self, nonce: &str) -> bool {
+        Grammar::new(TimestampUnit::Seconds, self).is_nonce(nonce.as_bytes())
+    }
+}
+
 /// A message to be signed: the text of its stamp and nonce, and the bytes that the signature is over.
 pub(crate) struct Prepared {
     pub(crate) stamp: String,
@@ -237,7 +245,8 @@ pub(crate) struct Prepared {
 /// not itself ambiguous.
 const ATTEMPTS: u8 = 32;
 
-/// What to sign for this message, with a nonce of the key's form made from `random`; the error is in words for the sender.
+/// What to sign for this message, with `random` itself as nonce where it has the key's form, and else with one made from it;
+/// the error is in words for the sender.
 pub(crate) fn prepare(
     head: &Head,
     body: &[u8],
@@ -259,8 +268,9 @@ pub(crate) fn prepare(
     if head.headers().contains_key("signature-input") {
         return Err("the message is signed under RFC 9421: with a second Signature it would be ambiguous");
     }
-    for attempt in 0..ATTEMPTS {
-        let nonce = derive_nonce(form.nonce, random, attempt);
+    let given = form.nonce.fits(random);
+    for attempt in 0..if given { 1 } else { ATTEMPTS } {
+        let nonce = if given { random.to_owned() } else { derive_nonce(form.nonce, random, attempt) };
         let parts = Parts { head, stamp: &stamp, nonce: &nonce, body };
         // The verifier may know the key's beginning and end and look less far; whoever signs doesn't.
         let one_split =

@@ -129,6 +129,9 @@ fn what_our_verifier_would_refuse_is_not_signed() {
     assert!(draft(&form(b"n=1795000100ffffffff"), Layout::PayloadFirst, NONCE));
     assert!(!draft(&Request::get("/orders?a=[b]"), Layout::MethodFirst, NONCE));
     assert!(draft(&Request::get("/orders"), Layout::MethodFirst, NONCE));
+    // A nonce in the key's form is taken as it is, and not exchanged for a better one.
+    assert!(draft(&form(b"amount=1"), Layout::MethodFirst, "a1b2c3d4"));
+    assert!(!draft(&form(b"4&b"), Layout::MethodFirst, "1a1b2c3d"));
     let mut twice = Request::get("/orders");
     twice.headers.insert("signature-input", "sig1=()".parse().unwrap());
     assert!(!draft(&twice, Layout::MethodFirst, NONCE));

@@ -1,6 +1,5 @@
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use countersign::{
     Algorithm, AppHmacForm, KeyRecord, KeyState, Layout, Material, NonceForm, Scheme, Timestamp, TimestampUnit,
     VerifyingKey,
@@ -8,6 +7,7 @@ use countersign::{
 use countersign_store::registry::{Error, KeyAdd, Refused};
 
 use super::print;
+use crate::app_hmac_form::FormFlags;
 use crate::exit::{Exit, Failure};
 use crate::moment::{self, Moment};
 use crate::output::say;
@@ -53,36 +53,10 @@ pub(crate) struct Args {
     /// Allow a key whose private half is printed in a specification, for a laboratory
     #[arg(long, hide_short_help = true)]
     allow_test_key: bool,
-    /// Of app-hmac: the unit of Timestamp [default: seconds]
-    #[arg(long, value_name = "UNIT")]
-    timestamp_unit: Option<Unit>,
-    /// Of app-hmac: the form of Nonce [default: hex8]
-    #[arg(long, value_name = "FORM")]
-    nonce_form: Option<Nonce>,
-    /// Of app-hmac: the order of the signed parts [default: method-first]
-    #[arg(long, value_name = "LAYOUT")]
-    layout: Option<Order>,
+    #[command(flatten)]
+    form: FormFlags,
     #[command(flatten)]
     config: ConfigFile,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Unit {
-    Seconds,
-    Milliseconds,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Nonce {
-    Hex8,
-    Hex32,
-    Uuid,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Order {
-    MethodFirst,
-    PayloadFirst,
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
@@ -96,7 +70,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         not_before: args.not_before.map(|time| time.resolve(now)),
         not_after: args.not_after.map(|time| time.resolve(now)),
         pending: args.pending,
-        form: form(&args)?,
+        form: args.form.form(args.scheme)?,
         shared: args.shared,
         allow_test_keys: args.allow_test_key,
     };
@@ -146,7 +120,11 @@ fn fitting(material: &Material) -> Vec<String> {
             state: KeyState::Pending,
             not_before: None,
             not_after: None,
-            form: None,
+            form: (scheme == Scheme::AppHmac).then_some(AppHmacForm {
+                layout: Layout::MethodFirst,
+                unit: TimestampUnit::Seconds,
+                nonce: NonceForm::Hex8,
+            }),
             material: material.clone(),
         };
         VerifyingKey::new(probe).is_ok()
@@ -154,30 +132,4 @@ fn fitting(material: &Material) -> Vec<String> {
     all.filter(fits)
         .map(|(scheme, algorithm)| format!("this key fits --scheme {scheme} --algorithm {algorithm}"))
         .collect()
-}
-
-fn form(args: &Args) -> Result<Option<AppHmacForm>, Failure> {
-    if args.scheme != Scheme::AppHmac {
-        let any = args.layout.is_some() || args.timestamp_unit.is_some() || args.nonce_form.is_some();
-        return if any {
-            Err(Failure::usage("--timestamp-unit, --nonce-form and --layout are for --scheme app-hmac only"))
-        } else {
-            Ok(None)
-        };
-    }
-    Ok(Some(AppHmacForm {
-        layout: match args.layout {
-            None | Some(Order::MethodFirst) => Layout::MethodFirst,
-            Some(Order::PayloadFirst) => Layout::PayloadFirst,
-        },
-        unit: match args.timestamp_unit {
-            None | Some(Unit::Seconds) => TimestampUnit::Seconds,
-            Some(Unit::Milliseconds) => TimestampUnit::Milliseconds,
-        },
-        nonce: match args.nonce_form {
-            None | Some(Nonce::Hex8) => NonceForm::Hex8,
-            Some(Nonce::Hex32) => NonceForm::Hex32,
-            Some(Nonce::Uuid) => NonceForm::Uuid,
-        },
-    }))
 }

@@ -24,7 +24,7 @@ pub(super) fn find(args: &Args) -> Result<Place, Failure> {
         ("--max-age", args.max_age.is_some()),
         ("--max-skew", args.max_skew.is_some()),
     ];
-    if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
+    if let Some((flag, _)) = flags.iter().chain(&args.form.given()).find(|(_, given)| *given) {
         return Err(Failure::usage(format!("{flag} goes with one key; with a configuration the route decides"))
             .hint("add --public-key FILE or --secret-file FILE, or leave it out"));
     }

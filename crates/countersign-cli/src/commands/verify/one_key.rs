@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use countersign::{
-    Algorithm, AppHmacForm, Demands, Head, HttpMessageSignatures, InvalidKey, KeyRecord, KeyState, Keys, Layout,
-    Material, NonceForm, Pki, Policy, Rejection, Scheme, TimestampUnit, VerifyingKey,
+    Algorithm, Demands, Head, HttpMessageSignatures, InvalidKey, KeyRecord, KeyState, Keys, Material, Pki, Policy,
+    Rejection, Scheme, VerifyingKey,
 };
 
 use zeroize::Zeroizing;
@@ -67,6 +67,7 @@ fn keys(args: &Args, message: &Message, given: &Given) -> Result<Keys, Failure> 
         Some(id) => vec![id.clone()],
         None => named_ids(args.scheme, message),
     };
+    let form = args.form.form(args.scheme)?;
     let record = |algorithm, id: &str, material: &Material| KeyRecord {
         partner: String::new(),
         partner_active: true,
@@ -77,11 +78,7 @@ fn keys(args: &Args, message: &Message, given: &Given) -> Result<Keys, Failure> 
         state: KeyState::Active,
         not_before: None,
         not_after: None,
-        form: (args.scheme == Scheme::AppHmac).then_some(AppHmacForm {
-            layout: Layout::MethodFirst,
-            unit: TimestampUnit::Seconds,
-            nonce: NonceForm::Hex8,
-        }),
+        form,
         material: material.clone(),
     };
     let algorithms = match &args.algorithm {

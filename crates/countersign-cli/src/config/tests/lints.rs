@@ -38,6 +38,10 @@ fn each_weakness_of_a_route_is_a_finding() {
     let unprotected = format!("{legacy}[route.pki]\nreplay = \"unprotected\"");
     assert_eq!(codes(&route(&unprotected)), ["legacy-scheme", "replay-unprotected"]);
     assert_eq!(codes(&route(&format!("{legacy}unsigned_target = true"))), ["legacy-scheme", "target-unsigned"]);
+    for scheme in ["trusted-site", "app-hmac"] {
+        let lines = format!("schemes = [\"{scheme}\"]\nunsigned_target = true");
+        assert_eq!(codes(&route(&lines)), ["legacy-scheme", "target-unsigned"]);
+    }
     assert!(codes(&route("unsigned_target = true")).is_empty(), "RFC 9421 signs the target");
 }
 
@@ -60,16 +64,18 @@ fn each_weakness_of_the_deployment_is_a_finding() {
 
 #[test]
 fn a_key_of_a_body_only_scheme_on_several_routes_is_a_finding() {
-    let two = |one: &str, other: &str| {
-        let route = |path: &str, partners: &str| {
-            format!(
-                "[[route]]\npath = \"{path}\"\nupstream = \"http://h\"\nschemes = [\"pki\"]\npartners = [{partners}]\n"
-            )
+    for scheme in ["pki", "trusted-site", "app-hmac"] {
+        let two = |one: &str, other: &str| {
+            let route = |path: &str, partners: &str| {
+                format!(
+                    "[[route]]\npath = \"{path}\"\nupstream = \"http://h\"\nschemes = [\"{scheme}\"]\npartners = [{partners}]\n"
+                )
+            };
+            codes(&(route("/a", one) + &route("/b", other))).contains(&"body-only-shared")
         };
-        codes(&(route("/a", one) + &route("/b", other))).contains(&"body-only-shared")
-    };
-    assert!(two("", "") && two("", "'x'") && two("'x'", "'y', 'x'"));
-    assert!(!two("'x'", "'y'"));
+        assert!(two("", "") && two("", "'x'") && two("'x'", "'y', 'x'"), "{scheme}");
+        assert!(!two("'x'", "'y'"), "{scheme}");
+    }
 }
 
 #[test]

@@ -20,8 +20,6 @@ fn what_is_missing_and_makes_traffic_less_safe_is_an_error() {
         "replay.url = \"rediss://h\"\n".to_owned(),
         "replay.url_file = \"f\"\n".to_owned(),
         route("mode = \"observe\""),
-        route("schemes = [\"trusted-site\"]"),
-        route("schemes = [\"http-message-signatures\", \"app-hmac\"]"),
         route("sign_responses = true"),
         "[[route]]\npath = \"/\"\nupstream = \"https://h\"\n".to_owned(),
     ] {
@@ -44,7 +42,6 @@ fn what_is_missing_and_makes_traffic_no_less_safe_is_a_warning() {
     for text in [
         "evidence.durability = \"strict\"\n".to_owned(),
         "evidence.durability = \"buffered\"\n".to_owned(),
-        "registry.trusted_sites = \"d\"\n".to_owned(),
         "seal.keys = [\"s\"]\n".to_owned(),
         "[sidecar]\n".to_owned(),
         route("rate = \"100/s\""),
@@ -58,19 +55,18 @@ fn what_is_missing_and_makes_traffic_no_less_safe_is_a_warning() {
 
 #[test]
 fn a_setting_that_asks_for_nothing_is_no_promise() {
-    let text = "[gateway]\ntrusted_proxies = []\n[registry]\nurl = \"sqlite:r.db\"\n[replay]\nurl = \"memory:\"\n[evidence]\n\
+    let text = "[gateway]\ntrusted_proxies = []\n[registry]\nurl = \"sqlite:r.db\"\ntrusted_sites = \"keys\"\n[replay]\nurl = \"memory:\"\n[evidence]\n\
                 durability = \"off\"\n[seal]\nkeys = []\n";
     let lines = "mode = \"enforce\"\nchannel = \"any\"\nopen = []\nunbound = false\nuser = \"ignored\"\nsign_responses = false\n\
-                 schemes = [\"http-message-signatures\", \"pki\"]\n";
+                 schemes = [\"http-message-signatures\", \"pki\", \"trusted-site\", \"app-hmac\"]\n";
     let (_, warnings) = read(&format!("{text}{}", route(lines))).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
 }
 
 #[test]
 fn a_promise_is_told_with_its_place_and_value() {
-    let (errors, _) = promised(&route("schemes = [\"app-hmac\", \"trusted-site\"]"));
-    assert_eq!(errors[0], "countersign.toml:4:11: schemes \"trusted-site\": this scheme is not there yet");
-    assert_eq!(errors[1], "countersign.toml:4:11: schemes \"app-hmac\": this scheme is not there yet");
+    let (errors, _) = promised(&route("sign_responses = true"));
+    assert_eq!(errors, ["countersign.toml:4:18: sign_responses = true: responses are not signed yet"]);
     let (errors, _) = promised("[gateway.tls]\ncertificate = \"c\"\nkey = \"k\"\n");
     assert!(errors[0].starts_with("countersign.toml:1:1: [gateway.tls]: TLS is not there yet"), "{errors:?}");
 }
