@@ -282,6 +282,9 @@ fn is_loopback(authority: &str) -> bool {
 
 /// `content-digest` → `Content-Digest`, as people write it.
 fn title_case(name: &str) -> String {
+    if name == "appid" {
+        return "AppId".to_owned();
+    }
     let mut start = true;
     name.chars()
         .map(|letter| {

@@ -70,7 +70,7 @@ impl Place {
         if !self.written && !file.exists() {
             output::note!("no {DEFAULT} here: making {} with the defaults", self.config.data.display());
         }
-        open(file, &self.config.data).await
+        self.open(file).await
     }
 
     /// The registry, which has to be there.
@@ -80,7 +80,12 @@ impl Place {
             return Err(Failure::usage(format!("there is no registry at {}", file.display()))
                 .hint("countersign partner add NAME makes one; or name the configuration with --config FILE"));
         }
-        open(file, &self.config.data).await
+        self.open(file).await
+    }
+
+    async fn open(&self, file: &Path) -> Result<Registry, Failure> {
+        let registry = Registry::open(&format!("sqlite:{}", file.display()), &self.config.data).await?;
+        Ok(registry.with_trusted_sites(self.config.registry.trusted_sites.as_deref()))
     }
 
     /// The file of the registry.
@@ -92,10 +97,6 @@ impl Place {
             }
         }
     }
-}
-
-async fn open(file: &Path, data: &Path) -> Result<Registry, Failure> {
-    Ok(Registry::open(&format!("sqlite:{}", file.display()), data).await?)
 }
 
 fn parse(text: &str, path: &Path) -> Result<(Config, Vec<Warning>), Failure> {

@@ -90,7 +90,12 @@ impl Serving {
         Ok(self.snapshots.keys(self.clock.now())?)
     }
 
-    /// Rows of the registry that make no key.
+    /// What follows the registry.
+    pub(crate) fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
+    }
+
+    /// Rows of the registry and files of trusted sites that make no key.
     pub(crate) fn broken(&self) -> Vec<String> {
         self.snapshots.broken()
     }

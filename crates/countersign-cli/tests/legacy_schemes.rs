@@ -66,7 +66,7 @@ fn an_app_hmac_message_is_signed_and_verified_in_every_form_and_under_no_other()
     for (flags, nonce) in FORMS {
         let sign = format!("sign --scheme app-hmac --key secret --id app-1 {flags} {nonce}");
         let signed = dir.fine_with(&sign, ORDER);
-        assert!(signed.contains("\r\nAppid: app-1\r\n") && signed.ends_with("\r\n\r\n{\"amount\": 12}"), "{signed}");
+        assert!(signed.contains("\r\nAppId: app-1\r\n") && signed.ends_with("\r\n\r\n{\"amount\": 12}"), "{signed}");
         if let Some(nonce) = nonce.strip_prefix("--nonce ") {
             assert!(signed.contains(&format!("\r\nNonce: {nonce}\r\n")), "{signed}");
         }

@@ -25,6 +25,7 @@ use sqlx::{AnyConnection, AnyPool, Transaction};
 pub use error::{Error, Failed, Refused};
 pub use event::Event;
 pub use key::{KeyAdd, KeyAdded, KeyEntry, KeySelector};
+pub(crate) use key_add::checked;
 pub use last_use::LastUse;
 pub use partner::{Partner, PartnerState};
 pub(crate) use row::{SELECT_KEYS, record_of};
@@ -39,6 +40,7 @@ pub struct Registry {
     pool: AnyPool,
     target: open::Target,
     data_dir: PathBuf,
+    trusted_sites: Option<PathBuf>,
 }
 
 impl Registry {
@@ -53,7 +55,20 @@ impl Registry {
         let target = open::Target::parse(url)?;
         file::make_private_dir(data_dir)?;
         let pool = open::pool(&target).await?;
-        Ok(Self { pool, target, data_dir: data_dir.to_owned() })
+        Ok(Self { pool, target, data_dir: data_dir.to_owned(), trusted_sites: None })
+    }
+
+    /// Adds the directory of `<site_id>_public.pem` as a second source of keys to what [`Snapshots`](crate::Snapshots) sees of
+    /// this registry. Nothing is ever written there, and it need not be there yet.
+    #[must_use]
+    pub fn with_trusted_sites(self, dir: Option<&Path>) -> Self {
+        Self { trusted_sites: dir.map(ToOwned::to_owned), ..self }
+    }
+
+    /// The directory of trusted sites, where there is one.
+    #[must_use]
+    pub fn trusted_sites(&self) -> Option<&Path> {
+        self.trusted_sites.as_deref()
     }
 
     /// The data directory that it was opened with.

@@ -1,11 +1,16 @@
 //! The keys of the registry as the data path reads them: an immutable snapshot, swapped as a whole, never older than it
 //! says.
 //!
+//! Beside the database there may be a directory of trusted sites (`sites`), whose keys `merge` adds.
+//!
 //! A task asks the registry five times a second for its generation, a number that every change raises, whichever
 //! process made it, and loads the keys anew when it moved. While the registry can't be read the last snapshot stands,
 //! marked stale; after `max_stale` there are no keys any more, since a revocation could have been missed.
 
 mod load;
+mod merge;
+mod site_file;
+mod sites;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -46,7 +51,7 @@ impl Snapshots {
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let asked = now();
-        let mut source = Source::new(registry.clone());
+        let mut source = Source::new(registry.clone(), max_stale);
         let loaded = source.load(asked).await?;
         let (changed, _) = watch::channel(0);
         let shared = Arc::new(Shared {
@@ -98,7 +103,8 @@ impl Snapshots {
         self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Rows that make no key, in words for the operator: they were left out, and verify nothing.
+    /// Rows and files that make no key, in words for the operator: they were left out, and verify nothing, or are not as
+    /// they should be.
     #[must_use]
     pub fn broken(&self) -> Vec<String> {
         self.shared.loaded.load().broken.clone()

@@ -1,3 +1,7 @@
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use countersign_store::Snapshots;
 use tokio::signal::unix::{Signal, SignalKind};
 
 use super::{interrupted, listen_to, wait};
@@ -33,9 +37,12 @@ async fn serve(file: &ConfigFile) -> Result<Exit, Failure> {
     let place = Place::of(config);
     let serving = Serving::prepare(&place, Box::new(std::io::stderr())).await?;
     announce(&place, &serving)?;
-    let reloads = tokio::spawn(reload(hangup, file.clone(), serving.reloader()));
+    let sites = place.config.registry.trusted_sites.clone();
+    let reloads = tokio::spawn(reload(hangup, file.clone(), serving.reloader(), sites));
+    let tells = tokio::spawn(tell_of_broken(serving.snapshots().clone()));
     let ended = serving.run(stop).await;
     reloads.abort();
+    tells.abort();
     ended?;
     say!("ended    in order");
     Ok(Exit::FINE)
@@ -43,7 +50,7 @@ async fn serve(file: &ConfigFile) -> Result<Exit, Failure> {
 
 fn announce(place: &Place, serving: &Serving) -> Result<(), Failure> {
     for broken in serving.broken() {
-        output::warning(format!("the registry holds a key that verifies nothing: {broken}"), &[]);
+        warn_of_broken(&broken);
     }
     if let Some(floor) = serving.floor() {
         let what = format!("the gateway before did not end in order: what was signed before {floor} is unavailable");
@@ -61,12 +68,29 @@ fn announce(place: &Place, serving: &Serving) -> Result<(), Failure> {
     Ok(())
 }
 
+fn warn_of_broken(broken: &str) {
+    output::warning(format!("a key is not as it should be: {broken}"), &[]);
+}
+
+/// Names what is found broken while the gateway runs, once.
+async fn tell_of_broken(snapshots: Snapshots) {
+    let mut changed = snapshots.changed();
+    let mut told = BTreeSet::from_iter(snapshots.broken());
+    while changed.changed().await.is_ok() {
+        let present = BTreeSet::from_iter(snapshots.broken());
+        present.difference(&told).for_each(|broken| warn_of_broken(broken));
+        told = present;
+    }
+}
+
 /// Reads the configuration again at each SIGHUP. What comes of it stands in the log and in `/readyz`.
-async fn reload(mut hangup: Signal, file: ConfigFile, reloader: Reloader) {
+async fn reload(mut hangup: Signal, file: ConfigFile, reloader: Reloader, sites: Option<PathBuf>) {
     while hangup.recv().await.is_some() {
-        match reloader.reload(file.read().map(|(config, _)| config)).await {
-            Ok(false) => {}
-            Ok(true) => output::warning("some of the new settings wait for a restart", &[]),
+        let new = file.read().map(|(config, _)| config);
+        let other_sites = new.as_ref().is_ok_and(|config| config.registry.trusted_sites != sites);
+        match reloader.reload(new).await {
+            Ok(false) if !other_sites => {}
+            Ok(_) => output::warning("some of the new settings wait for a restart", &[]),
             Err(failure) => output::failure(&failure),
         }
     }

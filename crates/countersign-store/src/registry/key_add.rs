@@ -68,7 +68,7 @@ impl Registry {
 }
 
 /// Everything that can be judged without the database.
-fn checked(add: KeyAdd, now: Timestamp) -> Result<KeyAdd, Error> {
+pub(crate) fn checked(add: KeyAdd, now: Timestamp) -> Result<KeyAdd, Error> {
     name::check_partner(&add.partner)?;
     name::check_key_id(add.scheme, &add.id)?;
     if let (Some(not_before), Some(not_after)) = (add.not_before, add.not_after)

@@ -1,9 +1,13 @@
+use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use countersign::{KeyRecord, Keys, Timestamp, VerifyingKey};
 use sqlx::{AnyConnection, Row};
-use std::sync::Arc;
 
+use super::merge::Standing;
+use super::sites::Sites;
 use crate::registry::{Error, Failed, Registry, SELECT_KEYS, record_of};
 use crate::secrets::SealingKey;
 
@@ -14,12 +18,18 @@ pub(super) struct Loaded {
     pub(super) generation: i64,
     pub(super) at: Timestamp,
     pub(super) broken: Vec<String>,
+    /// Whether rows are among what is broken: a row can be mended outside the registry, unseen.
+    rows_broken: bool,
 }
 
 /// The kept connection. Made anew after a failure, and when another file lies under the registry's name.
 pub(super) struct Source {
     registry: Registry,
     kept: Option<(AnyConnection, FileId)>,
+    /// The second source, where there is one.
+    sites: Option<Arc<Mutex<Sites>>>,
+    /// Whether that one was found changed, and no load has taken it in yet.
+    sites_changed: bool,
     /// Looks left until rows that were broken are tried again.
     patience: Option<u32>,
 }
@@ -28,15 +38,18 @@ pub(super) struct Source {
 type FileId = (u64, u64);
 
 impl Source {
-    pub(super) fn new(registry: Registry) -> Self {
-        Self { registry, kept: None, patience: None }
+    pub(super) fn new(registry: Registry, max_stale: Duration) -> Self {
+        let dir = registry.trusted_sites().map(ToOwned::to_owned);
+        let sites = dir.map(|dir| Arc::new(Mutex::new(Sites::new(dir, max_stale))));
+        Self { registry, kept: None, sites, sites_changed: false, patience: None }
     }
 
     /// The keys, when the registry is at another generation than `known` or is another file.
     pub(super) async fn news_since(&mut self, known: i64, now: Timestamp) -> Result<Option<Loaded>, Error> {
+        self.look_at_sites(now).await?;
         let file = self.file_id()?;
         if self.kept.as_ref().is_none_or(|(_, opened)| *opened != file) {
-            return self.load(now).await.map(Some);
+            return self.load_rows(now).await.map(Some);
         }
         let again = match &mut self.patience {
             Some(0) => true,
@@ -47,8 +60,8 @@ impl Source {
             None => false,
         };
         match self.generation().await {
-            Ok(generation) if generation == known && !again => Ok(None),
-            Ok(_) => self.load(now).await.map(Some),
+            Ok(generation) if generation == known && !again && !self.sites_changed => Ok(None),
+            Ok(_) => self.load_rows(now).await.map(Some),
             Err(error) => {
                 self.kept = None;
                 Err(error)
@@ -58,12 +71,32 @@ impl Source {
 
     /// The keys as they are.
     pub(super) async fn load(&mut self, now: Timestamp) -> Result<Loaded, Error> {
+        self.look_at_sites(now).await?;
+        self.load_rows(now).await
+    }
+
+    async fn load_rows(&mut self, now: Timestamp) -> Result<Loaded, Error> {
         let loaded = self.try_load(now).await;
         match &loaded {
-            Ok(loaded) => self.patience = (!loaded.broken.is_empty()).then_some(PATIENCE),
+            Ok(loaded) => {
+                self.patience = loaded.rows_broken.then_some(PATIENCE);
+                self.sites_changed = false;
+            }
             Err(_) => self.kept = None,
         }
         loaded
+    }
+
+    /// On a thread of its own: a disk may take its time.
+    async fn look_at_sites(&mut self, now: Timestamp) -> Result<(), Error> {
+        let Some(sites) = &self.sites else { return Ok(()) };
+        let sites = Arc::clone(sites);
+        let look = move || sites.lock().unwrap_or_else(PoisonError::into_inner).look(now);
+        let changed = tokio::task::spawn_blocking(look)
+            .await
+            .map_err(|error| Failed::Row(format!("looking at the trusted sites failed: {error}")))?;
+        self.sites_changed |= changed;
+        Ok(())
     }
 
     async fn try_load(&mut self, now: Timestamp) -> Result<Loaded, Error> {
@@ -83,7 +116,9 @@ impl Source {
             .fetch_all(self.connection()?)
             .await
             .map_err(Failed::to("read its keys"))?;
+        let suspended = if self.sites.is_some() { self.suspended().await? } else { HashSet::new() };
         let data_dir = self.registry.data_dir().to_owned();
+        let sites = self.sites.clone();
         // Parsing ten thousand RSA keys takes a while that no request of this thread should wait.
         let parse = move || {
             let mut broken = Vec::new();
@@ -102,7 +137,12 @@ impl Source {
                     Err(what) => broken.push(what),
                 }
             }
-            Loaded { keys: Arc::new(Keys::new(good)), generation, at: now, broken }
+            let rows_broken = !broken.is_empty();
+            if let Some(sites) = sites {
+                let sites = sites.lock().unwrap_or_else(PoisonError::into_inner);
+                Standing::of(&rows, suspended).add_sites(&sites, &mut good, &mut broken);
+            }
+            Loaded { keys: Arc::new(Keys::new(good)), generation, at: now, broken, rows_broken }
         };
         tokio::task::spawn_blocking(parse)
             .await
@@ -115,6 +155,12 @@ impl Source {
             .await
             .and_then(|row| row.try_get(0))
             .map_err(Failed::to("tell its generation"))
+    }
+
+    /// Partners whose keys are not usable, wherever they lie.
+    async fn suspended(&mut self) -> Result<HashSet<String>, Error> {
+        let rows = sqlx::query("SELECT name FROM partner WHERE state <> 'active'").fetch_all(self.connection()?).await;
+        rows.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect()).map_err(Failed::to("read its partners"))
     }
 
     fn connection(&mut self) -> Result<&mut AnyConnection, Error> {
