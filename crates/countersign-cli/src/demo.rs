@@ -4,20 +4,18 @@
 mod cost;
 mod http;
 mod receiver;
+mod register;
 mod report;
 mod scenes;
 mod sender;
 mod stage;
+mod upload;
 
 use std::future::Future;
 use std::path::Path;
 
-use countersign::{Form, Scheme};
-
 use crate::exit::{Exit, Failure};
-use crate::moment;
 use crate::output::say;
-use http::Letter;
 use stage::{Port, Stage};
 
 /// Plays every scene, and keeps serving until `stop` where somebody wants to try more.
@@ -29,7 +27,7 @@ pub(crate) async fn play(
 ) -> Result<Exit, Failure> {
     let gateway = Port { asked: gateway, default: 8001, flag: "--gateway-port" };
     let sender = Port { asked: sender, default: 8002, flag: "--sender-port" };
-    let Stage { cast, serving, keys, policy, config, notes } = Stage::set(dir, &gateway, &sender).await?;
+    let Stage { cast, serving, keys, policies, config, notes } = Stage::set(dir, &gateway, &sender).await?;
     for line in notes {
         say!("{line}");
     }
@@ -42,15 +40,7 @@ pub(crate) async fn play(
     report::rows(&rows);
     say!("");
 
-    let message = Letter::post_json("/message1", scenes::message1(moment::now()).to_string());
-    let mut costs = Vec::new();
-    let own = Form::new(Scheme::Pki, sender::KEY_ID);
-    let pki = (&Scheme::Pki.algorithms()[0], &own, cast.sender.key());
-    costs.push(cost::measure(&message, pki.2, pki.1, &keys, &policy, *pki.0).await?);
-    for (algorithm, id, key) in &cast.partner {
-        let form = Form::new(Scheme::HttpMessageSignatures, id);
-        costs.push(cost::measure(&message, key, &form, &keys, &policy, *algorithm).await?);
-    }
+    let costs = cost::all(&cast, &keys, &policies).await?;
     if let Some(stop) = stop {
         report::costs(&costs);
         say!("");

@@ -1,5 +1,6 @@
 //! What signing and verifying cost in this process, by the median.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,6 +10,8 @@ use countersign::{
 };
 
 use super::http::Letter;
+use super::scenes::{Cast, message1};
+use super::sender::KEY_ID;
 use crate::exit::Failure;
 use crate::remember::Nothing;
 use crate::{moment, random};
@@ -23,8 +26,35 @@ pub(super) struct Cost {
     pub(super) verify: f64,
 }
 
+/// Every scheme and algorithm of the cast.
+pub(super) async fn all(
+    cast: &Cast,
+    keys: &Keys,
+    policies: &BTreeMap<String, Arc<Policy>>,
+) -> Result<Vec<Cost>, Failure> {
+    let signers = &cast.signers;
+    let mut todo = vec![("/message1", Form::new(Scheme::Pki, KEY_ID), cast.sender.key(), Algorithm::RsaPssSha256)];
+    let site = Form::new(Scheme::TrustedSite, &signers.site.0);
+    todo.push(("/site/message1", site, &signers.site.1, Algorithm::RsaV15Sha256));
+    // The layouts cost the same.
+    for (form, id, key) in signers.apps.iter().take(1) {
+        let form = Form { app_hmac: Some(*form), ..Form::new(Scheme::AppHmac, id) };
+        todo.push(("/app/message1", form, key, Algorithm::HmacSha256));
+    }
+    for (algorithm, id, key) in &signers.partner {
+        todo.push(("/message1", Form::new(Scheme::HttpMessageSignatures, id), key, *algorithm));
+    }
+    let mut costs = Vec::new();
+    for (path, form, key, algorithm) in todo {
+        let message = Letter::post_json(path, message1(moment::now()).to_string());
+        let policy = policies.get(path).ok_or_else(|| Failure::ours(format!("the demo has no route {path}")))?;
+        costs.push(measure(&message, key, &form, keys, policy, algorithm).await?);
+    }
+    Ok(costs)
+}
+
 /// Signs and verifies `letter` so many times.
-pub(super) async fn measure(
+async fn measure(
     letter: &Letter,
     key: &SigningKey,
     form: &Form,
@@ -40,7 +70,11 @@ pub(super) async fn measure(
         let began = Instant::now();
         let mut draft = Draft::new(head(letter)?, form.clone());
         draft.push(&letter.body);
-        draft.finish(&nonce, now)?.sign(key).await?.apply(&mut signed.headers);
+        let signature = draft.finish(&nonce, now)?.sign(key).await?;
+        signature.apply(&mut signed.headers);
+        if let Some(body) = signature.body() {
+            signed.body = body.clone();
+        }
         signing.push(began.elapsed());
         let began = Instant::now();
         pass(&signed, keys, policy, now)

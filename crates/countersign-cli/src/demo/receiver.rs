@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::http::{Answer, Letter};
+use super::upload::{self, Part};
 
 /// What came in, in memory.
 #[derive(Default)]
@@ -17,6 +18,8 @@ pub(super) async fn handle(receiver: Arc<Receiver>, letter: Letter) -> Answer {
     match (&letter.method, letter.target.as_str()) {
         (&Method::POST, "/message1") => receiver.take(&letter, message1),
         (&Method::POST, "/message2") => receiver.take(&letter, message2),
+        (&Method::POST, "/site/message1" | "/app/message1") => receiver.take(&letter, message1),
+        (&Method::POST, "/file") => receiver.take_file(&letter),
         (&Method::GET, "/messages") => {
             let messages = receiver.messages.lock().unwrap_or_else(PoisonError::into_inner);
             Answer::json(StatusCode::OK, &json!({ "messages": *messages }))
@@ -35,6 +38,17 @@ impl Receiver {
         if let Some(wrong) = form(&message) {
             return unprocessable(wrong);
         }
+        self.keep(letter, &message)
+    }
+
+    fn take_file(&self, letter: &Letter) -> Answer {
+        match upload::parts(letter).ok_or("the body is not a form").and_then(|parts| file(&parts)) {
+            Ok(message) => self.keep(letter, &message),
+            Err(wrong) => Answer::json(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "detail": wrong })),
+        }
+    }
+
+    fn keep(&self, letter: &Letter, message: &Value) -> Answer {
         // What the gateway says of the caller; nobody else can have written it.
         let partner = letter.headers.get("countersign-partner").and_then(|value| value.to_str().ok());
         let answer = json!({ "status": "received", "message_id": message["message_id"], "partner": partner });
@@ -61,6 +75,20 @@ fn message2(message: &Value) -> Option<&'static str> {
         .or((!message["payload"].is_object()).then_some("payload is not an object"))
         .or((!message["attachments"].is_array()).then_some("attachments is not an array"))
         .or((!tags).then_some("tags is not an array of strings"))
+}
+
+/// A File as it is kept, or what is wrong with it.
+fn file(parts: &[Part]) -> Result<Value, &'static str> {
+    let text = |name: &str| {
+        let part = parts.iter().find(|part| part.name == name)?;
+        Some(String::from_utf8_lossy(&part.content).into_owned())
+    };
+    let file = parts.iter().find(|part| part.name == "file").ok_or("there is no part file")?;
+    let message = json!({
+        "message_id": text("message_id"), "timestamp": text("timestamp"), "sender": text("sender"),
+        "description": text("description"), "filename": file.file_name, "size": file.content.len(),
+    });
+    head(&message).map_or(Ok(message), Err)
 }
 
 fn head(message: &Value) -> Option<&'static str> {

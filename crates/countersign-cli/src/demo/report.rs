@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::cost::Cost;
+use super::register::PARTNER;
 use super::scenes::{Cast, Expected, Row};
-use super::stage::PARTNER;
 use crate::output::{green, red, say};
 
 pub(super) fn rows(rows: &[Row]) {

@@ -1,12 +1,15 @@
 //! The scenes: what is sent, and what has to come of it.
 
+mod older;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use countersign::{Algorithm, Code, Form, Scheme, SigningKey, Timestamp};
+use countersign::{Code, Form, Scheme, SigningKey, Timestamp};
 use serde_json::{Value, json};
 
 use super::http::{Answer, Letter, send};
+use super::register::Signers;
 use super::sender::{self, KEY_ID, sign};
 use crate::exit::Failure;
 use crate::moment;
@@ -16,10 +19,7 @@ pub(super) struct Cast {
     pub(super) gateway: SocketAddr,
     pub(super) sender_api: SocketAddr,
     pub(super) sender: std::sync::Arc<sender::Sender>,
-    /// A key per algorithm of `http-message-signatures`, with its id.
-    pub(super) partner: Vec<(Algorithm, String, SigningKey)>,
-    /// Known, and revoked.
-    pub(super) revoked: (String, SigningKey),
+    pub(super) signers: Signers,
     /// Known to nobody.
     pub(super) stranger: SigningKey,
 }
@@ -65,6 +65,9 @@ impl Cast {
     /// Plays everything, in order.
     pub(super) async fn play(&self) -> Result<Vec<Row>, Failure> {
         let mut rows = self.pki().await?;
+        rows.extend(self.file().await?);
+        rows.extend(self.trusted_site().await?);
+        rows.extend(self.app_hmac().await?);
         rows.extend(self.http_message_signatures().await?);
         Ok(rows)
     }
@@ -81,8 +84,7 @@ impl Cast {
         };
         let own = self.sender.key();
         let signed = by(own, KEY_ID, &message1(now)).await?;
-        let mut changed = signed.clone();
-        changed.body = String::from_utf8_lossy(&changed.body).replace("Hello", "Goodbye").into();
+        let changed = changed(&signed);
         let scenes = [
             ("Message1", Expected::Passed, (self.sender_api, sender("/send/message1", &message1(now)))),
             ("Message2", Expected::Passed, (self.sender_api, sender("/send/message2", &message2(now)))),
@@ -105,7 +107,7 @@ impl Cast {
             (
                 "revoked key",
                 refused(Code::KeyNotUsable),
-                direct(by(&self.revoked.1, &self.revoked.0, &message1(now)).await?),
+                direct(by(&self.signers.revoked.1, &self.signers.revoked.0, &message1(now)).await?),
             ),
         ];
         let mut rows = Vec::new();
@@ -119,7 +121,7 @@ impl Cast {
         let scheme = Scheme::HttpMessageSignatures;
         let mut rows = Vec::new();
         let mut last = None;
-        for (algorithm, id, key) in &self.partner {
+        for (algorithm, id, key) in &self.signers.partner {
             let now = moment::now();
             let letter = Letter::post_json("/message1", message1(now).to_string());
             let letter = sign(letter, self.gateway, key, Form::new(scheme, id), now).await?;
@@ -127,12 +129,11 @@ impl Cast {
             rows.push(row(algorithm.to_string(), scheme, Expected::Passed, self.gateway, letter).await);
         }
         let Some(letter) = last else { return Ok(rows) };
-        let Some((_, id, key)) = self.partner.first() else { return Ok(rows) };
+        let Some((_, id, key)) = self.signers.partner.first() else { return Ok(rows) };
         let now = moment::now();
         let by = async |letter, now| sign(letter, self.gateway, key, Form::new(scheme, id), now).await;
         let message = || Letter::post_json("/message1", message1(now).to_string());
-        let mut changed = by(message(), now).await?;
-        changed.body = String::from_utf8_lossy(&changed.body).replace("Hello", "Goodbye").into();
+        let changed = changed(&by(message(), now).await?);
         let mut moved = by(message(), now).await?;
         moved.target = "/message1?admin=true".to_owned();
         let stale = by(message(), now.before(Duration::from_secs(600))).await?;
@@ -154,6 +155,12 @@ async fn row(scene: String, scheme: Scheme, expected: Expected, to: SocketAddr, 
     let began = Instant::now();
     let answer = send(to, letter).await;
     Row { scene, scheme, expected, answer, took: began.elapsed() }
+}
+
+/// The same with something else in its body.
+fn changed(letter: &Letter) -> Letter {
+    let body = String::from_utf8_lossy(&letter.body).replace("Hello", "Goodbye");
+    Letter { body: body.into(), ..letter.clone() }
 }
 
 /// A Message1 of its own id.

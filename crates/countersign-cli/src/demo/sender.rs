@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use countersign::{Algorithm, Draft, Form, Head, Origin, Scheme, SigningKey, Timestamp};
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use serde_json::json;
 
 use super::http::{Answer, Letter, send};
@@ -47,8 +47,7 @@ impl Sender {
         &self.key
     }
 
-    async fn pass_on(&self, target: &str, body: bytes::Bytes) -> Answer {
-        let letter = Letter::post_json(target, body);
+    async fn pass_on(&self, letter: Letter) -> Answer {
         match sign(letter, self.gateway, &self.key, Form::new(Scheme::Pki, KEY_ID), moment::now()).await {
             Err(fault) => Answer::json(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "detail": fault.message })),
             Ok(letter) => send(self.gateway, letter)
@@ -60,10 +59,12 @@ impl Sender {
 
 pub(super) async fn handle(sender: Arc<Sender>, letter: Letter) -> Answer {
     match (&letter.method, letter.target.as_str()) {
-        (&Method::POST, "/send/message1") => sender.pass_on("/message1", letter.body).await,
-        (&Method::POST, "/send/message2") => sender.pass_on("/message2", letter.body).await,
+        (&Method::POST, "/send/message1") => sender.pass_on(Letter::post_json("/message1", letter.body)).await,
+        (&Method::POST, "/send/message2") => sender.pass_on(Letter::post_json("/message2", letter.body)).await,
         (&Method::POST, "/send/file") => {
-            Answer::json(StatusCode::NOT_IMPLEMENTED, &json!({ "detail": "files are not signed yet" }))
+            let content_type = letter.headers.get(header::CONTENT_TYPE).cloned();
+            let headers = content_type.map(|value| (header::CONTENT_TYPE, value)).into_iter().collect();
+            sender.pass_on(Letter { target: "/file".to_owned(), headers, ..letter }).await
         }
         (&Method::GET, "/public-key") => Answer {
             status: StatusCode::OK,

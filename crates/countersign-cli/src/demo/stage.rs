@@ -1,24 +1,23 @@
 //! What the demo needs before it can play: keys, a configuration, a registry, and everybody listening.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use countersign::{Algorithm, Keys, Material, Policy, Scheme, SharedSecret, SigningKey};
-use countersign_store::Registry;
-use countersign_store::registry::{KeyAdd, KeySelector};
+use countersign::{Algorithm, Keys, Policy, Scheme, SigningKey};
 
 use super::http::serve;
 use super::receiver::{self, Receiver};
+use super::register::{SITES, register};
 use super::scenes::Cast;
 use super::sender::{self, KEY_ID, Sender};
 use crate::config::Config;
 use crate::exit::Failure;
-use crate::file::NewFile;
 use crate::place::Place;
 use crate::serve::Serving;
-use crate::{moment, random, wire};
+use crate::wire;
 
 /// A port by its default, or by the name that somebody gave it.
 pub(super) struct Port {
@@ -32,7 +31,8 @@ pub(super) struct Stage {
     pub(super) cast: Cast,
     pub(super) serving: Serving,
     pub(super) keys: Arc<Keys>,
-    pub(super) policy: Arc<Policy>,
+    /// By the path of their route.
+    pub(super) policies: BTreeMap<String, Arc<Policy>>,
     pub(super) config: PathBuf,
     /// What is different from what one may expect.
     pub(super) notes: Vec<String>,
@@ -76,7 +76,7 @@ impl Stage {
         let place = Place::of(Config::read(&text, &config, std::iter::empty())?.0);
         let registry = place.registry_to_write().await?;
         let (own, public_pem) = sender::own_key(dir)?;
-        let (partner, revoked) = register(&registry, dir, &public_pem).await?;
+        let signers = register(&registry, dir, &public_pem).await?;
         registry.close().await;
         let stranger = SigningKey::generate(Algorithm::RsaPssSha256, 2048)?;
         let stranger = SigningKey::from_file(stranger.private.as_bytes(), Scheme::Pki, None)?;
@@ -86,82 +86,31 @@ impl Stage {
         let at_gateway = serving.addresses().first().copied().unwrap_or(at_gateway);
         let sender = Arc::new(Sender::new(own, public_pem, at_gateway));
         serve(sender_listener, Arc::clone(&sender), sender::handle).map_err(Failure::ours)?;
-        let route =
-            place.config.routes.first().ok_or_else(|| Failure::ours("the demo's configuration has no route"))?;
-        let policy = Arc::new(wire::policy(route, place.config.memory())?);
-        let cast = Cast { gateway: at_gateway, sender_api: at_sender, sender, partner, revoked, stranger };
-        Ok(Self { cast, keys: serving.keys()?, serving, policy, config, notes })
+        let policies = place.config.routes.iter();
+        let policies =
+            policies.map(|route| Ok((route.path.clone(), Arc::new(wire::policy(route, place.config.memory())?))));
+        let policies = policies.collect::<Result<_, Failure>>()?;
+        let cast = Cast { gateway: at_gateway, sender_api: at_sender, sender, signers, stranger };
+        Ok(Self { cast, keys: serving.keys()?, serving, policies, config, notes })
     }
 }
 
-/// The keys of `http-message-signatures`, and the one that is revoked.
-type Signers = (Vec<(Algorithm, String, SigningKey)>, (String, SigningKey));
-
-async fn register(registry: &Registry, dir: &Path, public_pem: &str) -> Result<Signers, Failure> {
-    let now = moment::now();
-    for partner in [SENDER, PARTNER] {
-        registry.add_partner(partner, now).await?;
-    }
-    let add = async |partner: &str, id: &str, scheme, algorithm, material| {
-        let (partner, id) = (partner.to_owned(), id.to_owned());
-        let (not_before, not_after, form) = (None, None, None);
-        let (pending, shared, allow_test_keys) = (false, false, false);
-        let add = KeyAdd {
-            partner,
-            id,
-            scheme,
-            algorithm,
-            material,
-            not_before,
-            not_after,
-            pending,
-            form,
-            shared,
-            allow_test_keys,
-        };
-        registry.add_key(add, now).await
-    };
-    let pki = Algorithm::RsaPssSha256;
-    add(SENDER, KEY_ID, Scheme::Pki, pki, Material::from_public_pem(public_pem.as_bytes())?).await?;
-    let old = SigningKey::generate(pki, 2048)?;
-    add(SENDER, REVOKED, Scheme::Pki, pki, Material::from_public_pem(old.public.as_bytes())?).await?;
-    registry.revoke_key(&KeySelector::id(REVOKED), "the demo shows what becomes of it", now).await?;
-    let old = SigningKey::from_file(old.private.as_bytes(), Scheme::Pki, None)?;
-
-    let mut partner = Vec::new();
-    for &algorithm in Scheme::HttpMessageSignatures.algorithms() {
-        let id = format!("{PARTNER}-{algorithm}");
-        let (private, material) = match algorithm {
-            Algorithm::HmacSha256 => {
-                let secret = random::secret()?;
-                let shared = SharedSecret::from_file(secret.as_bytes().to_vec());
-                (secret, Material::Shared(shared))
-            }
-            _ => {
-                let pair = SigningKey::generate(algorithm, 2048)?;
-                (pair.private, Material::from_public_pem(pair.public.as_bytes())?)
-            }
-        };
-        let mut file = NewFile::create(&dir.join(format!("{id}.key")), 0o600)?;
-        file.write(private.as_bytes())?;
-        file.keep();
-        let scheme = Scheme::HttpMessageSignatures;
-        add(PARTNER, &id, scheme, algorithm, material).await?;
-        partner.push((algorithm, id, SigningKey::from_file(private.as_bytes(), scheme, Some(algorithm))?));
-    }
-    Ok((partner, (REVOKED.to_owned(), old)))
-}
-
-/// The first route is the one whose policy the costs are measured under.
 fn configuration(gateway: SocketAddr, upstream: SocketAddr) -> String {
     let mut text = format!(
         "data = \"data\"\n\n[gateway]\nlisten = [\"{gateway}\"]\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n[evidence]\n\
-         durability = \"off\"\n"
+         durability = \"off\"\n\n[registry]\ntrusted_sites = \"{SITES}\"\n"
     );
-    for path in ["/message1", "/message2"] {
+    for path in ["/message1", "/message2", "/file"] {
         text += &format!(
             "\n[[route]]\npath = \"{path}\"\nupstream = \"http://{upstream}\"\nschemes = [\"pki\", \
              \"http-message-signatures\"]\nrefusals = \"components\"\n[route.pki]\nsigner = \"{KEY_ID}\"\n"
+        );
+    }
+    // A scheme that signs the body alone is bound to one path.
+    for (path, scheme) in [("/site/message1", Scheme::TrustedSite), ("/app/message1", Scheme::AppHmac)] {
+        text += &format!(
+            "\n[[route]]\npath = \"{path}\"\nupstream = \"http://{upstream}\"\nschemes = [\"{scheme}\"]\nrefusals = \
+             \"components\"\n"
         );
     }
     for path in ["/messages", "/health"] {
@@ -170,7 +119,3 @@ fn configuration(gateway: SocketAddr, upstream: SocketAddr) -> String {
     }
     text
 }
-
-const SENDER: &str = "sender-api";
-pub(super) const PARTNER: &str = "acme";
-const REVOKED: &str = "sender-old";
