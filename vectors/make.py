@@ -3,8 +3,8 @@
 
     python3 vectors/make.py            # from the root of the repository
 
-Keys are kept where keys.json has them, so that a second run changes signatures that are not deterministic and nothing
-else. Each case is written out by hand, in a file per scheme: what is signed and what is sent are two texts, so a case can
+Keys are kept where keys.json has them, and so is a file in which only signatures would differ that come out otherwise each
+time: a second run changes nothing. Each case is written out by hand, in a file per scheme: what is signed and what is sent are two texts, so a case can
 differ in one.
 """
 import sys

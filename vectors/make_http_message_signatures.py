@@ -4,7 +4,7 @@ import hmac
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from make_folder import NOW, Folder, b64, public_pem, sign
+from make_folder import NOW, Folder, b64, fixed, public_pem, sign, verifies
 
 ORDER_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 BODY = '{"amount": 12}'
@@ -206,6 +206,7 @@ def http_message_signatures():
     case("pkcs1-signature-of-a-pss-key", "bad_signature", confused.text([confused.signed()[0], ("Signature", f"sig1=:{b64(pkcs1)}:")]))
     curve = make("ecdsa-p256-sha256")
     der = folder.keys["ecdsa-p256-sha256"].sign(curve.base().encode(), ec.ECDSA(hashes.SHA256()))
+    folder.note(der, lambda other: verifies("ecdsa-p256-sha256", folder.keys["ecdsa-p256-sha256"], curve.base().encode(), fixed(other, 32)))
     case("ecdsa-in-der", "bad_signature", curve.text([curve.signed()[0], ("Signature", f"sig1=:{b64(der)}:")]))
     case("partner-not-allowed", "partner_not_allowed", make().text(), partners="bolt")
     case("partner-not-allowed-comes-after-the-signature", "bad_signature", make().text().replace("POST /orders", "POST /other"), partners="bolt")
@@ -235,6 +236,7 @@ def http_message_signatures():
     case("replayed-under-another-label", "replayed", make().set(label="other").text(), after="accepted-ed25519")
     high = curve.signature()
     other_s = high[:32] + (ORDER_P256 - int.from_bytes(high[32:], "big")).to_bytes(32, "big")
+    folder.note(other_s, lambda other: verifies("ecdsa-p256-sha256", folder.keys["ecdsa-p256-sha256"], curve.base().encode(), other))
     case("replayed-with-the-other-s", "replayed", curve.text([curve.signed()[0], ("Signature", f"sig1=:{b64(other_s)}:")]), after="accepted-ecdsa-p256-sha256")
     case("accepted-the-other-s", "accepted", curve.text([curve.signed()[0], ("Signature", f"sig1=:{b64(other_s)}:")]))
     case("replayed-with-another-salt", "replayed", make("rsa-pss-sha512").text(), after="accepted-rsa-pss-sha512")
