@@ -11,9 +11,13 @@ import sys
 
 sys.dont_write_bytecode = True
 
+from make_app_hmac import app_hmac  # noqa: E402
 from make_http_message_signatures import http_message_signatures  # noqa: E402
 from make_pki import pki  # noqa: E402
+from make_trusted_site import trusted_site  # noqa: E402
 
 if __name__ == "__main__":
     http_message_signatures()
     pki()
+    trusted_site()
+    app_hmac()

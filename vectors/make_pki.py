@@ -1,6 +1,7 @@
 import json
 
 from make_folder import NOW, Folder, b64
+from make_pki_form import pki_form
 
 
 def pki():
@@ -62,6 +63,7 @@ def pki():
     case("accepted-other-path-where-unsigned", "accepted", text(document, target="/message2?a=b", method="PUT"), path="/message1", unsigned_target="true")
     case("unsigned-no-header", "unsigned", text(document).replace(b"Authorization", b"X-Authorization"))
     case("unsigned-no-body", "unsigned", b"POST /message1 HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: PKI site:AAAA\r\n\r\n")
+    case("ambiguous-two-schemes", "ambiguous", text(document).replace(b"Authorization:", b"AppId: site\r\nAuthorization:"))
     case("too-old", "too_old", text(document), now=NOW + 301)
     case("not-yet-valid", "not_yet_valid", text(document), now=NOW - 31)
     case("unknown-signer", "unknown_signer", text(document, header="PKI nobody:{}"))
@@ -76,3 +78,4 @@ def pki():
     case("replayed-by-its-id", "replayed", text(with_(priority="high")), after="accepted")
     case("scheme-not-allowed", "scheme_not_allowed", text(document), scheme="http-message-signatures")
     case("body-too-large", "body_too_large", text(document), max_body=20)
+    pki_form(folder)
