@@ -113,6 +113,15 @@ def http_message_signatures():
     case("accepted-of-two-the-tagged", "accepted", make().text(two), tag="app")
     stranger = make("bolt").set(label="sig2", parameters=f';created={NOW};keyid="stranger";nonce="n"').signed()
     case("accepted-of-two-the-known", "accepted", make().text(make().signed() + stranger))
+    strangers = [line for number in range(9) for line in make().set(label=f"l{number}", parameters=f';created={NOW};keyid="stranger-{number}";nonce="n"').signed()]
+    case("accepted-of-ten-the-known", "accepted", make().text([*strangers[:8], *make().signed(), *strangers[8:]]))
+    tags = [line for number in range(9) for line in make().set(label=f"l{number}", parameters=f';created={NOW};keyid="ed25519";nonce="n-{number}";tag="t{number}"').signed()]
+    case("accepted-of-nine-the-tagged", "accepted", make().text(tags), tag="t8")
+    case("accepted-empty-query-target-uri", "accepted", make().get("/orders?").set(cover=['"@method"', '"@target-uri"']).text())
+    case("accepted-query-without-value", "accepted", make().get("/orders?a&b=&=c").text())
+    case("accepted-ipv6-default-port", "accepted", make().set(host="[2001:DB8::1]:443", authority="[2001:db8::1]").text())
+    case("accepted-default-port-of-http", "accepted", make().set(host="api.example.com:80", authority="api.example.com").text(), origin="http://api.example.com:80")
+    case("accepted-port-of-the-other-scheme", "accepted", make().set(host="api.example.com:80").text())
 
     # Form.
     def wrong(name, **changes):
@@ -159,6 +168,11 @@ def http_message_signatures():
     case("unsigned", "unsigned", make().text([]))
     case("ambiguous-two-qualify", "ambiguous", make().text(make().signed() + make("bolt").set(label="sig2").signed()))
     case("ambiguous-two-schemes", "ambiguous", make().text(make().signed() + [("Authorization", "PKI AAAA")]))
+    known = make("bolt").set(label="l9", parameters=f';created={NOW};keyid="bolt";nonce="n"').signed()
+    case("ambiguous-of-ten-two-are-known", "ambiguous", make().text([*strangers[:16], *make().signed(), *known]))
+    case("unknown-signer-of-nine", "unknown_signer", make().text(strangers))
+    case("coverage-no-tag-of-nine", "coverage_too_small", make().text(tags), tag="t")
+    case("malformed-seventeen-labels", "malformed", make().text([line for number in range(17) for line in make().set(label=f"l{number}").signed()]))
     case("scheme-not-allowed", "scheme_not_allowed", make().text(), scheme="pki")
     case("bad-one-is-not-hidden-by-a-good-one", "ambiguous",
          make().text(make().signed() + [("Signature-Input", f"sig2={make('bolt').input()}"), ("Signature", f"sig2=:{b64(bytes(64))}:")]))
@@ -223,6 +237,21 @@ def http_message_signatures():
         if name == "signature":
             text = good.text([good.signed()[0], ("Signature", f"sig1=:{b64(bytes([good.signature()[0] ^ 1]) + good.signature()[1:])}:")])
         case(f"changed-{name}", "bad_signature", text)
+    def sent(name, target, signed):
+        case(f"changed-{name}", "bad_signature", signed.text().replace(f"GET {signed.target} ", f"GET {target} ", 1))
+
+    sent("query-order", "/orders?b=2&a=1", make().get("/orders?a=1&b=2"))
+    sent("query-repeated", "/orders?a=1&a=2", make().get("/orders?a=1"))
+    sent("query-repetition-dropped", "/orders?a=2", make().get("/orders?a=1&a=2"))
+    sent("query-plus-to-escape", "/orders?a=b%20c", make().get("/orders?a=b+c"))
+    sent("query-escape-in-other-case", "/orders?a=%c3%A9", make().get("/orders?a=%C3%A9"))
+    sent("query-value-to-none", "/orders?a", make().get("/orders?a="))
+    whole = make().get("/orders?").set(cover=['"@method"', '"@authority"', '"@request-target"'])
+    sent("empty-query-dropped", "/orders", whole)
+    bare = make().get("/orders").set(cover=['"@method"', '"@authority"', '"@request-target"'])
+    sent("empty-query-added", "/orders?", bare)
+    case("changed-port", "bad_signature", good.text().replace("Host: api.example.com", "Host: api.example.com:8443"))
+    case("changed-ipv6-address", "bad_signature", make().set(host="[2001:db8::2]", authority="[2001:db8::1]").text())
     case("changed-body", "digest_mismatch", good.text().replace('12}', '13}'))
     swapped = good.text().replace('12}', '13}').replace(DIGEST, f"sha-256=:{b64(hashlib.sha256(BODY.replace('12', '13').encode()).digest())}:")
     case("changed-body-and-digest", "bad_signature", swapped)
