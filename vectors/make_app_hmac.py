@@ -10,12 +10,14 @@ NONCE = {"hex8": "a1b2c3d4", "hex32": "00112233445566778899aabbccddeeff", "uuid"
 
 def app_hmac():
     states = [(state, {"state": state}) for state in ["pending", "retiring", "retired", "revoked", "suspended"]]
+    double = b64(hashlib.sha256(b"app-hmac double").digest())
     twin = b64(hashlib.sha256(b"app-hmac twin").digest())
     keys = [("app", {}), ("millis", {"timestamp_unit": "milliseconds"}), ("hex32", {"nonce_form": "hex32"}), ("uuid", {"nonce_form": "uuid"}),
             ("body", {"layout": "payload-first"}), ("body-millis-uuid", {"layout": "payload-first", "timestamp_unit": "milliseconds", "nonce_form": "uuid"}),
             *states, ("bolt", {"partner": "bolt"}), ("ended", {"not_after": NOW}), ("begins", {"not_before": NOW + 1}), ("ends", {"not_after": NOW + 1_000_000}),
             ("two-1", {"id": "two", "version": 1}), ("two-2", {"id": "two", "version": 2, "timestamp_unit": "milliseconds", "layout": "payload-first"}),
-            ("twin-1", {"id": "twin", "version": 1, "secret": twin}), ("twin-2", {"id": "twin", "version": 2, "secret": twin, "layout": "payload-first"})]
+            ("twin-1", {"id": "twin", "version": 1, "secret": twin}), ("twin-2", {"id": "twin", "version": 2, "secret": twin, "layout": "payload-first"}),
+            ("double", {"secret": double}), ("double-of-bodies", {"secret": double, "layout": "payload-first", "partner": "bolt"})]
     keys = [(name, "hmac-sha256", more) for name, more in keys]
     folder = Folder("app-hmac", "app-hmac", keys)
     forms = {name: more for name, _, more in keys}
@@ -160,6 +162,8 @@ def app_hmac():
         case(f"form-nonce-{nonce}-under-the-key-{key}", "algorithm_mismatch", App(key, nonce=NONCE[nonce]).text())
     case("form-one-secret-under-two-layouts", "algorithm_mismatch", App("twin-1").text())
     case("form-one-secret-under-two-layouts-the-other-way", "algorithm_mismatch", App("twin-2").text())
+    case("form-one-secret-under-two-layouts-and-two-ids", "algorithm_mismatch", App("double").text())
+    case("form-one-secret-under-two-layouts-and-two-ids-the-other-way", "algorithm_mismatch", App("double-of-bodies").text())
     case("partner-not-allowed", "partner_not_allowed", App().text(), partners="bolt")
 
     # Anything changed.

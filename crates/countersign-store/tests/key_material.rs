@@ -26,7 +26,15 @@ async fn one_key_for_two_partners_or_two_schemes() {
     let others = registry.same_material(&shared.key).await.unwrap();
     assert_eq!(others.iter().map(|key| key.id.as_str()).collect::<Vec<_>>(), ["site"]);
 
-    registry.add_key(app_key("alice", "app", "0123456789abcdef"), now()).await.unwrap();
+    let first = app_key("alice", "app", "0123456789abcdef");
+    registry.add_key(first.clone(), now()).await.unwrap();
+    // One secret in two forms would sign two grammars, so not even where it is meant to be shared.
+    let form = countersign::AppHmacForm { layout: countersign::Layout::PayloadFirst, ..first.form.unwrap() };
+    for (partner, id) in [("alice", "app2"), ("bob", "app3")] {
+        let other = KeyAdd { form: Some(form), shared: true, ..app_key(partner, id, "0123456789abcdef") };
+        let two = refused(registry.add_key(other, now()).await);
+        assert_eq!(two, Refused::TwoForms { partner: "alice".into(), id: "app".into() });
+    }
     let again = refused(registry.add_key(app_key("bob", "app2", "0123456789abcdef\n"), now()).await);
     assert!(matches!(again, Refused::MaterialElsewhere { .. }), "{again:?}");
     let padded = refused(registry.add_key(app_key("bob", "app2", "0123456789abcdef\0"), now()).await);

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::algorithm::{Algorithm, Scheme};
 use crate::key_file;
 use crate::primitive::Public;
+use crate::scheme::app_hmac::SameSecret;
 use crate::time::Timestamp;
 
 /// What a registry knows of one version of a key. Plain data: [`VerifyingKey::new`] makes something of it that verifies.
@@ -214,6 +215,7 @@ impl fmt::Debug for VerifyingKey {
 pub struct Keys {
     by_scheme: [HashMap<String, Vec<Arc<VerifyingKey>>>; 4],
     decoys: Decoys,
+    same_secret: SameSecret,
 }
 
 impl Keys {
@@ -222,14 +224,21 @@ impl Keys {
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
         let mut snapshot = Self::default();
         for key in keys {
+            let key = Arc::new(key);
+            snapshot.same_secret.note(&key);
             let record = key.record();
             let versions = snapshot.by_scheme[slot(record.scheme)].entry(record.id.clone()).or_default();
-            versions.push(Arc::new(key));
+            versions.push(key);
         }
         for versions in snapshot.by_scheme.iter_mut().flat_map(HashMap::values_mut) {
             versions.sort_by_key(|key| std::cmp::Reverse(key.record.version));
         }
         snapshot
+    }
+
+    /// The `app-hmac` keys by their secrets, under whatever id.
+    pub(crate) fn same_secret(&self) -> &SameSecret {
+        &self.same_secret
     }
 
     /// Every version under this scheme and id, newest first; empty where nobody is known by it.

@@ -251,6 +251,14 @@ fn mistake_22_one_secret_under_two_forms_signs_in_neither() {
         order().sign(&pair, NONCE, NOW).pass(&keys, &policy, &Memory::default(), NOW).err()
     };
     assert_eq!(at(&second), Some(Code::AlgorithmMismatch));
+    // Under another id, or of another partner, it signs the same two grammars.
+    (second.id, second.version) = ("app-2".to_owned(), 1);
+    assert_eq!(at(&second), Some(Code::AlgorithmMismatch));
+    second.partner = "other".to_owned();
+    assert_eq!(at(&second), Some(Code::AlgorithmMismatch));
+    second.form = pair.record.form;
+    assert_eq!(at(&second), None);
+    second.form = payload_first().record.form;
     second.state = KeyState::Revoked;
     assert_eq!(at(&second), None);
 }

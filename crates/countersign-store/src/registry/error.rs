@@ -115,6 +115,14 @@ pub enum Refused {
         /// Its state.
         state: KeyState,
     },
+    /// The secret stands in another form.
+    #[error("the same secret is there already in another form, as the app-hmac key {id:?} of the partner {partner:?}")]
+    TwoForms {
+        /// Whose.
+        partner: String,
+        /// Its id.
+        id: String,
+    },
     /// The material was revoked.
     #[error("this key material was revoked, as version {version} of {id:?}: it stays revoked")]
     MaterialRevoked {
@@ -179,6 +187,10 @@ impl Refused {
             Self::TestKey(_) => "make your own: countersign key generate --algorithm A --out FILE".to_owned(),
             Self::MaterialElsewhere { .. } => {
                 "a key proves one partner in one scheme: make another, or say --shared where that is meant".to_owned()
+            }
+            Self::TwoForms { .. } => {
+                "one secret would sign two grammars: make another, countersign key generate --algorithm hmac-sha256 --out FILE"
+                    .to_owned()
             }
             Self::MaterialTwice { id, version, state } => match state {
                 KeyState::Active | KeyState::Retiring => "nothing is left to do".to_owned(),

@@ -143,7 +143,7 @@ async fn claim_id(change: &mut AnyConnection, add: &KeyAdd) -> Result<(), Error>
 /// Where the material stands already: nowhere, or where it may.
 async fn check_elsewhere(change: &mut AnyConnection, add: &KeyAdd, fingerprint: [u8; 32]) -> Result<(), Error> {
     let rows = sqlx::query(
-        "SELECT scheme, id, version, partner, state FROM partner_key WHERE fingerprint = $1 \
+        "SELECT scheme, id, version, partner, state, form FROM partner_key WHERE fingerprint = $1 \
          ORDER BY scheme, id, version",
     )
     .bind(&fingerprint[..])
@@ -160,14 +160,18 @@ async fn check_elsewhere(change: &mut AnyConnection, add: &KeyAdd, fingerprint: 
                 u32::try_from(row.try_get::<i64, _>("version")?).unwrap_or(u32::MAX),
                 row.try_get::<String, _>("partner")?,
                 state.parse::<KeyState>().map_err(|error| sqlx::Error::Decode(error.into()))?,
+                row.try_get::<Option<String>, _>("form")?,
             ))
         };
-        let (scheme, id, version, partner, state) = read().map_err(Failed::to("look for the material"))?;
+        let (scheme, id, version, partner, state, form) = read().map_err(Failed::to("look for the material"))?;
         if state == KeyState::Revoked {
             return Err(Refused::MaterialRevoked { id, version }.into());
         }
         if (scheme, &id) == (add.scheme, &add.id) {
             return Err(Refused::MaterialTwice { id, version, state }.into());
+        }
+        if scheme == add.scheme && form != add.form.map(form_text) {
+            return Err(Refused::TwoForms { partner, id }.into());
         }
         if !add.shared && (scheme != add.scheme || partner != add.partner) {
             return Err(Refused::MaterialElsewhere { partner, scheme, id }.into());

@@ -5,12 +5,14 @@
 //! can be told at their end.
 
 mod grammar;
+mod same_secret;
 
 use std::cell::OnceCell;
 
 use bytes::Bytes;
 
 use self::grammar::{Grammar, window};
+pub(crate) use self::same_secret::SameSecret;
 use super::{Payload, Signed, check_target_of_body_only, pki};
 use crate::algorithm::{Algorithm, Scheme};
 use crate::judge::{self, Claimed, Facts};
@@ -142,14 +144,7 @@ impl Credentials {
             Layout::PayloadFirst => payload_first.get_or_init(|| parts.signed(Layout::PayloadFirst)).as_slice(),
         };
         // One secret under two forms would sign two grammars, so under neither of them.
-        let of_one_form = |key: &VerifyingKey| {
-            let differs = |other: &VerifyingKey| {
-                other.usable(now)
-                    && other.fingerprint() == key.fingerprint()
-                    && other.record().form != key.record().form
-            };
-            !versions.iter().any(|other| differs(other))
-        };
+        let of_one_form = |key: &VerifyingKey| !keys.same_secret().has_another_form(key, now);
         // A message in another form than a key's is none of that key, and its MAC is not computed.
         let of_key = |form: &AppHmacForm| {
             form.unit == self.unit
@@ -165,8 +160,8 @@ impl Credentials {
         let form = key.record().form.ok_or_else(|| malformed("the key has no form"))?;
         // Told to whoever has the secret only: that the bytes split twice says which form the key has.
         if form.layout == Layout::MethodFirst {
-            let record = key.record();
-            parts.check_one_split(form, window(form, self.created, record.not_before, record.not_after))?;
+            let (from, until) = keys.same_secret().validity(&key);
+            parts.check_one_split(form, window(form, self.created, from, until))?;
         }
         let bytes = match form.layout {
             Layout::MethodFirst => method_first.into_inner(),

@@ -55,6 +55,16 @@ fn a_key_that_ends_has_fewer_splits() {
     assert_eq!(pass(&pair, &request).err(), Some(Code::Ambiguous));
     pair.record.not_after = Some(Timestamp::from_secs(1_796_000_000));
     assert_eq!(pass(&pair, &request).err(), None);
+    // The secret goes on under another id, and there the other reading would pass.
+    let other = |not_after| KeyRecord { id: "app-2".to_owned(), not_after, ..pair.record.clone() };
+    let at = |other: KeyRecord| {
+        let keys = Keys::new([pair.record.clone(), other].map(|record| VerifyingKey::new(record).unwrap()));
+        let policy = policy(|demands| demands.schemes = vec![Scheme::AppHmac]);
+        request.pass(&keys, &policy, &Memory::default(), NOW).err()
+    };
+    assert_eq!(at(other(None)), Some(Code::Ambiguous));
+    assert_eq!(at(other(Some(Timestamp::from_secs(1_799_500_000)))), Some(Code::Ambiguous));
+    assert_eq!(at(other(Some(Timestamp::from_secs(1_795_500_000)))), None);
 }
 
 #[test]
