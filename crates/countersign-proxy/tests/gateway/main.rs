@@ -5,6 +5,7 @@ mod client;
 mod operation;
 mod refused;
 mod replay;
+mod schemes;
 mod signer;
 mod smuggling;
 mod stage;
