@@ -129,7 +129,7 @@ impl SiteFile {
             }
         };
         let outlived = self.trouble.is_some() && self.outlive(max_stale, now);
-        taken | outlived | (trouble != self.trouble)
+        taken || outlived || trouble != self.trouble
     }
 
     /// Takes in what the file holds, where that is other than before.
