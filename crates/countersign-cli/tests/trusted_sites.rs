@@ -113,6 +113,37 @@ fn what_is_no_good_is_named_in_the_log_while_the_gateway_runs() {
 }
 
 #[test]
+fn a_sites_key_is_listed_and_revoking_it_outlives_its_file() {
+    let (dir, [_one, gateway]) = deployment();
+    key(&dir, "site");
+    put(&dir, "site", "drupal_v2");
+    dir.write("keys/torn_public.pem", "");
+    within_a_second("added", || send(gateway.address, &signed(&dir, &gateway, "site", "drupal_v2")).0 == 200);
+    let ran = dir.run("key list");
+    let row = ["drupal_v2", "2", "drupal", "trusted-site", "rsa-v1_5-sha256", "active"];
+    let listed = |line: &str| line.split_whitespace().take(6).eq(row);
+    assert!(ran.out.lines().any(listed) && ran.err.contains("torn_public.pem: "), "{ran:?}");
+    assert!(dir.fine("key list --partner drupal").contains("drupal_v2"));
+    assert_eq!(dir.run("key list --partner joomla").code, 2);
+    assert!(dir.fine("key show drupal_v2").contains("partner      drupal"));
+    assert_eq!(dir.run("key show drupal_v3").code, 2);
+    assert_eq!(dir.run("key revoke drupal_v3 --reason stolen").code, 2);
+    assert_eq!(dir.run("key revoke drupal_v2 --scheme pki --reason stolen").code, 2);
+
+    let out = dir.fine("key revoke drupal_v2 --reason stolen");
+    assert!(out.contains("revoked    key drupal_v2") && out.contains("partner drupal"), "{out}");
+    within_a_second("revoked", || send(gateway.address, &signed(&dir, &gateway, "site", "drupal_v2")).0 == 401);
+    assert!(dir.fine("key show drupal_v2").contains("stolen"));
+    // The same key under another name, and another key under this name.
+    put(&dir, "site", "drupal_v3");
+    key(&dir, "other");
+    put(&dir, "other", "drupal_v2");
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!(send(gateway.address, &signed(&dir, &gateway, "site", "drupal_v3")).0, 401);
+    assert_eq!(send(gateway.address, &signed(&dir, &gateway, "other", "drupal_v2")).0, 401);
+}
+
+#[test]
 fn a_message_is_verified_offline_by_the_directory_and_the_registry_wins() {
     let (dir, [gateway, _other]) = deployment();
     key(&dir, "site");

@@ -102,7 +102,7 @@ impl Registry {
         open::connect(&self.target).await
     }
 
-    async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Any>, Error> {
+    pub(crate) async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Any>, Error> {
         self.pool.acquire().await.map_err(Failed::to("connect"))
     }
 

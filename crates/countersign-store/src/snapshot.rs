@@ -7,6 +7,7 @@
 //! process made it, and loads the keys anew when it moved. While the registry can't be read the last snapshot stands,
 //! marked stale; after `max_stale` there are no keys any more, since a revocation could have been missed.
 
+mod listed;
 mod load;
 mod merge;
 mod site_file;
@@ -21,6 +22,7 @@ use countersign::{Keys, Timestamp, Unavailable};
 use tokio::sync::watch;
 
 use crate::registry::{Error, Registry};
+pub use listed::SiteKeys;
 use load::{Loaded, Source};
 
 /// A registry that is followed. Clones share one task, which ends with the last of them.

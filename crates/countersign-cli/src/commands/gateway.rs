@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use countersign_store::Snapshots;
 use tokio::signal::unix::{Signal, SignalKind};
 
+use super::key::print;
 use super::{interrupted, listen_to, wait};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, say};
@@ -50,7 +51,7 @@ async fn serve(file: &ConfigFile) -> Result<Exit, Failure> {
 
 fn announce(place: &Place, serving: &Serving) -> Result<(), Failure> {
     for broken in serving.broken() {
-        warn_of_broken(&broken);
+        print::broken(&broken);
     }
     if let Some(floor) = serving.floor() {
         let what = format!("the gateway before did not end in order: what was signed before {floor} is unavailable");
@@ -68,17 +69,13 @@ fn announce(place: &Place, serving: &Serving) -> Result<(), Failure> {
     Ok(())
 }
 
-fn warn_of_broken(broken: &str) {
-    output::warning(format!("a key is not as it should be: {broken}"), &[]);
-}
-
 /// Names what is found broken while the gateway runs, once.
 async fn tell_of_broken(snapshots: Snapshots) {
     let mut changed = snapshots.changed();
     let mut told = BTreeSet::from_iter(snapshots.broken());
     while changed.changed().await.is_ok() {
         let present = BTreeSet::from_iter(snapshots.broken());
-        present.difference(&told).for_each(|broken| warn_of_broken(broken));
+        present.difference(&told).for_each(|broken| print::broken(broken));
         told = present;
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use countersign::{KeyRecord, Keys, Timestamp, VerifyingKey};
 use sqlx::{AnyConnection, Row};
 
+use super::listed::suspended;
 use super::merge::Standing;
 use super::sites::Sites;
 use crate::registry::{Error, Failed, Registry, SELECT_KEYS, record_of};
@@ -116,7 +117,7 @@ impl Source {
             .fetch_all(self.connection()?)
             .await
             .map_err(Failed::to("read its keys"))?;
-        let suspended = if self.sites.is_some() { self.suspended().await? } else { HashSet::new() };
+        let suspended = if self.sites.is_some() { suspended(self.connection()?).await? } else { HashSet::new() };
         let data_dir = self.registry.data_dir().to_owned();
         let sites = self.sites.clone();
         // Parsing ten thousand RSA keys takes a while that no request of this thread should wait.
@@ -155,12 +156,6 @@ impl Source {
             .await
             .and_then(|row| row.try_get(0))
             .map_err(Failed::to("tell its generation"))
-    }
-
-    /// Partners whose keys are not usable, wherever they lie.
-    async fn suspended(&mut self) -> Result<HashSet<String>, Error> {
-        let rows = sqlx::query("SELECT name FROM partner WHERE state <> 'active'").fetch_all(self.connection()?).await;
-        rows.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect()).map_err(Failed::to("read its partners"))
     }
 
     fn connection(&mut self) -> Result<&mut AnyConnection, Error> {

@@ -1,7 +1,7 @@
 //! `key activate`, `key retire`, `key revoke`.
 
 use countersign::Scheme;
-use countersign_store::registry::KeySelector;
+use countersign_store::registry::{Error, KeySelector, Refused};
 
 use crate::exit::{Exit, Failure};
 use crate::output::say;
@@ -37,6 +37,13 @@ pub(super) enum Change {
     Revoke { reason: String },
 }
 
+impl Which {
+    /// Whether a file of the directory of trusted sites may be meant.
+    fn may_be_a_site(&self) -> bool {
+        self.version.is_none() && self.scheme.is_none_or(|scheme| scheme == Scheme::TrustedSite)
+    }
+}
+
 impl Revoke {
     pub(super) fn split(self) -> (Which, Change) {
         (self.which, Change::Revoke { reason: self.reason })
@@ -50,7 +57,19 @@ pub(super) async fn run(which: Which, change: Change) -> Result<Exit, Failure> {
     let (changed, word) = match &change {
         Change::Activate => (registry.activate_key(&selector, now).await, "activated"),
         Change::Retire => (registry.retire_key(&selector, now).await, "retired  "),
-        Change::Revoke { reason } => (registry.revoke_key(&selector, reason, now).await, "revoked  "),
+        Change::Revoke { reason } => {
+            let revoked = match registry.revoke_key(&selector, reason, now).await {
+                // The key of a file is known by that alone: it becomes an entry, which stays when the file is gone.
+                Err(Error::Refused(Refused::NoSuchKey { .. })) if which.may_be_a_site() => {
+                    match registry.adopt_site_key(&which.id, now).await {
+                        Ok(()) => registry.revoke_key(&KeySelector::id(&which.id), reason, now).await,
+                        Err(error) => Err(error),
+                    }
+                }
+                revoked => revoked,
+            };
+            (revoked, "revoked  ")
+        }
     };
     registry.close().await;
     let changed = changed?;

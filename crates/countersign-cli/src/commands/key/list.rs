@@ -1,4 +1,5 @@
 use countersign::Scheme;
+use countersign_store::registry::{Error, Refused};
 use serde_json::{Value, json};
 
 use super::print;
@@ -37,8 +38,17 @@ pub(crate) struct Show {
 
 pub(super) async fn list(args: List) -> Result<Exit, Failure> {
     let registry = Place::find(&args.config)?.registry_to_read().await?;
-    let keys = registry.keys(args.partner.as_deref()).await?;
     let now = moment::now();
+    let sites = registry.site_keys(args.partner.as_deref(), now).await?;
+    let keys = match registry.keys(args.partner.as_deref()).await {
+        // A partner may be known by its files alone.
+        Err(Error::Refused(Refused::NoSuchPartner(_))) if !sites.keys.is_empty() => Vec::new(),
+        keys => keys?,
+    };
+    let keys: Vec<_> = keys.into_iter().chain(sites.keys).collect();
+    for broken in sites.broken {
+        print::broken(&broken);
+    }
     if args.json {
         output::json(&json!({ "keys": keys.iter().map(|key| print::object(key, now)).collect::<Value>() }));
     } else if keys.is_empty() {
@@ -53,7 +63,20 @@ pub(super) async fn list(args: List) -> Result<Exit, Failure> {
 
 pub(super) async fn show(args: Show) -> Result<Exit, Failure> {
     let registry = Place::find(&args.config)?.registry_to_read().await?;
-    let mut keys = registry.key(&args.id, args.scheme).await?;
+    let mut keys = match registry.key(&args.id, args.scheme).await {
+        Err(Error::Refused(Refused::NoSuchKey { id, scheme })) => {
+            let sites = registry.site_keys(None, moment::now()).await?.keys;
+            let keys: Vec<_> = sites
+                .into_iter()
+                .filter(|key| key.id == id && scheme.is_none_or(|scheme| scheme == key.scheme))
+                .collect();
+            if keys.is_empty() {
+                return Err(Error::from(Refused::NoSuchKey { id, scheme }).into());
+            }
+            keys
+        }
+        keys => keys?,
+    };
     registry.close().await;
     if let Some(version) = args.version {
         keys.retain(|key| key.version == version);

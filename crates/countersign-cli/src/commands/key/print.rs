@@ -26,6 +26,11 @@ pub(crate) fn table(keys: &[KeyEntry], now: Timestamp) {
     output::table(&head, &keys.iter().map(row).collect::<Vec<_>>());
 }
 
+/// Says what is wrong with a key that is not among the others.
+pub(crate) fn broken(what: &str) {
+    output::warning(format!("a key is not as it should be: {what}"), &[]);
+}
+
 /// Everything that is known of one version.
 pub(crate) fn whole(key: &KeyEntry, now: Timestamp) {
     say!("key          {}, version {}", key.id, key.version);
