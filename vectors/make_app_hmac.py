@@ -15,7 +15,7 @@ def app_hmac():
     keys = [("app", {}), ("millis", {"timestamp_unit": "milliseconds"}), ("hex32", {"nonce_form": "hex32"}), ("uuid", {"nonce_form": "uuid"}),
             ("body", {"layout": "payload-first"}), ("body-millis-uuid", {"layout": "payload-first", "timestamp_unit": "milliseconds", "nonce_form": "uuid"}),
             *states, ("bolt", {"partner": "bolt"}), ("ended", {"not_after": NOW}), ("begins", {"not_before": NOW + 1}), ("ends", {"not_after": NOW + 1_000_000}),
-            ("two-1", {"id": "two", "version": 1}), ("two-2", {"id": "two", "version": 2, "timestamp_unit": "milliseconds", "layout": "payload-first"}),
+            ("sender", {"scheme": "http-message-signatures"}), ("two-1", {"id": "two", "version": 1}), ("two-2", {"id": "two", "version": 2, "timestamp_unit": "milliseconds", "layout": "payload-first"}),
             ("twin-1", {"id": "twin", "version": 1, "secret": twin}), ("twin-2", {"id": "twin", "version": 2, "secret": twin, "layout": "payload-first"}),
             ("double", {"secret": double}), ("double-of-bodies", {"secret": double, "layout": "payload-first", "partner": "bolt"})]
     keys = [(name, "hmac-sha256", more) for name, more in keys]
@@ -151,8 +151,9 @@ def app_hmac():
     case("too-old-whatever-other-headers-say", "too_old", App().text(more=[("Date", "Wed, 18 Nov 2026 11:11:41 GMT"), ("X-Date", NOW + 301), ("X-Timestamp", NOW + 301)]), now=NOW + 301)
 
     # Keys and their forms.
-    for name, app in [("", "nobody"), ("-other-case", "App"), ("-of-dots", ".."), ("-of-another-scheme", "sender")]:
+    for name, app in [("", "nobody"), ("-other-case", "App"), ("-of-dots", "..")]:
         case(f"unknown-signer{name}", "unknown_signer", App(app_id=app).text())
+    case("unknown-signer-whose-key-is-for-another-scheme", "unknown_signer", App("sender").text())
     case("unknown-signer-comes-before-age", "unknown_signer", App(app_id="nobody").text(), now=NOW + 999)
     for key in ["pending", "retired", "revoked", "suspended", "ended", "begins"]:
         case(f"key-{key}", "key_not_usable", App(key).text())

@@ -11,7 +11,8 @@ PAYLOAD = '{"email": "a@example.com", "note": "Gr\u00fc\u00dfe | \U0001f600 \\" 
 def trusted_site():
     states = [(state, {"state": state}) for state in ["pending", "retiring", "retired", "revoked", "suspended"]]
     keys = [("drupal", {}), ("drupal_v2", {"version": 2}), *states, ("bolt", {"partner": "bolt"}),
-            ("ended", {"not_after": NOW}), ("begins", {"not_before": NOW + 1})]
+            ("ended", {"not_after": NOW}), ("begins", {"not_before": NOW + 1}),
+            ("rfc", {"scheme": "http-message-signatures"})]
     folder = Folder("trusted-site", "trusted-site", [(name, "rsa-v1_5-sha256", more) for name, more in keys])
     case = folder.case
 
@@ -94,6 +95,9 @@ def trusted_site():
     case("not-yet-valid", "not_yet_valid", message(), now=NOW - 301)
     for name, site in [("", "nobody"), ("-other-case", "Drupal"), ("-of-dots", ".."), ("-file-name", "drupal_public.pem")]:
         case(f"unknown-signer{name}", "unknown_signer", message(site_id=site))
+    # A signature base of RFC 9421 can end like this, so a key signs in one scheme only.
+    base = f'"@method": POST\n"@signature-params": ("@method");created={NOW};keyid="rfc";nonce="n";x=t'
+    case("unknown-signer-whose-key-signs-a-base-that-reads-as-payload-and-timestamp", "unknown_signer", message(base, key="rfc"))
     case("unknown-signer-comes-before-age", "unknown_signer", message(site_id="nobody"), now=NOW + 999)
     for key in ["pending", "retired", "revoked", "suspended", "ended", "begins"]:
         case(f"key-{key}", "key_not_usable", message(key=key))

@@ -14,7 +14,8 @@ use crate::{file, output, random};
 /// Signs the raw HTTP request on stdin
 ///
 /// It covers @method @authority @path @query, content-type if there is one and content-digest with a body. Lines of the head
-/// may end in LF; what is written has CRLF, and a Content-Length where there is a body.
+/// may end in LF; what is written has CRLF, and a Content-Length where there is a body. The other schemes sign what their
+/// pages say; under trusted-site the body becomes the payload of a signed one.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The private key (PEM, DER or JWK), or a shared secret as it stands
