@@ -5,6 +5,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from make_folder import NOW, Folder, b64, fixed, public_pem, sign, verifies
+from make_http_messages import http_messages
 
 ORDER_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 BODY = '{"amount": 12}'
@@ -272,3 +273,6 @@ def http_message_signatures():
     case("replayed-without-nonce-by-its-base", "replayed", make().set(parameters=f';created={NOW};keyid="ed25519"').text(), nonce="optional", after="accepted-nonce-optional")
     case("accepted-same-nonce-of-another-partner", "accepted", make("bolt").text(), after="accepted-ed25519")
     case("accepted-refused-ones-spend-no-nonce", "accepted", make().text(), after="changed-path")
+
+    # Other messages.
+    http_messages(folder, make)
