@@ -113,10 +113,10 @@ class Countersign:
         assert mode == 0o600, f"{path} is readable by others: {mode:o}"
         return path
 
-    def add_key(self, partner, identifier, scheme, algorithm, path):
+    def add_key(self, partner, identifier, scheme, algorithm, path, *options):
         material = ["--secret-file", str(path)] if algorithm == "hmac-sha256" else ["--public-key", f"{path}.pub"]
         names = ["--partner", partner, "--id", identifier, "--scheme", scheme, "--algorithm", algorithm]
-        self.on_registry("key", "add", *names, *material)
+        self.on_registry("key", "add", *names, *material, *options)
 
     def start(self):
         self.log = open(self.directory / "gateway.log", "w+b")

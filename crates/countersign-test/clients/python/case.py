@@ -6,8 +6,18 @@ import unittest
 from binary import Countersign
 from wire import REFUSALS
 
-# Per row of the table that `run.py` prints: what passed, what was refused, what was recognised as a replay.
+# Per row of the table that `run.py` prints: what passed, what was refused, what was recognised as a replay, and of what
+# Countersign signed, what somebody else verified.
+COLUMNS = ["passed", "refused", "replayed", "verified"]
 TABLE = collections.defaultdict(collections.Counter)
+
+
+def print_table(summary):
+    print(f"\n{'':44}" + "".join(f"{column:>10}" for column in COLUMNS))
+    for row, counts in sorted(TABLE.items()):
+        print(f"{row:44}" + "".join(f"{counts[column]:>10}" for column in COLUMNS))
+    total = sum(TABLE.values(), collections.Counter())
+    print(summary + ", ".join(f"{total[column]} {column}" for column in COLUMNS))
 
 
 class GatewayCase(unittest.TestCase):
