@@ -23,6 +23,11 @@ pub(crate) fn diagnostic(line: fmt::Arguments<'_>) {
     drop(writeln!(io::stderr().lock(), "{line}"));
 }
 
+/// Writes bytes to stderr as they are, text or not, and a line end.
+pub(crate) fn diagnostic_bytes(bytes: &[u8]) {
+    drop(io::stderr().lock().write_all(&[bytes, b"\n"].concat()));
+}
+
 /// Writes bytes of the result as they are.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();

@@ -141,6 +141,24 @@ fn a_signature_can_be_made_again_byte_for_byte() {
 }
 
 #[test]
+fn what_is_signed_is_shown_byte_for_byte_also_where_it_is_no_text() {
+    let dir = Dir::new();
+    dir.fine("key generate --algorithm hmac-sha256 --out secret");
+    let body = b"{\xff\x00\xfe}\n";
+    let message = [b"PUT /a?b HTTP/1.1\nHost: api.example.com\nContent-Length: 6\n\n".as_slice(), body].concat();
+    dir.write_bytes("message", &message);
+    let output = dir
+        .command("sign --scheme app-hmac --key secret --id app --show-base")
+        .stdin(std::fs::File::open(dir.path("message")).unwrap())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let shown = output.stderr.strip_suffix(b"\n").unwrap();
+    assert!(shown.starts_with(b"PUT/a?b") && shown.ends_with(body), "{output:?}");
+    assert_eq!(shown.len(), "PUT/a?b".len() + 10 + 8 + body.len());
+}
+
+#[test]
 fn signing_fails_with_a_fix() {
     let dir = Dir::new();
     dir.fine("key generate --algorithm ed25519 --out key");

@@ -33,6 +33,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     form: FormFlags,
     /// Print what is signed, byte for byte, to stderr
+    /// and one LF behind it
     #[arg(long)]
     show_base: bool,
     /// What the signature covers instead of the usual, e.g. "@method @target-uri content-digest"
@@ -91,7 +92,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let unsigned = draft.finish(&nonce, created)?;
     let signed = wait(unsigned.sign(&key))??;
     if args.show_base {
-        output::note!("{}", String::from_utf8_lossy(signed.signed_bytes()));
+        output::diagnostic_bytes(signed.signed_bytes());
     }
     message.sign(&signed);
     output::bytes(&message.write())?;

@@ -34,6 +34,10 @@ impl Dir {
         std::fs::write(self.path(name), text).unwrap();
     }
 
+    pub fn write_bytes(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path(name), bytes).unwrap();
+    }
+
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
         command.args(words(line)).current_dir(self.0.path()).env_remove("NO_COLOR");
