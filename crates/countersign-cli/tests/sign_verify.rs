@@ -156,6 +156,7 @@ fn what_is_signed_is_shown_byte_for_byte_also_where_it_is_no_text() {
     let shown = output.stderr.strip_suffix(b"\n").unwrap();
     assert!(shown.starts_with(b"PUT/a?b") && shown.ends_with(body), "{output:?}");
     assert_eq!(shown.len(), "PUT/a?b".len() + 10 + 8 + body.len());
+    assert!(output.stdout.windows(12).any(|line| line == b"\r\nAppId: app"), "spelt as its text has it");
 }
 
 #[test]
