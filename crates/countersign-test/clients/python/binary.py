@@ -100,6 +100,16 @@ class Countersign:
             raise AssertionError(f"countersign {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
+    def sign(self, message, *arguments):
+        """`countersign sign` on a raw message; the signed one."""
+        command = [PATH, "sign", *arguments]
+        done = subprocess.run(
+            command, cwd=self.directory, env=ENVIRONMENT, input=message, capture_output=True, timeout=60
+        )
+        if done.returncode != 0:
+            raise AssertionError(f"countersign sign {' '.join(arguments)}: exit {done.returncode}\n{done.stderr}")
+        return done.stdout
+
     def on_registry(self, *arguments):
         return self.run(*arguments, "--config", str(self.config))
 

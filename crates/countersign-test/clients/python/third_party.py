@@ -16,10 +16,13 @@ class MlDsa(hms.HTTPSignatureAlgorithm):
     """What the library does not have yet: C2SP httpsig-pq, by its own way to add an algorithm."""
 
     def __init__(self, public_key=None, private_key=None):
-        self.private_key = private_key
+        self.public_key, self.private_key = public_key, private_key
 
     def sign(self, message):
         return self.private_key.sign(message)
+
+    def verify(self, signature, message):
+        self.public_key.verify(signature, message)
 
 
 ALGORITHMS = {

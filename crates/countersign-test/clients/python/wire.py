@@ -29,6 +29,13 @@ class Request:
         self.method, self.target, self.body = method, target, body
         self.headers = [[name, value] for name, value in headers]
 
+    @classmethod
+    def parse(cls, message):
+        head, body = message.split(b"\r\n\r\n", 1)
+        first, *lines = head.decode("latin-1").split("\r\n")
+        method, target, _ = first.split(" ")
+        return cls(method, target, (line.split(": ", 1) for line in lines), body)
+
     def copy(self):
         return copy.deepcopy(self)
 
