@@ -21,7 +21,6 @@ use crate::message::Head;
 use crate::policy::Policy;
 use crate::primitive::sha256;
 use crate::rejection::{Code, Rejection};
-use crate::target::is_target_byte;
 use crate::time::Timestamp;
 
 /// The header fields that carry the signature. They do not go on.
@@ -198,9 +197,6 @@ impl Parts<'_> {
     }
 
     /// Whether the signed bytes of `method-first` are those of this request only.
-    ///
-    /// Of two requests with the same bytes the one with the shorter target has a body that begins inside the other's target,
-    /// stamp or nonce, so with a character of a target: it is enough to look at bodies that begin so.
     fn check_one_split(&self, form: AppHmacForm, window: std::ops::RangeInclusive<i64>) -> Result<(), Rejection> {
         let ambiguous = |reason: &'static str| Err(Rejection::new(Code::Ambiguous, reason));
         let target = self.target();
@@ -208,11 +204,8 @@ impl Parts<'_> {
         if !plain || !target.starts_with('/') {
             return ambiguous("this key signs a target in origin form, of the characters of RFC 3986 only");
         }
-        if !self.body.first().is_some_and(|&byte| is_target_byte(byte)) {
-            return Ok(());
-        }
-        let bytes = [target.as_bytes(), self.stamp.as_bytes(), self.nonce.as_bytes(), self.body].concat();
-        if Grammar::new(form.unit, form.nonce).splits_otherwise(&bytes, target.len(), &window) {
+        let parts = [target.as_bytes(), self.stamp.as_bytes(), self.nonce.as_bytes(), self.body];
+        if !Grammar::new(form.unit, form.nonce).is_only_split(parts, &window) {
             return ambiguous(
                 "the signed bytes are also those of another request: stamp and nonce could stand elsewhere",
             );
