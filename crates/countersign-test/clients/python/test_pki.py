@@ -57,7 +57,9 @@ def message(**members):
     }
 
 
-class Pki(GatewayCase):
+class Sender(GatewayCase):
+    """`billing` signs as `sender`, and somebody else as `other`."""
+
     config = CONFIG
 
     @classmethod
@@ -74,6 +76,8 @@ class Pki(GatewayCase):
         scheme = padding.PKCS1v15() if salt is None else padding.PSS(padding.MGF1(hash_()), salt)
         return self.keys[key].sign(json.dumps(document, sort_keys=True).encode(), scheme, hash_())
 
+
+class Pki(Sender):
     def request(self, document, signature=None, target="/message1", key_id="sender", body=None):
         """The document as a client would print it, its members in their own order."""
         signature = self.sign(document) if signature is None else signature
