@@ -40,6 +40,9 @@ fn mistake_22_bytes_moved_between_the_parts() {
     assert_eq!(to("/a", "1795000000", "1a1b2c3d", "4&b"), Some(Code::Ambiguous));
     // What a user writes in a form reads as stamp and nonce.
     assert_eq!(to("/a", "1795000000", "a1b2c3d4", "name=1795000100ffffffff&b"), Some(Code::Ambiguous));
+    // The other request may also be the one with the shorter target; without such a body this one could be no other's.
+    assert_eq!(to("/a/1795000100ffffffff/b", "1795000000", "a1b2c3d4", "name=b"), Some(Code::Ambiguous));
+    assert_eq!(to("/a/1795000100ffffffff/b", "1795000000", "a1b2c3d4", "{}"), None);
     // No stamp of ours, no nonce, not in reach of a target.
     assert_eq!(to("/a", "1795000000", "a1b2c3d4", "name=1234567890ffffffff&b"), None);
     assert_eq!(to("/a", "1795000000", "a1b2c3d4", "name=1795000100fffffffg&b"), None);
