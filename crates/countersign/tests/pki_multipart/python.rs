@@ -1,4 +1,5 @@
-//! What Python prints for a form, of what came and of what goes on, asked of the `python3` on the path.
+//! What Python prints for a form, of what came and of what goes on, asked of the `python3` on the path: over 4 000
+//! generated forms, or as many as `COUNTERSIGN_PRINTING_FORMS` says.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -31,7 +32,8 @@ fn python_signs_the_same_bytes_for_what_came_and_for_what_goes_on() {
     };
     let pair = pair();
     let mut random = Random(0x5eed_2026);
-    for nth in 0..400 {
+    let forms = std::env::var("COUNTERSIGN_PRINTING_FORMS").map_or(4_000, |number| number.parse().unwrap());
+    for nth in 0..forms {
         let request = form(&mut random, nth).sign(&pair, "", NOW);
         let ready = pass(&pair, &request).unwrap_or_else(|code| panic!("form {nth}: {code}"));
         let ours = std::str::from_utf8(ready.signed_bytes()).unwrap().to_owned();
