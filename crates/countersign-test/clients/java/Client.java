@@ -84,7 +84,8 @@ public class Client {
         values.put("@authority", values.get("host"));
         values.put("@path", target[0]);
         values.put("@query", "?" + (target.length > 1 ? target[1] : ""));
-        String lines = covered.stream().map(name -> "\"%s\": %s\n".formatted(name, values.get(name))).collect(Collectors.joining());
+        StringBuilder lines = new StringBuilder();
+        covered.forEach(name -> lines.append("\"%s\": %s\n".formatted(name, values.get(name))));
         return lines + "\"@signature-params\": " + input;
     }
 
