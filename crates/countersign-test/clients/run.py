@@ -16,7 +16,6 @@ between them. Here that is held against the tables, and against what the API got
 """
 
 import collections
-import os
 import pathlib
 import subprocess
 import sys

@@ -4,7 +4,6 @@ own `email`."""
 import email
 import email.policy
 import hashlib
-import json
 import uuid
 
 import httpx
