@@ -59,7 +59,7 @@ pub(crate) async fn answer(
     let Visit { mut entry, route, has_body, body } = visit;
     let mut response = match outcome {
         Ok(response) => {
-            count(gate, route.as_deref(), None);
+            count(gate, route.as_deref(), entry.observed.as_ref().map(|(code, _)| *code));
             entry.answered(Some(response.status().as_u16()), None, None);
             let mut response = response.map(Reply::Upstream);
             headers::remove_from_response(response.headers_mut());

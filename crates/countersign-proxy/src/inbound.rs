@@ -7,10 +7,13 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout_at};
 
+use crate::passing::Passing;
+
 /// The body of a request while it comes. Nothing is read of it, and no `100 Continue` goes out, before the first
 /// [`Inbound::next`].
 pub(crate) struct Inbound {
-    body: Incoming,
+    /// None once it was taken to be passed on as it comes.
+    body: Option<Incoming>,
     length: Option<u64>,
     /// The caller waits for `100 Continue`.
     waits: bool,
@@ -22,7 +25,7 @@ pub(crate) struct Inbound {
 
 impl Inbound {
     pub(crate) fn new(body: Incoming, length: Option<u64>, waits: bool) -> Self {
-        Self { body, length, waits, deadline: None, trailers: None, ended: false, failed: false }
+        Self { body: Some(body), length, waits, deadline: None, trailers: None, ended: false, failed: false }
     }
 
     /// The length that was announced.
@@ -37,8 +40,9 @@ impl Inbound {
     /// framing.
     pub(crate) async fn next(&mut self, limit: Duration) -> Result<Option<Bytes>, Rejection> {
         let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + limit);
+        let Some(body) = &mut self.body else { return Ok(None) };
         loop {
-            match timeout_at(deadline, self.body.frame()).await {
+            match timeout_at(deadline, body.frame()).await {
                 Ok(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => return Ok(Some(data)),
                     Err(frame) => self.trailers = frame.into_trailers().ok().map(Box::new),
@@ -64,19 +68,23 @@ impl Inbound {
         self.trailers.take().map_or_else(HeaderMap::new, |trailers| *trailers)
     }
 
+    /// Takes the body, of which nothing was read, to be passed on as it comes: at most `most` bytes, and within `limit`.
+    pub(crate) fn pass_on(&mut self, most: u64, limit: Duration) -> Option<Passing> {
+        self.body.take().map(|body| Passing::new(body, self.length, most, limit))
+    }
+
     /// Leaves a body that nobody wants. Whether the connection may carry another request: a short rest is thrown away
     /// behind the answer; with a long one, or a caller who still waits for our `100 Continue`, it is closed.
-    pub(crate) fn leave(mut self) -> bool {
-        if self.ended || self.body.is_end_stream() {
-            return true;
-        }
+    pub(crate) fn leave(self) -> bool {
+        // Of one that was passed on hyper itself knows whether it was read to its end.
+        let Some(mut body) = self.body.filter(|body| !self.ended && !body.is_end_stream()) else { return true };
         let unasked = self.waits && self.deadline.is_none();
-        let short = self.body.size_hint().upper().is_some_and(|rest| rest <= SHORT);
+        let short = body.size_hint().upper().is_some_and(|rest| rest <= SHORT);
         if self.failed || unasked || !short {
             return false;
         }
         tokio::spawn(async move {
-            let rest = async { while let Some(Ok(_)) = self.body.frame().await {} };
+            let rest = async { while let Some(Ok(_)) = body.frame().await {} };
             let _ = tokio::time::timeout(SHORTLY, rest).await;
         });
         true

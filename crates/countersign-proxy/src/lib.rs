@@ -28,6 +28,8 @@ mod arrival;
 mod chain;
 mod gate;
 mod inbound;
+mod observe;
+mod passing;
 mod spool;
 mod table;
 mod trace;

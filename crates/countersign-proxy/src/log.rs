@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use countersign::{Code, Identity, Scheme, Timestamp, Unavailable};
+use countersign::{Code, Identity, Refusal, Scheme, Timestamp, Unavailable};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::metrics::{ACCEPTED, Metrics};
@@ -109,6 +109,8 @@ pub(crate) struct Entry {
     pub(crate) identity: Option<Identity>,
     /// The scheme and the key that a refused message claims, which may be a lie.
     pub(crate) claimed: Option<(Scheme, String)>,
+    /// Why a request would have been refused that was only observed.
+    pub(crate) observed: Option<(Code, String)>,
     place: Option<mpsc::OwnedPermit<Message>>,
     written: bool,
 }
@@ -124,6 +126,7 @@ impl Entry {
             route: None,
             identity: None,
             claimed: None,
+            observed: None,
             place: None,
             written: false,
         }
@@ -137,6 +140,18 @@ impl Entry {
         let place = self.log.lines.clone().try_reserve_owned();
         self.place = Some(place.map_err(|_| Unavailable::new("log", "the queue is full"))?);
         Ok(())
+    }
+
+    /// It goes on, although it would have been refused.
+    pub(crate) fn observe(&mut self, refusal: &Refusal) {
+        let (code, reason) = match refusal {
+            Refusal::Rejected(rejection) => {
+                self.claimed = rejection.claimed().map(|(scheme, key)| (scheme, key.to_owned()));
+                (rejection.code(), rejection.reason().to_owned())
+            }
+            Refusal::Unavailable(unavailable) => (Code::Unavailable, unavailable.to_string()),
+        };
+        self.observed = Some((code, reason));
     }
 
     /// The request was answered: admitted where there is no code.
@@ -162,7 +177,15 @@ impl Entry {
         line.text("scheme", scheme.map(Scheme::as_str));
         line.text("route", self.route.as_deref());
         line.bare("status", status);
+        let observed = self.observed.as_ref().filter(|_| code.is_none());
+        let (code, reason) = match observed {
+            Some((code, reason)) => (Some(*code), Some(reason.as_str())),
+            None => (code, reason),
+        };
         line.text("code", Some(code.map_or(ACCEPTED, Code::as_str)));
+        if observed.is_some() {
+            line.bare("observed", Some(true));
+        }
         let millis = format!("{:.3}", self.started.elapsed().as_secs_f64() * 1000.0);
         line.bare("ms", Some(millis));
         if reason.is_some() {

@@ -8,15 +8,15 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use countersign::{Basis, Delivery, Head, Unavailable};
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Request, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 
 use crate::headers::{self, Connection};
 use crate::record::Recorded;
 use crate::sent::Sent;
-use crate::spool::{Share, Spool};
+use crate::spool::{Held, Share, Spool};
 use crate::trace::TraceId;
 
-/// A request for the upstream, its body in memory.
+/// A request for the upstream.
 pub(crate) struct Outgoing {
     pub(crate) request: Request<Sent>,
     /// The room that the body takes, held until the exchange is over.
@@ -56,31 +56,46 @@ impl Outgoing {
         headers::remove_incoming(&mut trailers, &named);
         let (body, share) = match delivery {
             Delivery::AsReceived(spool) => {
-                let (body, share) = spool.into_parts();
-                (body, Some(share))
+                let (held, share) = spool.into_parts();
+                (held, Some(share))
             }
             Delivery::Derived(body) => {
                 headers.insert(CONTENT_DIGEST, content_digest(&body)?);
-                (body, None)
+                (Held::Kept(body), None)
             }
         };
-        if !trailers.is_empty() {
-            // RFC 9110 §6.6.2: announced, so that the upstream keeps them; chunked, since nothing else carries them.
-            let names: Vec<&str> = trailers.keys().map(HeaderName::as_str).collect();
-            headers.insert(header::TRAILER, value(&names.join(", "))?);
-            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        } else if framed || !body.is_empty() {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-        }
+        let body = match body {
+            Held::Kept(body) => {
+                frame(&mut headers, &trailers, Some(body.len() as u64).filter(|length| framed || *length > 0))?;
+                Sent::Kept(body, trailers)
+            }
+            Held::Passing(body) => {
+                frame(&mut headers, &HeaderMap::new(), body.length().filter(|_| framed))?;
+                Sent::Passing(body)
+            }
+        };
         headers.insert(header::HOST, value(origin.authority())?);
         headers::tell_origin(&mut headers, peer, &origin)?;
         headers.extend(identity);
-        let mut request = Request::new(Sent::new(body, trailers));
+        let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         Ok(Self { request, share })
     }
+}
+
+/// How the end of the body is told. Without a length hyper writes chunks where there is a body.
+fn frame(headers: &mut HeaderMap, trailers: &HeaderMap, length: Option<u64>) -> Result<(), Unavailable> {
+    if !trailers.is_empty() {
+        // RFC 9110 §6.6.2: announced, so that the upstream keeps them; chunked, since nothing else carries them.
+        let names: Vec<&str> = trailers.keys().map(HeaderName::as_str).collect();
+        headers.insert(header::TRAILER, value(&names.join(", "))?);
+        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    } else if let Some(length) = length {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Ok(())
 }
 
 fn head(basis: &Basis<Spool>) -> &Head {
@@ -134,7 +149,7 @@ mod tests {
     use std::sync::Arc;
 
     use countersign::{Code, Demands, Origin, Outcome, Policy, Rejection, Timestamp, Unverified};
-    use http::{HeaderMap, Method};
+    use http::Method;
 
     use super::*;
     use crate::log::{Entry, Log};

@@ -27,7 +27,14 @@ impl Recorder {
         {
             entry.identity = Some(identity.clone());
         }
-        entry.take_place()?;
+        match (entry.take_place(), &basis) {
+            // What is only observed goes on without.
+            (Err(_), Basis::Observed(..)) | (Ok(()), _) => {}
+            (Err(unavailable), _) => return Err(unavailable),
+        }
+        if let Basis::Observed(_, outcome) = &basis {
+            entry.observe(&outcome.refusal);
+        }
         Ok(Recorded { basis, trace: entry.trace })
     }
 }

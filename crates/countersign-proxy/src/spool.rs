@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use bytes::{Bytes, BytesMut};
 use countersign::Unavailable;
 
+use crate::passing::Passing;
+
 /// Room for all bodies that wait for their verdict or their upstream, together.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
@@ -17,24 +19,37 @@ impl Room {
 }
 
 /// A body while it waits. In memory; what does not fit is where files come in later.
-#[derive(Debug)]
 pub(crate) struct Spool {
     kept: Kept,
     share: Share,
     limit: u64,
 }
 
-#[derive(Debug)]
 enum Kept {
     /// Nothing, or all that came, as it came.
     One(Bytes),
     /// Copied together, since a small part can hold a large buffer alive.
     Many(BytesMut),
+    /// Nothing, since nothing is verified of it.
+    Passing(Box<Passing>),
+}
+
+/// What a spool holds in the end.
+pub(crate) enum Held {
+    /// All that came.
+    Kept(Bytes),
+    /// What is still to come.
+    Passing(Box<Passing>),
 }
 
 impl Spool {
     pub(crate) fn new(room: &Arc<Room>, limit: u64) -> Self {
         Self { kept: Kept::One(Bytes::new()), share: Share { room: Arc::clone(room), bytes: 0 }, limit }
+    }
+
+    /// A body that is passed on as it comes, and takes no room.
+    pub(crate) fn passing(room: &Arc<Room>, body: Passing) -> Self {
+        Self { kept: Kept::Passing(Box::new(body)), share: Share { room: Arc::clone(room), bytes: 0 }, limit: 0 }
     }
 
     /// Makes room for bytes that are about to be kept, here or by the scheme that reads them.
@@ -61,16 +76,19 @@ impl Spool {
                 self.kept = Kept::Many(all);
             }
             Kept::Many(all) => all.extend_from_slice(&chunk),
+            // Nobody reads what is passed on.
+            Kept::Passing(_) => {}
         }
     }
 
     /// What was kept, and the share of the room, to be held until the bytes are gone.
-    pub(crate) fn into_parts(self) -> (Bytes, Share) {
-        let bytes = match self.kept {
-            Kept::One(bytes) => bytes,
-            Kept::Many(bytes) => bytes.freeze(),
+    pub(crate) fn into_parts(self) -> (Held, Share) {
+        let held = match self.kept {
+            Kept::One(bytes) => Held::Kept(bytes),
+            Kept::Many(bytes) => Held::Kept(bytes.freeze()),
+            Kept::Passing(body) => Held::Passing(body),
         };
-        (bytes, self.share)
+        (held, self.share)
     }
 }
 
@@ -106,8 +124,8 @@ mod tests {
             spool.make_room(chunk.len()).unwrap();
             spool.write(Bytes::from_static(chunk.as_bytes()));
         }
-        let (bytes, share) = spool.into_parts();
-        assert_eq!((&bytes[..], room.held()), (&b"abcde"[..], 5));
+        let (held, share) = spool.into_parts();
+        assert!(matches!(held, Held::Kept(bytes) if &bytes[..] == b"abcde") && room.held() == 5);
         let mut other = Spool::new(&room, 10);
         assert!(other.make_room(6).is_err());
         drop((share, other));

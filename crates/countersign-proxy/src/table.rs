@@ -125,9 +125,6 @@ impl Route {
         if policy.demands().path != *path {
             return bad("its policy is bound to another path");
         }
-        if policy.permit().is_some() {
-            return bad("observing is not supported yet");
-        }
         if upstream.scheme() != "http" {
             return bad("only http:// upstreams are supported yet");
         }

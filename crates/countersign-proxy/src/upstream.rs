@@ -48,9 +48,16 @@ impl Upstreams {
         let started = Instant::now();
         // The share of the room is held until the upstream has answered.
         let Outgoing { request, share: _share } = Outgoing::of(recorded, peer)?;
+        let broken_off = match request.body() {
+            Sent::Passing(body) => Some(body.fault()),
+            Sent::Kept(..) => None,
+        };
         let answer = self.exchange(request, &route.upstream.address, limits).await;
         route.metrics.upstream_took(started.elapsed());
-        let (response, lease) = answer?;
+        let (response, lease) = match (answer, broken_off.and_then(|fault| fault.take())) {
+            (Err(_), Some(rejection)) => return Err(rejection.into()),
+            (answer, _) => answer?,
+        };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             // Nobody asked for it: `Upgrade` was removed. The lease is dropped, and the connection with it.
             return Err(failed("the upstream switched protocols"));
@@ -70,7 +77,7 @@ impl Upstreams {
         limits: &Limits,
     ) -> Result<(Response<Incoming>, Lease), Fault> {
         if let Some(lease) = self.pool.take(address, limits.idle_upstream) {
-            let spare = is_idempotent(request.method()).then(|| request.clone());
+            let spare = if is_idempotent(request.method()) { again(&request) } else { None };
             match send(lease, request, limits.response_time).await {
                 Ok(answer) => return Ok(answer),
                 Err(Unanswered { unsent: Some(again), .. }) => request = *again,
@@ -88,6 +95,15 @@ impl Upstreams {
         };
         send(lease, request, limits.response_time).await.map_err(|unanswered| unanswered.fault)
     }
+}
+
+/// The same request once more, where its body can be had again.
+fn again(request: &Request<Sent>) -> Option<Request<Sent>> {
+    let mut copy = Request::new(request.body().again()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
 }
 
 /// A request without an answer.

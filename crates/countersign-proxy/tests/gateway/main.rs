@@ -2,6 +2,7 @@
 
 mod admitted;
 mod client;
+mod observe;
 mod operation;
 mod refused;
 mod replay;

@@ -1,0 +1,99 @@
+//! A route that only watches: everything is judged as it would be, and what does not pass goes on all the same, as it came and
+//! without a name. For the first days of a gateway, until senders sign as they should.
+
+use std::sync::Arc;
+
+use countersign::{Basis, Claim, Code, Fresh, Head, Keys, Openers, Outcome, Permit, Refusal, Rejection, Unverified};
+use http::Response;
+
+use crate::chain::Crossing;
+use crate::fault::Fault;
+use crate::inbound::Inbound;
+use crate::log::Entry;
+use crate::spool::Spool;
+use crate::upstream::Relay;
+
+impl Crossing<'_> {
+    /// As [`Crossing::pass`], but for what becomes of a refusal.
+    ///
+    /// # Errors
+    /// What is refused here all the same: a body that is not framed as it should be, too large or too slow, or that there is
+    /// no room for; what is the upstream's.
+    pub(crate) async fn observe(
+        &self,
+        permit: Permit,
+        head: Head,
+        body: &mut Inbound,
+        entry: &mut Entry,
+    ) -> Result<Response<Relay>, Fault> {
+        let Self { gate, limits, route, .. } = self;
+        let claim = Claim::read(head.clone(), &route.policy);
+        let basis = match claim {
+            Err(rejection) if rejection.code() == Code::Unsigned => {
+                let most = route.policy.demands().max_body;
+                let passing = body.pass_on(most, limits.body_time);
+                let body = passing.map_or_else(
+                    || Spool::new(&gate.room, limits.max_held),
+                    |passing| Spool::passing(&gate.room, passing),
+                );
+                observed(permit, head, body, rejection.into())
+            }
+            claim => {
+                let mut spool = Spool::new(&gate.room, limits.max_held);
+                match self.judge(claim, body, &mut spool, entry).await? {
+                    Ok(fresh) => Basis::Signed(fresh.unpack(&Openers::default(), spool)?),
+                    Err(refusal) => observed(permit, head, spool, refusal),
+                }
+            }
+        };
+        let recorded = gate.recorder.record(basis, entry).await?;
+        self.upstreams.forward(recorded, self.peer, route, limits).await
+    }
+
+    /// The verdict, with all of the body in `spool` as it came. The outer error is one that observing does not forgive.
+    async fn judge(
+        &self,
+        claim: Result<Claim, Rejection>,
+        body: &mut Inbound,
+        spool: &mut Spool,
+        entry: &mut Entry,
+    ) -> Result<Result<Fresh, Refusal>, Fault> {
+        let Self { gate, limits, route, .. } = self;
+        let now = gate.clock.now();
+        let mut open = claim.map_err(Refusal::from).and_then(|claim| {
+            let keys = gate.keys(now)?;
+            Ok(claim.check(&*keys, now)?)
+        });
+        let (most, mut length) = (route.policy.demands().max_body, 0);
+        while let Some(chunk) = body.next(limits.body_time).await? {
+            length += chunk.len() as u64;
+            if length > most {
+                return Err(Rejection::new(Code::BodyTooLarge, format!("the body is longer than {most} bytes")).into());
+            }
+            spool.make_room(chunk.len())?;
+            spool.write(chunk.clone());
+            open = open.and_then(|mut open| open.push(chunk).map(|_| open).map_err(Refusal::from));
+        }
+        let trailers = body.take_trailers();
+        let now = gate.clock.now();
+        let keys = gate.keys(now).map_err(Refusal::from);
+        let finished = open.and_then(|mut open| {
+            open.trailers(trailers);
+            let keys: Arc<Keys> = keys?;
+            let authentic = open.finish(&keys, now)?;
+            Ok((authentic, keys))
+        });
+        let (authentic, keys) = match finished {
+            Ok(finished) => finished,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        entry.identity = Some(authentic.identity());
+        let fresh = authentic.first_use(&keys, &*gate.replay, now).await;
+        gate.replay_answered(!matches!(fresh, Err(Refusal::Unavailable(_))), now);
+        Ok(fresh)
+    }
+}
+
+fn observed(permit: Permit, head: Head, body: Spool, refusal: Refusal) -> Basis<Spool> {
+    Basis::Observed(permit, Outcome { request: Unverified { head, body }, refusal })
+}

@@ -1,0 +1,100 @@
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use countersign::{Code, Rejection};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Sleep, sleep};
+
+/// The body of a request that nobody verifies, on its way through: passed on as it comes, never kept.
+pub(crate) struct Passing {
+    body: Incoming,
+    length: Option<u64>,
+    left: u64,
+    most: u64,
+    deadline: Pin<Box<Sleep>>,
+    fault: PassingFault,
+}
+
+/// Why a body that was passed on broke off, where that is the sender's fault.
+#[derive(Clone, Default)]
+pub(crate) struct PassingFault(Arc<Mutex<Option<Rejection>>>);
+
+impl Passing {
+    pub(crate) fn new(body: Incoming, length: Option<u64>, most: u64, limit: Duration) -> Self {
+        let deadline = Box::pin(sleep(limit));
+        Self { body, length, left: most, most, deadline, fault: PassingFault::default() }
+    }
+
+    /// The length that was announced.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Tells later what broke it off.
+    pub(crate) fn fault(&self) -> PassingFault {
+        self.fault.clone()
+    }
+
+    fn break_off(&self, code: Code, reason: String) -> Broken {
+        *self.fault.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Rejection::new(code, reason));
+        Broken
+    }
+}
+
+impl PassingFault {
+    pub(crate) fn take(&self) -> Option<Rejection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// It broke off: whoever was to read it is left in the middle, so that a part is never taken for the whole.
+#[derive(Debug, thiserror::Error)]
+#[error("the body broke off")]
+pub(crate) struct Broken;
+
+impl Body for Passing {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+                if self.deadline.as_mut().poll(cx).is_ready() {
+                    let broken = self.break_off(Code::TooSlow, "the body did not come in time".to_owned());
+                    return Poll::Ready(Some(Err(broken)));
+                }
+                return Poll::Pending;
+            };
+            return Poll::Ready(match frame.map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => match self.left.checked_sub(data.len() as u64) {
+                    Some(left) => {
+                        self.left = left;
+                        Some(Ok(Frame::data(data)))
+                    }
+                    None => {
+                        let reason = format!("the body is longer than {} bytes", self.most);
+                        Some(Err(self.break_off(Code::BodyTooLarge, reason)))
+                    }
+                },
+                // Trailers: nothing signs them.
+                Some(Ok(Err(_))) => continue,
+                Some(Err(_)) => {
+                    let reason = "the body ended early, or its framing is broken".to_owned();
+                    Some(Err(self.break_off(Code::Malformed, reason)))
+                }
+                None => None,
+            });
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length.map_or_else(|| self.body.size_hint(), SizeHint::with_exact)
+    }
+}
