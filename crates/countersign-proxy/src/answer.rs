@@ -87,16 +87,9 @@ async fn pass(
     request: Request<Incoming>,
     visit: &mut Visit,
 ) -> Result<Response<crate::upstream::Relay>, Fault> {
-    let head = match arrival::read(request, &table.public_url) {
-        Ok(Arrival { head, body }) => {
-            visit.body = Some(body);
-            head
-        }
-        Err((rejection, body)) => {
-            visit.body = Some(body);
-            return Err(rejection.into());
-        }
-    };
+    let Arrival { head, body } = arrival::read(request, &table.public_url);
+    visit.body = Some(body);
+    let head = head?;
     visit.has_body = head.has_body();
     if head.target() == Some("*") {
         return Err(Rejection::new(Code::NoRoute, "OPTIONS * asks about the gateway, which has nothing to tell").into());

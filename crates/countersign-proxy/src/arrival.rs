@@ -1,31 +1,53 @@
 use countersign::{Code, Head, Origin, Rejection};
-use http::{HeaderMap, Method, Request, header};
-use hyper::body::Incoming;
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, HeaderValue, Method, Request, Version, header};
+use hyper::body::{Body, Incoming};
 
 use crate::inbound::Inbound;
 
 /// A request as it arrived, before anything of it was judged but that it is one.
 pub(crate) struct Arrival {
-    pub(crate) head: Head,
+    /// `malformed` for what is not one unambiguous request to us.
+    pub(crate) head: Result<Head, Rejection>,
+    /// Its body, which is to be left in order whatever the head is.
     pub(crate) body: Inbound,
 }
 
 /// Reads the head of a request, and believes of scheme and authority what `public` says.
-///
-/// # Errors
-/// `malformed` for what is not one unambiguous request to us; the body comes back, to be left in order.
-pub(crate) fn read(request: Request<Incoming>, public: &[Origin]) -> Result<Arrival, (Rejection, Inbound)> {
-    let (parts, body) = request.into_parts();
-    let waits = parts.headers.contains_key(header::EXPECT);
+pub(crate) fn read(request: Request<Incoming>, public: &[Origin]) -> Arrival {
+    let (mut parts, body) = request.into_parts();
+    let http2 = parts.version == Version::HTTP_2;
+    let waits = parts.headers.contains_key(header::EXPECT) && !http2;
     let length = content_length(&parts.headers);
-    let has_body = length.is_some_and(|length| length > 0) || parts.headers.contains_key(header::TRANSFER_ENCODING);
+    let has_body = if http2 {
+        !body.is_end_stream()
+    } else {
+        length.is_some_and(|length| length > 0) || parts.headers.contains_key(header::TRANSFER_ENCODING)
+    };
     let body = Inbound::new(body, length, waits);
+    let (target, authority) = if http2 {
+        join_cookies(&mut parts.headers);
+        let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
+        (target, Some(parts.uri.authority().map_or("", Authority::as_str)))
+    } else {
+        (parts.uri.to_string(), None)
+    };
     let head = check(&parts.method, &parts.headers)
-        .and_then(|()| origin(&parts.headers, public))
-        .and_then(|origin| Head::request(parts.method, &parts.uri.to_string(), origin, parts.headers, has_body));
-    match head {
-        Ok(head) => Ok(Arrival { head, body }),
-        Err(rejection) => Err((rejection, body)),
+        .and_then(|()| host(&parts.headers, authority))
+        .and_then(|host| origin(host, public))
+        .and_then(|origin| Head::request(parts.method, &target, origin, parts.headers, has_body));
+    Arrival { head, body }
+}
+
+/// RFC 9113 §8.2.3: cookie crumbs "MUST be concatenated into a single octet string using the two-octet delimiter of 0x3B, 0x20"
+/// before they leave HTTP/2; so they are signed as one, too.
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(header::COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let crumbs: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(header::COOKIE, cookie);
     }
 }
 
@@ -41,12 +63,23 @@ fn check(method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// The host that the caller asks: `:authority`, which a `Host` beside it has to repeat (RFC 9113 §8.3.1), or `Host` alone.
+///
 /// RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a
 /// Host header field and to any request message that contains more than one Host header field line".
-fn origin(headers: &HeaderMap, public: &[Origin]) -> Result<Origin, Rejection> {
+fn host<'a>(headers: &'a HeaderMap, authority: Option<&'a str>) -> Result<&'a str, Rejection> {
     let mut hosts = headers.get_all(header::HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(malformed("not exactly one Host")) };
-    let host = host.to_str().map_err(|_| malformed("the Host is not printable ASCII"))?;
+    let text = |host: &'a HeaderValue| host.to_str().map_err(|_| malformed("the Host is not printable ASCII"));
+    match (authority, hosts.next(), hosts.next()) {
+        (None, Some(host), None) => text(host),
+        (Some(authority), None, _) => Ok(authority),
+        (Some(authority), Some(host), None) if text(host)? == authority => Ok(authority),
+        (Some(_), Some(_), None) => Err(malformed("the Host is not the :authority")),
+        _ => Err(malformed("not exactly one Host")),
+    }
+}
+
+fn origin(host: &str, public: &[Origin]) -> Result<Origin, Rejection> {
     if public.is_empty() {
         return Origin::new(false, host);
     }

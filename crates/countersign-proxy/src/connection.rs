@@ -1,4 +1,7 @@
-//! One caller's connection.
+//! One caller's connection: HTTP/1.1, or HTTP/2 where the caller begins with its preface (RFC 9113 §3.3).
+
+mod hello;
+mod http2;
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -11,7 +14,7 @@ use countersign::Code;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -25,6 +28,8 @@ use crate::settings::Limits;
 use crate::trace::TraceId;
 use crate::upstream::Upstreams;
 
+use hello::{Begun, Hello};
+
 /// Serves a connection to its end, or, once `stop` says so, to the end of the request at hand.
 pub(crate) async fn serve(
     stream: TcpStream,
@@ -37,16 +42,36 @@ pub(crate) async fn serve(
     let _open = Open::count(&gate);
     // Answers are written whole; waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
-    let framing = Framing::new(stream, framing_limits(&limits));
+    let hello = tokio::select! {
+        hello = hello::hear(stream, limits.head_time) => hello,
+        _ = stop.wait_for(|stop| *stop) => return,
+    };
+    let Ok(hello) = hello else { return };
     let service = {
         let gate = Arc::clone(&gate);
         service_fn(move |request: Request<Incoming>| {
             let (gate, upstreams) = (Arc::clone(&gate), Arc::clone(&upstreams));
-            let answer: Pin<Box<dyn Future<Output = Result<Response<Reply>, Infallible>> + Send>> =
-                Box::pin(async move { Ok(answer(&gate, &upstreams, peer.ip(), request).await) });
+            let answer: Answering = Box::pin(async move { Ok(answer(&gate, &upstreams, peer.ip(), request).await) });
             answer
         })
     };
+    match hello {
+        Hello::Http2(stream) => http2::serve(stream, service, &limits, stop).await,
+        Hello::Http1(stream) => http1(stream, service, &gate, &limits, stop).await,
+    }
+}
+
+/// An answer on its way.
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Reply>, Infallible>> + Send>>;
+
+async fn http1(
+    stream: Begun,
+    service: impl Service<Request<Incoming>, Response = Response<Reply>, Error = Infallible, Future = Answering> + Unpin,
+    gate: &Arc<Gate>,
+    limits: &Limits,
+    mut stop: watch::Receiver<bool>,
+) {
+    let framing = Framing::new(stream, framing_limits(limits));
     let mut builder = http1::Builder::new();
     builder.half_close(true).header_read_timeout(None).max_buf_size(limits.head_bytes + BUFFER);
     if limits.head_fields > 100 {
@@ -70,7 +95,7 @@ pub(crate) async fn serve(
     // Where hyper broke off in the middle of an answer, nothing of ours may look like its rest.
     let between_answers = ended.as_ref().map_or_else(hyper::Error::is_incomplete_message, |()| true);
     let last = match framing.fault_in_head() {
-        Some(fault) if between_answers => refuse(&gate, fault),
+        Some(fault) if between_answers => refuse(gate, fault),
         _ => String::new(),
     };
     framing.close(last.as_bytes()).await;

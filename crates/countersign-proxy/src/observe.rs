@@ -62,7 +62,7 @@ impl Crossing<'_> {
         let now = gate.clock.now();
         let mut open = claim.map_err(Refusal::from).and_then(|claim| {
             let keys = gate.keys(now)?;
-            Ok(claim.check(&*keys, now)?)
+            Ok(claim.check(&keys, now)?)
         });
         let (most, mut length) = (route.policy.demands().max_body, 0);
         while let Some(chunk) = body.next(limits.body_time).await? {

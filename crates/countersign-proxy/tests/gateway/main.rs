@@ -2,6 +2,7 @@
 
 mod admitted;
 mod client;
+mod http2;
 mod observe;
 mod operation;
 mod refused;

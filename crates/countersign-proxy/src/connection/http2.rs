@@ -1,0 +1,107 @@
+//! HTTP/2 by prior knowledge. Its frames can be read in one way only, so hyper is enough below: no filter as for HTTP/1.1.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::Poll;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::Answering;
+use super::hello::Begun;
+use crate::reply::Reply;
+use crate::settings::Limits;
+
+/// Requests at a time on one connection.
+const STREAMS: u32 = 128;
+/// Requests that a caller took back before they were answered, and that we still have to do with. More, and the connection
+/// ends (CVE-2023-44487, "rapid reset").
+const RESETS: usize = 32;
+/// How long a caller may take for what it was told to end.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How long the answer to our ping may take.
+const PING: Duration = Duration::from_secs(20);
+
+/// Serves a connection until it ends, has been idle for too long, or is to stop.
+pub(super) async fn serve(
+    stream: Begun,
+    service: impl Service<Request<Incoming>, Response = Response<Reply>, Error = Infallible, Future = Answering>,
+    limits: &Limits,
+    mut stop: watch::Receiver<bool>,
+) {
+    let busy = Arc::new(AtomicUsize::new(0));
+    let counted = {
+        let busy = Arc::clone(&busy);
+        service_fn(move |request| {
+            let (answer, one) = (service.call(request), Busy::with(&busy));
+            async move {
+                let answer = answer.await;
+                drop(one);
+                answer
+            }
+        })
+    };
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
+        .keep_alive_interval(limits.idle_time)
+        .keep_alive_timeout(PING);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), counted));
+    let mut stopping = pin!(async move {
+        // An error means that nobody is left to stop us any other way.
+        let _ = stop.wait_for(|stop| *stop).await;
+    });
+    let mut deadline = pin!(sleep_until(Instant::now() + limits.idle_time));
+    let mut told = false;
+    poll_fn(|cx| {
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let idle = busy.load(Relaxed) == 0;
+        if !idle && !told {
+            deadline.as_mut().reset(Instant::now() + limits.idle_time);
+        }
+        let stop = !told && stopping.as_mut().poll(cx).is_ready();
+        let late = deadline.as_mut().poll(cx).is_ready();
+        if stop || (late && !told) {
+            // RFC 9113 §6.8: what is under way may end, nothing new begins.
+            connection.as_mut().graceful_shutdown();
+            told = true;
+            deadline.as_mut().reset(Instant::now() + FAREWELL);
+            cx.waker().wake_by_ref();
+        } else if late && idle {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+/// One request under way.
+struct Busy(Arc<AtomicUsize>);
+
+impl Busy {
+    fn with(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
