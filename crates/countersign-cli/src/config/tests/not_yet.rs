@@ -19,7 +19,6 @@ fn what_is_missing_and_makes_traffic_less_safe_is_an_error() {
         "registry.url_file = \"f\"\n".to_owned(),
         "replay.url = \"rediss://h\"\n".to_owned(),
         "replay.url_file = \"f\"\n".to_owned(),
-        route("mode = \"observe\""),
         route("sign_responses = true"),
         "[[route]]\npath = \"/\"\nupstream = \"https://h\"\n".to_owned(),
     ] {
@@ -73,6 +72,6 @@ fn a_promise_is_told_with_its_place_and_value() {
 
 #[test]
 fn promises_and_faults_are_told_together() {
-    let error = read(&route("mode = \"observe\"\nrequire_ = []")).unwrap_err();
+    let error = read(&route("channel = \"same-partner\"\nrequire_ = []")).unwrap_err();
     assert_eq!(error.issues().len(), 2, "{error}");
 }
