@@ -56,7 +56,7 @@ fn what_is_missing_and_makes_traffic_no_less_safe_is_a_warning() {
 fn a_setting_that_asks_for_nothing_is_no_promise() {
     let text = "[gateway]\ntrusted_proxies = []\n[registry]\nurl = \"sqlite:r.db\"\ntrusted_sites = \"keys\"\n[replay]\nurl = \"memory:\"\n[evidence]\n\
                 durability = \"off\"\n[seal]\nkeys = []\n";
-    let lines = "mode = \"enforce\"\nchannel = \"any\"\nopen = []\nunbound = false\nuser = \"ignored\"\nsign_responses = false\n\
+    let lines = "mode = \"observe\"\nchannel = \"any\"\nopen = []\nunbound = false\nuser = \"ignored\"\nsign_responses = false\n\
                  schemes = [\"http-message-signatures\", \"pki\", \"trusted-site\", \"app-hmac\"]\n";
     let (_, warnings) = read(&format!("{text}{}", route(lines))).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
