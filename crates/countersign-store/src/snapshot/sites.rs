@@ -223,3 +223,34 @@ const MAX_ENTRIES: usize = 100_000;
 /// A file that was changed is read at so many looks, some two seconds: two changes within one tick of the file system's
 /// clock have one stamp.
 const LOOKS: u8 = 11;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_changes_within_one_tick_of_the_file_systems_clock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a_public.pem");
+        let write = || {
+            let pair = countersign::SigningKey::generate(Algorithm::RsaV15Sha256, 2048).unwrap();
+            std::fs::write(&path, &pair.public).unwrap();
+            Material::from_public_pem(pair.public.as_bytes()).unwrap().fingerprint()
+        };
+        let now = Timestamp::from_secs(1_800_000_000);
+        let mut sites = Sites::new(dir.path().to_owned(), Duration::ZERO);
+        let first = write();
+        assert!(sites.look(now));
+        // The second one has the stamp of the first: nobody can make that happen at will, so it is said to be so.
+        let second = write();
+        let file = sites.files.get_mut(OsStr::new("a_public.pem")).unwrap();
+        file.stamp = Some(site_file::look(&path).unwrap());
+        let is = |sites: &Sites, key| sites.keys().all(|site| site.material.fingerprint() == key);
+        assert!(is(&sites, first));
+        assert!(sites.look(now));
+        assert!(is(&sites, second) && sites.keys().count() == 1);
+        // Not for ever: a directory at rest is not read.
+        assert!((0..LOOKS).all(|_| !sites.look(now)));
+        assert_eq!(sites.files[OsStr::new("a_public.pem")].looks, 0);
+    }
+}
