@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, gateway, init, key, lint, partner, sign, vectors, verify, version};
+use crate::commands::{demo, gateway, init, key, lint, partner, sidecar, sign, vectors, verify, version};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -22,6 +22,7 @@ enum Command {
     Init(init::Args),
     Lint(lint::Args),
     Gateway(gateway::Args),
+    Sidecar(sidecar::Args),
     Partner(partner::Args),
     Key(key::Args),
     Sign(sign::Args),
@@ -44,6 +45,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Init(args) => init::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Gateway(args) => gateway::run(&args),
+        Command::Sidecar(args) => sidecar::run(args),
         Command::Partner(args) => partner::run(args),
         Command::Key(args) => key::run(args),
         Command::Sign(args) => sign::run(args),

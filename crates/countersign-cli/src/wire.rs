@@ -87,6 +87,6 @@ pub(crate) fn origin(origin: &config::Origin) -> Result<countersign::Origin, Fai
 }
 
 /// The configuration spells names as the core does; where it knows one that the core does not, that is ours.
-fn known<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str) -> Result<T, Failure> {
+pub(crate) fn known<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str) -> Result<T, Failure> {
     name.parse().map_err(|fault| Failure::ours(format!("{name}: {fault}")))
 }

@@ -1,7 +1,7 @@
 //! From a request to its answer: arrival, route, chain, and what is said where one of them fails.
 
 use std::future::poll_fn;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,15 +15,50 @@ use hyper::body::Incoming;
 use crate::arrival::{self, Arrival};
 use crate::chain::Crossing;
 use crate::fault::Fault;
+use crate::framing;
+use crate::front::{Answering, Front};
 use crate::gate::Gate;
 use crate::headers;
 use crate::inbound::Inbound;
 use crate::log::Entry;
 use crate::refusal;
 use crate::reply::Reply;
+use crate::settings::Limits;
 use crate::table::{Route, Table};
 use crate::trace::TraceId;
 use crate::upstream::Upstreams;
+
+/// A gateway, as its connections see it.
+#[derive(Clone)]
+pub(crate) struct AtGate {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) upstreams: Arc<Upstreams>,
+}
+
+impl Front for AtGate {
+    fn limits(&self) -> Limits {
+        self.gate.table.load().limits.clone()
+    }
+
+    fn connections(&self, change: i64) {
+        self.gate.metrics.connections.fetch_add(change, Relaxed);
+    }
+
+    fn answer(&self, peer: Option<IpAddr>, request: Request<Incoming>) -> Answering {
+        let this = self.clone();
+        let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        Box::pin(async move { Ok(answer(&this.gate, &this.upstreams, peer, request).await) })
+    }
+
+    fn refuse(&self, fault: framing::Fault) -> String {
+        let now = self.gate.clock.now();
+        let trace = TraceId::new(now);
+        let (code, reason) = fault.told();
+        self.gate.metrics.unrouted.count(Some(code));
+        Entry::new(&self.gate.log, trace, now).answered(Some(code.status()), Some(code), Some(reason));
+        fault.answer(&format!("countersign-trace: {trace}\r\n"))
+    }
+}
 
 /// What is known of a request so far: enough to refuse it in order, wherever it fails.
 struct Visit {
@@ -34,12 +69,7 @@ struct Visit {
 }
 
 /// Answers a request. There is always an answer: a fault of ours is `unavailable`, and forwards nothing.
-pub(crate) async fn answer(
-    gate: &Gate,
-    upstreams: &Upstreams,
-    peer: IpAddr,
-    request: Request<Incoming>,
-) -> Response<Reply> {
+async fn answer(gate: &Gate, upstreams: &Upstreams, peer: IpAddr, request: Request<Incoming>) -> Response<Reply> {
     let now = gate.clock.now();
     let trace = TraceId::new(now);
     let table = gate.table.load_full();

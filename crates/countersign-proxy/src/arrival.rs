@@ -13,29 +13,49 @@ pub(crate) struct Arrival {
     pub(crate) body: Inbound,
 }
 
+/// A request as it arrived, in one form for both versions of HTTP.
+pub(crate) struct Opening {
+    pub(crate) method: Method,
+    /// The request target, byte for byte.
+    pub(crate) target: String,
+    /// The host that the caller asks, `malformed` where that is not one.
+    pub(crate) host: Result<String, Rejection>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) has_body: bool,
+    pub(crate) body: Inbound,
+}
+
+impl Opening {
+    pub(crate) fn of(request: Request<Incoming>) -> Self {
+        let (mut parts, body) = request.into_parts();
+        let http2 = parts.version == Version::HTTP_2;
+        let waits = parts.headers.contains_key(header::EXPECT) && !http2;
+        let length = content_length(&parts.headers);
+        let has_body = if http2 {
+            !body.is_end_stream()
+        } else {
+            length.is_some_and(|length| length > 0) || parts.headers.contains_key(header::TRANSFER_ENCODING)
+        };
+        let (target, authority) = if http2 {
+            join_cookies(&mut parts.headers);
+            let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
+            (target, Some(parts.uri.authority().map_or("", Authority::as_str)))
+        } else {
+            (parts.uri.to_string(), None)
+        };
+        let host = check(&parts.method, &parts.headers).and_then(|()| host(&parts.headers, authority));
+        let host = host.map(str::to_owned);
+        let body = Inbound::new(body, length, waits);
+        Self { method: parts.method, target, host, headers: parts.headers, has_body, body }
+    }
+}
+
 /// Reads the head of a request, and believes of scheme and authority what `public` says.
 pub(crate) fn read(request: Request<Incoming>, public: &[Origin]) -> Arrival {
-    let (mut parts, body) = request.into_parts();
-    let http2 = parts.version == Version::HTTP_2;
-    let waits = parts.headers.contains_key(header::EXPECT) && !http2;
-    let length = content_length(&parts.headers);
-    let has_body = if http2 {
-        !body.is_end_stream()
-    } else {
-        length.is_some_and(|length| length > 0) || parts.headers.contains_key(header::TRANSFER_ENCODING)
-    };
-    let body = Inbound::new(body, length, waits);
-    let (target, authority) = if http2 {
-        join_cookies(&mut parts.headers);
-        let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
-        (target, Some(parts.uri.authority().map_or("", Authority::as_str)))
-    } else {
-        (parts.uri.to_string(), None)
-    };
-    let head = check(&parts.method, &parts.headers)
-        .and_then(|()| host(&parts.headers, authority))
-        .and_then(|host| origin(host, public))
-        .and_then(|origin| Head::request(parts.method, &target, origin, parts.headers, has_body));
+    let Opening { method, target, host, headers, has_body, body } = Opening::of(request);
+    let head = host
+        .and_then(|host| origin(&host, public))
+        .and_then(|origin| Head::request(method, &target, origin, headers, has_body));
     Arrival { head, body }
 }
 

@@ -5,69 +5,57 @@ mod http2;
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
-use countersign::Code;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
-use crate::answer::answer;
-use crate::framing::{self, Fault, Framing};
-use crate::gate::Gate;
-use crate::log::Entry;
+use crate::framing::{self, Framing};
+use crate::front::{Answering, Front};
 use crate::reply::Reply;
 use crate::settings::Limits;
-use crate::trace::TraceId;
-use crate::upstream::Upstreams;
 
 use hello::{Begun, Hello};
 
+/// A stream of bytes to and from a caller.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
+
 /// Serves a connection to its end, or, once `stop` says so, to the end of the request at hand.
-pub(crate) async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
-    gate: Arc<Gate>,
-    upstreams: Arc<Upstreams>,
+pub(crate) async fn serve<S: Stream>(
+    stream: S,
+    peer: Option<IpAddr>,
+    front: impl Front,
     mut stop: watch::Receiver<bool>,
 ) {
-    let limits = gate.table.load().limits.clone();
-    let _open = Open::count(&gate);
-    // Answers are written whole; waiting to fill a packet would only delay them.
-    let _ = stream.set_nodelay(true);
+    let limits = front.limits();
+    let _open = Open::count(front.clone());
     let hello = tokio::select! {
         hello = hello::hear(stream, limits.head_time) => hello,
         _ = stop.wait_for(|stop| *stop) => return,
     };
     let Ok(hello) = hello else { return };
     let service = {
-        let gate = Arc::clone(&gate);
-        service_fn(move |request: Request<Incoming>| {
-            let (gate, upstreams) = (Arc::clone(&gate), Arc::clone(&upstreams));
-            let answer: Answering = Box::pin(async move { Ok(answer(&gate, &upstreams, peer.ip(), request).await) });
-            answer
-        })
+        let front = front.clone();
+        service_fn(move |request: Request<Incoming>| front.answer(peer, request))
     };
     match hello {
         Hello::Http2(stream) => http2::serve(stream, service, &limits, stop).await,
-        Hello::Http1(stream) => http1(stream, service, &gate, &limits, stop).await,
+        Hello::Http1(stream) => http1(stream, service, &front, &limits, stop).await,
     }
 }
 
-/// An answer on its way.
-type Answering = Pin<Box<dyn Future<Output = Result<Response<Reply>, Infallible>> + Send>>;
-
-async fn http1(
-    stream: Begun,
+async fn http1<S: Stream>(
+    stream: Begun<S>,
     service: impl Service<Request<Incoming>, Response = Response<Reply>, Error = Infallible, Future = Answering> + Unpin,
-    gate: &Arc<Gate>,
+    front: &impl Front,
     limits: &Limits,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -95,24 +83,10 @@ async fn http1(
     // Where hyper broke off in the middle of an answer, nothing of ours may look like its rest.
     let between_answers = ended.as_ref().map_or_else(hyper::Error::is_incomplete_message, |()| true);
     let last = match framing.fault_in_head() {
-        Some(fault) if between_answers => refuse(gate, fault),
+        Some(fault) if between_answers => front.refuse(fault),
         _ => String::new(),
     };
     framing.close(last.as_bytes()).await;
-}
-
-/// The answer to what is not HTTP: empty, and the connection is closed.
-fn refuse(gate: &Gate, fault: Fault) -> String {
-    let now = gate.clock.now();
-    let trace = TraceId::new(now);
-    let (code, phrase, reason) = match fault {
-        Fault::Bad(reason) => (Code::Malformed, "400 Bad Request", reason),
-        Fault::TooSlow => (Code::TooSlow, "408 Request Timeout", "the head did not come in time"),
-        Fault::TooLarge => (Code::HeadTooLarge, "431 Request Header Fields Too Large", "the head is too large"),
-    };
-    gate.metrics.unrouted.count(Some(code));
-    Entry::new(&gate.log, trace, now).answered(Some(code.status()), Some(code), Some(reason));
-    format!("HTTP/1.1 {phrase}\r\ncountersign-trace: {trace}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
 }
 
 fn framing_limits(limits: &Limits) -> framing::Limits {
@@ -129,17 +103,17 @@ fn framing_limits(limits: &Limits) -> framing::Limits {
 const BUFFER: usize = 64 << 10;
 
 /// Counts an open connection for as long as it lives.
-struct Open(Arc<Gate>);
+struct Open<F: Front>(F);
 
-impl Open {
-    fn count(gate: &Arc<Gate>) -> Self {
-        gate.metrics.connections.fetch_add(1, Relaxed);
-        Self(Arc::clone(gate))
+impl<F: Front> Open<F> {
+    fn count(front: F) -> Self {
+        front.connections(1);
+        Self(front)
     }
 }
 
-impl Drop for Open {
+impl<F: Front> Drop for Open<F> {
     fn drop(&mut self) {
-        self.0.metrics.connections.fetch_sub(1, Relaxed);
+        self.0.connections(-1);
     }
 }

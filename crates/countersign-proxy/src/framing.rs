@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use countersign::Code;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
@@ -44,6 +45,27 @@ pub(crate) enum Fault {
     TooSlow,
     /// A head that is too large: 431.
     TooLarge,
+}
+
+impl Fault {
+    /// The code that it is counted under, and why, for the log.
+    pub(crate) fn told(self) -> (Code, &'static str) {
+        match self {
+            Self::Bad(reason) => (Code::Malformed, reason),
+            Self::TooSlow => (Code::TooSlow, "the head did not come in time"),
+            Self::TooLarge => (Code::HeadTooLarge, "the head is too large"),
+        }
+    }
+
+    /// The answer to what is not HTTP: empty, and the connection is closed. `fields` stand in it, each with its line end.
+    pub(crate) fn answer(self, fields: &str) -> String {
+        let status = match self {
+            Self::Bad(_) => "400 Bad Request",
+            Self::TooSlow => "408 Request Timeout",
+            Self::TooLarge => "431 Request Header Fields Too Large",
+        };
+        format!("HTTP/1.1 {status}\r\n{fields}connection: close\r\ncontent-length: 0\r\n\r\n")
+    }
 }
 
 /// A connection whose incoming bytes are framed strictly and timed.

@@ -74,6 +74,12 @@ pub(crate) fn remove_from_response(headers: &mut HeaderMap) {
     });
 }
 
+/// Removes from a response what belongs to this hop, and nothing else.
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: HashSet<_> = Connection::of(headers).names().collect();
+    remove(headers, |name| named.contains(name) || with_dashes(name.as_str(), is_hop_by_hop));
+}
+
 /// RFC 9110 §7.6.1, and those that never belonged to it but were taken for it. `Content-Length` of a response stays: hyper
 /// checks it against what comes.
 fn is_hop_by_hop(name: &str) -> bool {

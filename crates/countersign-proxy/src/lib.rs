@@ -18,6 +18,7 @@ mod settings;
 // From the sockets to one request.
 mod connection;
 mod framing;
+mod front;
 mod gateway;
 mod listen;
 mod worker;
@@ -40,7 +41,11 @@ mod log;
 mod outgoing;
 mod record;
 mod sent;
+mod tls;
 mod upstream;
+
+// The other end: signing for a sender beside it.
+mod sidecar;
 
 // What the caller is told, and the operator.
 mod admin;
@@ -53,3 +58,4 @@ pub use clock::Clock;
 pub use gateway::{Control, Gateway, GatewayError};
 pub use handles::{Handles, KeySource, ReadyCheck};
 pub use settings::{AdminSettings, Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};
+pub use sidecar::{Address, Allow, Sidecar, SidecarError, SidecarHandles, SidecarSettings};

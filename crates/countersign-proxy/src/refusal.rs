@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign::{AcceptSignature, Demands, Policy, Scheme, Timestamp};
+use countersign::{AcceptSignature, Code, Demands, Policy, Scheme, Timestamp};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -25,14 +25,7 @@ pub(crate) fn answer(
         Disclosure::Code => fault.code().public(),
         Disclosure::Components | Disclosure::Full => fault.code(),
     };
-    let mut problem = json!({
-        "type": format!("urn:countersign:refusal:{code}"),
-        "title": code.title(),
-        "status": code.status(),
-        "code": code.as_str(),
-        "trace": trace.as_str(),
-        "server_time": now.as_secs(),
-    });
+    let mut problem = problem(code, trace, now);
     if disclosure != Disclosure::Code
         && let Some(detail) = fault.detail()
     {
@@ -43,14 +36,8 @@ pub(crate) fn answer(
     {
         problem["route"] = demanded(&route.name, route.policy.demands());
     }
-    let mut response = Response::new(Reply::own(problem.to_string()));
-    *response.status_mut() = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = written(code, &problem);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if matches!(code.status(), 429 | 503) {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    }
     if code.status() == 401
         && let Some(route) = route
     {
@@ -63,6 +50,36 @@ pub(crate) fn answer(
         {
             headers.insert("accept-signature", value);
         }
+    }
+    response
+}
+
+/// Writes a refusal in full, for callers who are the operator's own.
+pub(crate) fn tell(fault: &Fault, trace: TraceId, now: Timestamp) -> Response<Reply> {
+    let mut problem = problem(fault.code(), trace, now);
+    problem["detail"] = fault.reason().into();
+    written(fault.code(), &problem)
+}
+
+fn problem(code: Code, trace: TraceId, now: Timestamp) -> Value {
+    json!({
+        "type": format!("urn:countersign:refusal:{code}"),
+        "title": code.title(),
+        "status": code.status(),
+        "code": code.as_str(),
+        "trace": trace.as_str(),
+        "server_time": now.as_secs(),
+    })
+}
+
+fn written(code: Code, problem: &Value) -> Response<Reply> {
+    let mut response = Response::new(Reply::own(problem.to_string()));
+    *response.status_mut() = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if matches!(code.status(), 429 | 503) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
 }

@@ -29,7 +29,7 @@ pub struct RouteSettings {
     /// Whole path segments: `/orders` takes `/orders` and `/orders/7`, never `/orders-admin`. The longest match wins. The
     /// same as the policy's, to which body-only schemes are bound.
     pub path: String,
-    /// The API behind: an `http` origin.
+    /// The API behind. Where it is `https`, its certificate has to be one that the system trusts.
     pub upstream: Origin,
     /// What it demands.
     pub policy: Arc<Policy>,

@@ -5,6 +5,8 @@ use countersign::{Code, Origin, Policy, Rejection};
 
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::settings::{Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};
+use crate::tls;
+use crate::upstream::Destination;
 
 /// Judged settings: what a reload swaps as a whole.
 pub(crate) struct Table {
@@ -18,17 +20,11 @@ pub(crate) struct Table {
 /// One judged route.
 pub(crate) struct Route {
     pub(crate) name: String,
-    pub(crate) upstream: Upstream,
+    /// Where it leads.
+    pub(crate) upstream: Destination,
     pub(crate) policy: Arc<Policy>,
     pub(crate) refusals: Disclosure,
     pub(crate) metrics: Arc<RouteMetrics>,
-}
-
-/// Where a route leads.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Upstream {
-    /// Host and port, to connect to.
-    pub(crate) address: String,
 }
 
 impl Table {
@@ -125,23 +121,18 @@ impl Route {
         if policy.demands().path != *path {
             return bad("its policy is bound to another path");
         }
-        if upstream.scheme() != "http" {
-            return bad("only http:// upstreams are supported yet");
-        }
+        let upstream = match Destination::new(upstream, tls::client) {
+            Ok(upstream) => upstream,
+            Err(why) => return bad(&why),
+        };
         Ok(Self {
             name: name.clone(),
-            upstream: Upstream { address: with_port(upstream.authority()) },
+            upstream,
             policy: Arc::clone(policy),
             refusals: *refusals,
             metrics: metrics.route(name),
         })
     }
-}
-
-/// The authority with its port, which an origin leaves out where it is the default.
-fn with_port(authority: &str) -> String {
-    let port = authority.rfind(':').is_some_and(|at| !authority[at..].contains(']'));
-    if port { authority.to_owned() } else { format!("{authority}:80") }
 }
 
 #[cfg(test)]
@@ -210,12 +201,5 @@ mod tests {
         let started = std::time::Instant::now();
         assert_eq!(found(&table, &"/b".repeat(30_000)), "no_route");
         assert!(started.elapsed().as_millis() < 1000);
-    }
-
-    #[test]
-    fn an_upstream_without_port_is_port_80() {
-        assert_eq!(with_port("api"), "api:80");
-        assert_eq!(with_port("[::1]"), "[::1]:80");
-        assert_eq!(with_port("[::1]:8080"), "[::1]:8080");
     }
 }

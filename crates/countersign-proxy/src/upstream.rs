@@ -1,5 +1,6 @@
 //! The way to the API behind: one small pool of connections per worker.
 
+mod destination;
 mod pool;
 mod relay;
 mod wire;
@@ -19,8 +20,8 @@ use crate::sent::Sent;
 use crate::settings::Limits;
 use crate::table::Route;
 
-use pool::Lease;
-pub(crate) use pool::Pool;
+pub(crate) use destination::Destination;
+pub(crate) use pool::{Lease, Pool};
 pub(crate) use relay::Relay;
 
 /// The only way out.
@@ -52,31 +53,66 @@ impl Upstreams {
             Sent::Passing(body) => Some(body.fault()),
             Sent::Kept(..) => None,
         };
-        let answer = self.exchange(request, &route.upstream.address, limits).await;
+        let answer = self.exchange(request, &route.upstream, limits).await;
         route.metrics.upstream_took(started.elapsed());
         let (response, lease) = match (answer, broken_off.and_then(|fault| fault.take())) {
             (Err(_), Some(rejection)) => return Err(rejection.into()),
             (answer, _) => answer?,
         };
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            // Nobody asked for it: `Upgrade` was removed. The lease is dropped, and the connection with it.
-            return Err(failed("the upstream switched protocols"));
+        relay((response, lease), limits)
+    }
+
+    /// A connection to the destination that was used before. It may turn out to be closed.
+    pub(crate) fn unused(&self, to: &Destination, limits: &Limits) -> Option<Lease> {
+        self.pool.take(to, limits.idle_upstream)
+    }
+
+    /// Sends a request that was signed for this attempt on a connection that was used before. `None` where it may go out once
+    /// more, signed anew: none of it was sent, or it is idempotent and none of an answer came.
+    pub(crate) async fn send_on(
+        &self,
+        lease: Lease,
+        request: Request<Sent>,
+        limits: &Limits,
+    ) -> Result<Option<Response<Relay>>, Fault> {
+        let idempotent = is_idempotent(request.method());
+        match send(lease, request, limits.response_time).await {
+            Ok(answer) => relay(answer, limits).map(Some),
+            Err(Unanswered { unsent: Some(_), .. }) => Ok(None),
+            Err(Unanswered { heard: false, fault: Fault::Upstream(Code::UpstreamFailed, _), .. }) if idempotent => {
+                Ok(None)
+            }
+            Err(unanswered) => Err(unanswered.fault),
         }
-        let headers = response.headers();
-        if headers.contains_key(header::CONTENT_LENGTH) && headers.contains_key(header::TRANSFER_ENCODING) {
-            // RFC 9112 §6.3: "Such a message might indicate an attempt to perform response splitting".
-            return Err(failed("the upstream framed its answer in two ways"));
+    }
+
+    /// Sends a request on a connection of its own.
+    pub(crate) async fn send_anew(
+        &self,
+        request: Request<Sent>,
+        to: &Destination,
+        limits: &Limits,
+    ) -> Result<Response<Relay>, Fault> {
+        let lease = self.connect(to, limits).await?;
+        let answer = send(lease, request, limits.response_time).await.map_err(|unanswered| unanswered.fault)?;
+        relay(answer, limits)
+    }
+
+    async fn connect(&self, to: &Destination, limits: &Limits) -> Result<Lease, Fault> {
+        match timeout(limits.connect_time, self.pool.connect(to, limits.max_idle_upstream)).await {
+            Ok(Ok(lease)) => Ok(lease),
+            Ok(Err(error)) => Err(failed(&format!("{}: {error}", to.name()))),
+            Err(_) => Err(timed_out(&format!("{}: no connection in time", to.name()))),
         }
-        Ok(response.map(|body| Relay::new(body, lease, limits.response_time)))
     }
 
     async fn exchange(
         &self,
         mut request: Request<Sent>,
-        address: &str,
+        to: &Destination,
         limits: &Limits,
     ) -> Result<(Response<Incoming>, Lease), Fault> {
-        if let Some(lease) = self.pool.take(address, limits.idle_upstream) {
+        if let Some(lease) = self.pool.take(to, limits.idle_upstream) {
             let spare = if is_idempotent(request.method()) { again(&request) } else { None };
             match send(lease, request, limits.response_time).await {
                 Ok(answer) => return Ok(answer),
@@ -87,12 +123,7 @@ impl Upstreams {
                 Err(unanswered) => return Err(unanswered.fault),
             }
         }
-        let connecting = timeout(limits.connect_time, self.pool.connect(address, limits.max_idle_upstream));
-        let lease = match connecting.await {
-            Ok(Ok(lease)) => lease,
-            Ok(Err(error)) => return Err(failed(&format!("{address}: {error}"))),
-            Err(_) => return Err(timed_out(&format!("{address}: no connection in time"))),
-        };
+        let lease = self.connect(to, limits).await?;
         send(lease, request, limits.response_time).await.map_err(|unanswered| unanswered.fault)
     }
 }
@@ -104,6 +135,20 @@ fn again(request: &Request<Sent>) -> Option<Request<Sent>> {
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
     Some(copy)
+}
+
+/// An answer that can be passed on.
+fn relay((response, lease): (Response<Incoming>, Lease), limits: &Limits) -> Result<Response<Relay>, Fault> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        // Nobody asked for it: `Upgrade` was removed. The lease is dropped, and the connection with it.
+        return Err(failed("the upstream switched protocols"));
+    }
+    let headers = response.headers();
+    if headers.contains_key(header::CONTENT_LENGTH) && headers.contains_key(header::TRANSFER_ENCODING) {
+        // RFC 9112 §6.3: "Such a message might indicate an attempt to perform response splitting".
+        return Err(failed("the upstream framed its answer in two ways"));
+    }
+    Ok(response.map(|body| Relay::new(body, lease, limits.response_time)))
 }
 
 /// A request without an answer.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
+use crate::answer::AtGate;
 use crate::connection;
 use crate::gate::Gate;
 use crate::upstream::{Pool, Upstreams};
@@ -95,7 +96,10 @@ async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let serving = connection::serve(stream, peer, Arc::clone(&gate), Arc::clone(&upstreams), stop.clone());
+                // Answers are written whole; waiting to fill a packet would only delay them.
+                let _ = stream.set_nodelay(true);
+                let front = AtGate { gate: Arc::clone(&gate), upstreams: Arc::clone(&upstreams) };
+                let serving = connection::serve(stream, Some(peer.ip()), front, stop.clone());
                 let alive = alive.clone();
                 tokio::spawn(async move {
                     serving.await;

@@ -64,6 +64,17 @@ impl Graph {
             .collect()
     }
 
+    /// The names of everything that is built for this machine, for whatever: shipping, building or testing. (The lock and
+    /// `cargo metadata` also name what an optional feature of somebody's would bring if it were on.)
+    ///
+    /// # Panics
+    /// Where cargo does not answer.
+    #[must_use]
+    pub fn built() -> BTreeSet<String> {
+        let tree = cargo(&["tree", "--locked", "--workspace", "--edges=all", "--prefix=none", "--format={p}"]);
+        tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    }
+
     /// The names of everything that ends up in what a package of ours ships, over any number of steps, where it is built
     /// alone: all but dev-dependencies. (Built together with the others, crates have features that only those ask for.)
     ///

@@ -61,6 +61,7 @@ pub use store_url::{RegistryUrl, ReplayUrl, SecretUrl, Source};
 pub use stores::{Admin, Evidence, Registry, Replay};
 pub use token::{Seal, Token};
 pub use units::Rate;
+pub(crate) use units::size;
 
 /// A whole `countersign.toml`, read and checked. Paths are resolved: relative ones start at the directory of the file.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
-use std::net::SocketAddr;
 use std::path::PathBuf;
+
+use countersign_proxy::Address;
 
 use super::document::Node;
 use super::forms::{self, Wrong, pointer};
@@ -13,7 +14,7 @@ use super::section::Section;
 #[derive(Clone, Debug)]
 pub struct Sidecar {
     /// Where the sender reaches it. Beyond loopback only with [`Self::allow_remote`].
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<Address>,
     /// Where it forwards to; its authority becomes the `Host`.
     pub to: Option<Origin>,
     /// The private key or secret.
@@ -59,7 +60,7 @@ pub struct SidecarSeal {
 impl Sidecar {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         Self {
-            listen: section.value("listen", forms::address),
+            listen: section.value("listen", listen),
             to: section.value("to", origin),
             key: section.path("key"),
             id: section.value("id", forms::printable),
@@ -79,6 +80,15 @@ impl SidecarSeal {
         let to = section.required_path("to");
         let partner = section.required("partner", forms::name);
         Some(Self { fields: section.list("fields", pointer).unwrap_or_default(), to: to?, partner: partner? })
+    }
+}
+
+/// An address and a port, or `unix:` and a path.
+fn listen(node: &Node) -> Result<Address, Wrong> {
+    match node.as_text().and_then(|text| text.strip_prefix("unix:")) {
+        Some("") => Err(Wrong::new("expected a path behind unix:, such as \"unix:/run/sidecar.sock\"")),
+        Some(path) => Ok(Address::Unix(path.into())),
+        None => forms::address(node).map(Address::Tcp),
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// `10MiB`, `64kB`, `512B`. Zero is a size.
-pub(super) fn size(text: &str) -> Option<u64> {
+pub(crate) fn size(text: &str) -> Option<u64> {
     let (number, unit) = number(text)?;
     SIZES.iter().find(|(name, _)| *name == unit).and_then(|(_, bytes)| number.checked_mul(*bytes))
 }

@@ -6,23 +6,24 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
+
+use super::Stream;
 
 /// RFC 9113 §3.4. No request of HTTP/1.1 begins so: `PRI` was reserved for it.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A connection whose first bytes were heard.
-pub(super) enum Hello {
-    Http1(Begun),
-    Http2(Begun),
+pub(super) enum Hello<S> {
+    Http1(Begun<S>),
+    Http2(Begun<S>),
 }
 
 /// Hears as much as it takes to tell, within `limit`.
 ///
 /// # Errors
 /// Where the caller says nothing, or leaves.
-pub(super) async fn hear(mut stream: TcpStream, limit: Duration) -> io::Result<Hello> {
+pub(super) async fn hear<S: Stream>(mut stream: S, limit: Duration) -> io::Result<Hello<S>> {
     let deadline = Instant::now() + limit;
     let (mut heard, mut count) = ([0; PREFACE.len()], 0);
     while heard[..count] == PREFACE[..count] && count < PREFACE.len() {
@@ -39,14 +40,14 @@ pub(super) async fn hear(mut stream: TcpStream, limit: Duration) -> io::Result<H
 }
 
 /// A connection of which some bytes were read already: they are read once more.
-pub(super) struct Begun {
+pub(super) struct Begun<S> {
     heard: [u8; PREFACE.len()],
     at: usize,
     count: usize,
-    stream: TcpStream,
+    stream: S,
 }
 
-impl AsyncRead for Begun {
+impl<S: Stream> AsyncRead for Begun<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.at == this.count {
@@ -59,7 +60,7 @@ impl AsyncRead for Begun {
     }
 }
 
-impl AsyncWrite for Begun {
+impl<S: Stream> AsyncWrite for Begun<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

@@ -16,8 +16,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::Answering;
+use super::Stream;
 use super::hello::Begun;
+use crate::front::Answering;
 use crate::reply::Reply;
 use crate::settings::Limits;
 
@@ -32,8 +33,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const PING: Duration = Duration::from_secs(20);
 
 /// Serves a connection until it ends, has been idle for too long, or is to stop.
-pub(super) async fn serve(
-    stream: Begun,
+pub(super) async fn serve<S: Stream>(
+    stream: Begun<S>,
     service: impl Service<Request<Incoming>, Response = Response<Reply>, Error = Infallible, Future = Answering>,
     limits: &Limits,
     mut stop: watch::Receiver<bool>,

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
+use super::destination::Destination;
 use super::wire::Wire;
 use crate::sent::Sent;
 
@@ -26,15 +26,15 @@ pub(crate) struct Lease {
     pub(super) sender: SendRequest<Sent>,
     heard: Arc<AtomicU64>,
     home: Pool,
-    address: String,
+    to: String,
     most: usize,
 }
 
 impl Pool {
     /// The connection that was used last, if there is one that is open and younger than `longest`.
-    pub(super) fn take(&self, address: &str, longest: Duration) -> Option<Lease> {
+    pub(super) fn take(&self, to: &Destination, longest: Duration) -> Option<Lease> {
         let mut places = self.lock();
-        let unused = places.get_mut(address)?;
+        let unused = places.get_mut(to.name())?;
         while let Some(Unused { lease, since }) = unused.pop() {
             if since.elapsed() > longest {
                 // The others are older still.
@@ -50,14 +50,12 @@ impl Pool {
     }
 
     /// A new connection.
-    pub(super) async fn connect(&self, address: &str, most: usize) -> io::Result<Lease> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (wire, heard) = Wire::new(stream);
+    pub(super) async fn connect(&self, to: &Destination, most: usize) -> io::Result<Lease> {
+        let (wire, heard) = Wire::new(to.connect().await?);
         let (sender, connection) = http1::handshake(TokioIo::new(wire)).await.map_err(io::Error::other)?;
         // It ends when the sender is dropped; its errors are told to the exchange at hand.
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Lease { sender, heard, home: self.clone(), address: address.to_owned(), most })
+        Ok(Lease { sender, heard, home: self.clone(), to: to.name().to_owned(), most })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Unused>>> {
@@ -78,7 +76,7 @@ impl Lease {
         }
         let home = self.home.clone();
         let mut places = home.lock();
-        let unused = places.entry(self.address.clone()).or_default();
+        let unused = places.entry(self.to.clone()).or_default();
         if unused.len() >= self.most && !unused.is_empty() {
             unused.remove(0);
         }

@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+use crate::connection::Stream;
 
 /// A connection to an upstream that counts what it hears: a request may go out again only if nothing of an answer came.
 pub(super) struct Wire {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     heard: Arc<AtomicU64>,
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream) -> (Self, Arc<AtomicU64>) {
+    pub(super) fn new(stream: Box<dyn Stream>) -> (Self, Arc<AtomicU64>) {
         let heard = Arc::new(AtomicU64::new(0));
         (Self { stream, heard: Arc::clone(&heard) }, heard)
     }

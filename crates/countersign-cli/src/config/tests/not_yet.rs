@@ -20,7 +20,6 @@ fn what_is_missing_and_makes_traffic_less_safe_is_an_error() {
         "replay.url = \"rediss://h\"\n".to_owned(),
         "replay.url_file = \"f\"\n".to_owned(),
         route("sign_responses = true"),
-        "[[route]]\npath = \"/\"\nupstream = \"https://h\"\n".to_owned(),
     ] {
         let (errors, warnings) = promised(&text);
         assert_eq!((errors.len(), warnings.len()), (1, 0), "{text}\n{errors:#?}");
@@ -42,7 +41,6 @@ fn what_is_missing_and_makes_traffic_no_less_safe_is_a_warning() {
         "evidence.durability = \"strict\"\n".to_owned(),
         "evidence.durability = \"buffered\"\n".to_owned(),
         "seal.keys = [\"s\"]\n".to_owned(),
-        "[sidecar]\n".to_owned(),
         route("rate = \"100/s\""),
         route("unbound = true"),
     ] {

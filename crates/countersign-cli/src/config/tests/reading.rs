@@ -110,7 +110,7 @@ fn every_setting_of_a_route_is_read() {
 #[test]
 fn every_setting_of_the_sidecar_is_read() {
     let sidecar = config(EVERYTHING).sidecar.unwrap();
-    assert_eq!(sidecar.listen, Some("127.0.0.1:8081".parse().unwrap()));
+    assert_eq!(sidecar.listen, Some(countersign_proxy::Address::Tcp("127.0.0.1:8081".parse().unwrap())));
     assert_eq!(sidecar.to.unwrap().to_string(), "https://api.example.net");
     assert_eq!((sidecar.key.as_deref(), sidecar.id.as_deref()), (Some(Path::new("sender.pem")), Some("sender-1")));
     assert_eq!((sidecar.scheme, sidecar.algorithm), (Scheme::HttpMessageSignatures, Some(Algorithm::Ed25519)));

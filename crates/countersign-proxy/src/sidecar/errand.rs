@@ -1,0 +1,142 @@
+//! One request: who asks, its body, its signature, and the way to where it goes.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use countersign::{Code, Draft, Head, Origin, Rejection, SignError, Unavailable, Unsigned};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use hyper::body::Incoming;
+
+use super::{Desk, guard};
+use crate::arrival::Opening;
+use crate::fault::Fault;
+use crate::headers::{self, Connection};
+use crate::inbound::Inbound;
+use crate::sent::Sent;
+use crate::spool::{Held, Spool};
+use crate::upstream::Relay;
+
+impl Desk {
+    /// Signs a request and sends it. What is left of its body comes back in `left`.
+    ///
+    /// # Errors
+    /// `partner_not_allowed`, `no_route`, `malformed`, `body_too_large`, `too_slow`: what is not signed; `unavailable` where
+    /// signing fails; what is the destination's.
+    pub(super) async fn run(
+        &self,
+        request: Request<Incoming>,
+        left: &mut Option<Inbound>,
+    ) -> Result<Response<Relay>, Fault> {
+        let opening = Opening::of(request);
+        let body = left.insert(opening.body);
+        let (settings, limits) = (&self.settings, &self.settings.limits);
+        guard::check(&opening.headers, &opening.host?, &settings.to, self.own_port)?;
+        let target = own_target(&opening.target, &settings.to)?;
+        let mut fields = opening.headers;
+        let named: HashSet<_> = Connection::of(&fields).names().collect();
+        headers::remove_incoming(&mut fields, &named);
+        let head = Head::request(opening.method, &target, settings.to.clone(), fields, opening.has_body)?;
+        let method = head.method().cloned().unwrap_or_default();
+        guard::check_allowed(&settings.allow, &method, head.path().unwrap_or_default())?;
+
+        let content = self.read(body).await?;
+        let fields = head.headers().clone();
+        let mut draft = Draft::new(head, settings.form.clone());
+        draft.push(&content);
+        let unsigned = draft.finish(&(self.nonce)()?, self.clock.now()).map_err(unsignable)?;
+        let order = Order { unsigned, method, target, fields, content };
+        if let Some(lease) = self.upstreams.unused(&self.to, limits)
+            && let Some(answer) = self.upstreams.send_on(lease, self.sign(&order).await?, limits).await?
+        {
+            return Ok(answer);
+        }
+        self.upstreams.send_anew(self.sign(&order).await?, &self.to, limits).await
+    }
+
+    /// The request for one attempt, with a nonce and a time of its own: a verifier may have spent the one before.
+    async fn sign(&self, order: &Order) -> Result<Request<Sent>, Fault> {
+        let Order { unsigned, method, target, fields, content } = order;
+        let unsigned = unsigned.again(&(self.nonce)()?, self.clock.now()).map_err(unsignable)?;
+        let signer = (self.signer)();
+        let signed = unsigned.sign(&*signer).await.map_err(failed)?;
+        let body = signed.body().cloned().unwrap_or_else(|| content.clone());
+        let mut fields = fields.clone();
+        signed.apply(&mut fields);
+        outgoing(method, target, fields, body, self.settings.to.authority())
+    }
+
+    async fn read(&self, body: &mut Inbound) -> Result<Bytes, Fault> {
+        let (limits, most) = (&self.settings.limits, self.settings.max_body);
+        let too_large = || Rejection::new(Code::BodyTooLarge, format!("the body is longer than {most} bytes"));
+        if body.length().is_some_and(|length| length > most) {
+            return Err(too_large().into());
+        }
+        let mut spool = Spool::new(&self.room, limits.max_held);
+        let mut length = 0;
+        while let Some(chunk) = body.next(limits.body_time).await? {
+            length += chunk.len() as u64;
+            if length > most {
+                return Err(too_large().into());
+            }
+            spool.make_room(chunk.len())?;
+            spool.write(chunk);
+        }
+        match spool.into_parts() {
+            (Held::Kept(bytes), _) => Ok(bytes),
+            (Held::Passing(_), _) => Err(Unavailable::new("sidecar", "a body was passed on").into()),
+        }
+    }
+}
+
+/// What is to be signed and sent, once or twice.
+struct Order {
+    unsigned: Unsigned,
+    method: Method,
+    target: String,
+    fields: HeaderMap,
+    content: Bytes,
+}
+
+/// The target as it goes on: a sender that takes us for its proxy names the destination in it.
+fn own_target(target: &str, to: &Origin) -> Result<String, Rejection> {
+    let absolute = ["http://", "https://"].iter().find_map(|scheme| target.strip_prefix(scheme));
+    let Some(rest) = absolute else { return Ok(target.to_owned()) };
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let theirs = Origin::new(to.scheme() == "https", authority).is_ok_and(|origin| origin == *to);
+    if !theirs {
+        return Err(Rejection::new(Code::Malformed, "the target is another host than this sidecar signs for"));
+    }
+    Ok(if path.starts_with('/') { path.to_owned() } else { format!("/{path}") })
+}
+
+fn outgoing(
+    method: &Method,
+    target: &str,
+    mut fields: HeaderMap,
+    body: Bytes,
+    authority: &str,
+) -> Result<Request<Sent>, Fault> {
+    let unwritable = |what: String| Unavailable::new("sidecar", what);
+    let host = HeaderValue::from_str(authority).map_err(|e| unwritable(e.to_string()))?;
+    fields.insert(header::HOST, host);
+    if !body.is_empty() || matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+        fields.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    let path = PathAndQuery::try_from(target).map_err(|e| unwritable(e.to_string()))?;
+    let mut request = Request::new(Sent::Kept(body, HeaderMap::new()));
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = Uri::from(path);
+    *request.headers_mut() = fields;
+    Ok(request)
+}
+
+/// The sender's message can't be carried by the scheme.
+fn unsignable(error: SignError) -> Fault {
+    Rejection::new(Code::Malformed, error.to_string()).into()
+}
+
+/// The signer did not do its part.
+fn failed(error: SignError) -> Fault {
+    Unavailable::new("signer", error).into()
+}

@@ -1,0 +1,26 @@
+//! TLS, from here to others: rustls with aws-lc-rs and nothing else.
+
+use std::sync::Arc;
+
+use rustls::{ClientConfig, RootCertStore};
+
+/// What to connect with to hosts whose certificates the system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` say otherwise).
+///
+/// # Errors
+/// In words where no trusted certificate can be read.
+pub(crate) fn client() -> Result<Arc<ClientConfig>, String> {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    let (good, _) = roots.add_parsable_certificates(found.certs);
+    if good == 0 {
+        let why = found.errors.first().map_or_else(|| "there is none".to_owned(), ToString::to_string);
+        return Err(format!("no certificate authority that this system trusts can be read: {why}"));
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|fault| fault.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
