@@ -191,6 +191,10 @@ impl Reloader {
     pub(crate) async fn reload(&self, new: Result<Config, Failure>) -> Result<bool, Failure> {
         let taken = async {
             let config = new?;
+            if config.routes.is_empty() {
+                // A file that was caught half-written looks like this, and would take everything away.
+                return Err(Failure::usage("the new configuration has no route: there would be nothing to serve"));
+            }
             // Judged before anything is raised for it.
             wire::settings(&config, Vec::new())?;
             let (replay, clock, reach) = (Arc::clone(&self.replay), self.clock.clone(), reach(&config));
@@ -208,5 +212,6 @@ impl Reloader {
 /// What the routes admit under, all together.
 fn reach(config: &Config) -> Reach {
     let skews = config.routes.iter().flat_map(|route| route.schemes.iter().map(|scheme| route.max_skew(*scheme)));
-    Reach { max_skew: skews.max().unwrap_or_default(), window: config.window() }
+    let ages = config.routes.iter().map(|route| route.max_age);
+    Reach { max_skew: skews.max().unwrap_or_default(), max_age: ages.max().unwrap_or_default() }
 }

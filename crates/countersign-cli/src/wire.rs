@@ -8,7 +8,7 @@ use countersign_proxy::{AdminSettings, Disclosure, GatewaySettings, Limits, Rout
 use crate::config::{self, Config, Mode, Nonce, PkiReplay, Refusals, Route, Zone};
 use crate::exit::Failure;
 
-/// The gateway's settings. `raised` are shorter windows of before, see [`Memory`].
+/// The gateway's settings. `raised` are shorter ages of before, see [`Memory`].
 pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySettings, Failure> {
     let gateway = &config.gateway;
     let memory = Memory { raised, ..config.memory() };

@@ -176,6 +176,10 @@ fn hangup_takes_in_a_new_route_and_keeps_the_old_ones_where_the_file_is_wrong() 
     };
     assert!(log("reload failed"));
     assert!(until(404));
+    // Caught half-written, a file has no route: what was served is served on.
+    dir.write("countersign.toml", "");
+    gateway.signal("-HUP");
+    assert!(log("no route: there would be nothing to serve"));
     dir.write("countersign.toml", &config);
     gateway.signal("-HUP");
     assert!(until(200));

@@ -117,7 +117,7 @@ async fn pass(
     request: Request<Incoming>,
     visit: &mut Visit,
 ) -> Result<Response<crate::upstream::Relay>, Fault> {
-    let Arrival { head, body } = arrival::read(request, &table.public_url);
+    let Arrival { head, body } = arrival::read(request, &table.public_url, table.limits.head_fields);
     visit.body = Some(body);
     let head = head?;
     visit.has_body = head.has_body();

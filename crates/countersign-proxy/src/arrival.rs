@@ -36,6 +36,8 @@ impl Opening {
         } else {
             length.is_some_and(|length| length > 0) || parts.headers.contains_key(header::TRANSFER_ENCODING)
         };
+        let scheme = parts.uri.scheme_str();
+        let known = !http2 || scheme.is_none_or(|scheme| matches!(scheme, "http" | "https"));
         let (target, authority) = if http2 {
             join_cookies(&mut parts.headers);
             let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
@@ -43,7 +45,9 @@ impl Opening {
         } else {
             (parts.uri.to_string(), None)
         };
-        let host = check(&parts.method, &parts.headers).and_then(|()| host(&parts.headers, authority));
+        let host = check(&parts.method, &parts.headers)
+            .and_then(|()| if known { Ok(()) } else { Err(malformed(":scheme is neither http nor https")) })
+            .and_then(|()| host(&parts.headers, authority));
         let host = host.map(str::to_owned);
         let body = Inbound::new(body, length, waits);
         Self { method: parts.method, target, host, headers: parts.headers, has_body, body }
@@ -51,9 +55,14 @@ impl Opening {
 }
 
 /// Reads the head of a request, and believes of scheme and authority what `public` says.
-pub(crate) fn read(request: Request<Incoming>, public: &[Origin]) -> Arrival {
+pub(crate) fn read(request: Request<Incoming>, public: &[Origin], most_fields: usize) -> Arrival {
     let Opening { method, target, host, headers, has_body, body } = Opening::of(request);
     let head = host
+        // Of HTTP/1.1 the framing filter has counted them.
+        .and_then(|host| match headers.len() <= most_fields {
+            true => Ok(host),
+            false => Err(Rejection::new(Code::HeadTooLarge, format!("more than {most_fields} fields"))),
+        })
         .and_then(|host| origin(&host, public))
         .and_then(|origin| Head::request(method, &target, origin, headers, has_body));
     Arrival { head, body }
@@ -92,6 +101,8 @@ fn host<'a>(headers: &'a HeaderMap, authority: Option<&'a str>) -> Result<&'a st
     let text = |host: &'a HeaderValue| host.to_str().map_err(|_| malformed("the Host is not printable ASCII"));
     match (authority, hosts.next(), hosts.next()) {
         (None, Some(host), None) => text(host),
+        // RFC 9113 §8.3.1 lets a request that was one of HTTP/1.1 keep its `Host` alone.
+        (Some(""), Some(host), None) => text(host),
         (Some(authority), None, _) => Ok(authority),
         (Some(authority), Some(host), None) if text(host)? == authority => Ok(authority),
         (Some(_), Some(_), None) => Err(malformed("the Host is not the :authority")),

@@ -13,6 +13,8 @@ pub(crate) struct Table {
     pub(crate) public_url: Vec<Origin>,
     pub(crate) limits: Limits,
     routes: HashMap<String, Arc<Route>>,
+    /// The same by their paths as a lenient server reads them.
+    plain: HashMap<String, Arc<Route>>,
     /// Bytes of the longest path, so that a long target costs no more than a short one.
     longest: usize,
 }
@@ -36,12 +38,20 @@ impl Table {
         if limits.max_connections == 0 {
             return Err(InvalidSettings("without connections nobody is served".to_owned()));
         }
-        let mut table = Self { public_url: settings.public_url.clone(), limits, routes: HashMap::new(), longest: 0 };
+        let mut table = Self {
+            public_url: settings.public_url.clone(),
+            limits,
+            routes: HashMap::new(),
+            plain: HashMap::new(),
+            longest: 0,
+        };
         for settings in &settings.routes {
             let route = Route::new(settings, metrics)?;
             let twice = table.routes.values().any(|other| other.name == route.name);
             table.longest = table.longest.max(settings.path.len());
-            if twice || table.routes.insert(settings.path.clone(), Arc::new(route)).is_some() {
+            let route = Arc::new(route);
+            let twice = twice || table.plain.insert(plain(&settings.path), Arc::clone(&route)).is_some();
+            if twice || table.routes.insert(settings.path.clone(), route).is_some() {
                 return Err(InvalidSettings(format!("the route {} stands twice", settings.name)));
             }
         }
@@ -54,10 +64,12 @@ impl Table {
     /// `no_route`; `malformed` where a server that decodes the path, or cuts parameters off its segments, would see another
     /// route: `/%61dmin` and `/admin;x` are no way around `/admin`.
     pub(crate) fn route(&self, path: &str) -> Result<&Arc<Route>, Rejection> {
-        let route = self.longest_match(path).ok_or_else(|| Rejection::new(Code::NoRoute, "no route has this path"))?;
+        let route = self
+            .longest_match(&self.routes, path)
+            .ok_or_else(|| Rejection::new(Code::NoRoute, "no route has this path"))?;
         if path.contains(['%', ';']) {
             let plain = plain(path);
-            let same = self.longest_match(&plain).is_some_and(|other| Arc::ptr_eq(route, other));
+            let same = self.longest_match(&self.plain, &plain).is_some_and(|other| Arc::ptr_eq(route, other));
             if !same {
                 return Err(Rejection::new(Code::Malformed, "escapes or parameters in the path hide another route"));
             }
@@ -65,16 +77,16 @@ impl Table {
         Ok(route)
     }
 
-    fn longest_match(&self, path: &str) -> Option<&Arc<Route>> {
+    fn longest_match<'a>(&self, routes: &'a HashMap<String, Arc<Route>>, path: &str) -> Option<&'a Arc<Route>> {
         let mut end = path.len();
         loop {
             if end <= self.longest
-                && let Some(route) = self.routes.get(&path[..end])
+                && let Some(route) = routes.get(&path[..end])
             {
                 return Some(route);
             }
             match path[..end].rfind('/') {
-                Some(0) | None => return self.routes.get("/"),
+                Some(0) | None => return routes.get("/"),
                 Some(at) => end = at,
             }
         }
@@ -113,7 +125,7 @@ impl Route {
         let bad = |why: &str| Err(InvalidSettings(format!("route {name}: {why}")));
         let whole = path == "/" || (path.starts_with('/') && !path.ends_with('/') && !path.contains("//"));
         if !whole
-            || path.contains(['?', '#', '%', ';', '\\'])
+            || path.contains(['?', '#', ';', '\\'])
             || path.split('/').any(|segment| matches!(segment, "." | ".."))
         {
             return bad("a path is whole segments as they stand on the wire, without a slash at the end: /orders");
@@ -189,8 +201,16 @@ mod tests {
     }
 
     #[test]
+    fn a_route_may_have_escapes_in_its_path() {
+        let table = table(&["/", "/caf%C3%A9"]).unwrap();
+        assert_eq!(found(&table, "/caf%C3%A9/x"), "/caf%C3%A9");
+        assert_eq!(found(&table, "/caf%c3%a9"), "malformed");
+        assert_eq!(found(&table, "/caf%C3%A8"), "/");
+    }
+
+    #[test]
     fn a_table_that_could_be_read_in_two_ways_is_refused() {
-        for paths in [&["/a", "/a"][..], &["/a/"], &["a"], &["/a//b"], &["/%61"], &["/a/../b"], &[""]] {
+        for paths in [&["/a", "/a"][..], &["/a/"], &["a"], &["/a//b"], &["/a", "/%61"], &["/a/../b"], &[""]] {
             assert!(table(paths).is_err(), "{paths:?}");
         }
     }

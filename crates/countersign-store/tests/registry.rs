@@ -31,6 +31,21 @@ async fn partners_come_are_suspended_and_resume() {
 }
 
 #[tokio::test]
+async fn a_version_that_would_never_be_tried_is_refused() {
+    let place = Place::new();
+    let registry = place.with_partners().await;
+    for _ in 0..countersign::Keys::MAX_VERSIONS {
+        registry.add_key(key("alice", "k"), now()).await.unwrap();
+    }
+    let again = refused(registry.add_key(key("alice", "k"), now()).await);
+    assert!(matches!(&again, Refused::ManyVersions { id, .. } if id == "k"), "{again:?}");
+    assert!(again.hint().unwrap().contains("key retire k --version"));
+    let oldest = KeySelector { version: Some(1), ..KeySelector::id("k") };
+    registry.retire_key(&oldest, now()).await.unwrap();
+    assert_eq!(registry.add_key(key("alice", "k"), now()).await.unwrap().key.version, 9);
+}
+
+#[tokio::test]
 async fn an_overlap_keeps_the_old_version_verifying() {
     let place = Place::new();
     let registry = place.with_partners().await;

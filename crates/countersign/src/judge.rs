@@ -33,9 +33,6 @@ pub(crate) enum Claimed {
     Unknown,
 }
 
-/// At most this many versions of one key are tried.
-const MAX_VERSIONS: usize = 8;
-
 /// Finds the key whose signature this is, in the order in which faults are told: signer known, time, coverage, key usable,
 /// algorithm, signature, partner admitted.
 pub(crate) fn judge(
@@ -86,7 +83,7 @@ fn find<'a>(
     if !named || (facts.timed && facts.created.is_none()) {
         return Err(Rejection::new(Code::CoverageTooSmall, "the signature does not say who made it, or when"));
     }
-    let usable = || versions.iter().filter(|key| key.usable(now)).take(MAX_VERSIONS);
+    let usable = || versions.iter().filter(|key| key.usable(now)).take(Keys::MAX_VERSIONS);
     if usable().next().is_none() {
         spend();
         return Err(Rejection::new(Code::KeyNotUsable, why_not_usable(versions, now)));

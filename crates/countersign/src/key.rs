@@ -219,6 +219,9 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// So many versions under one id are tried at most, the newest first: a message costs a stranger no more checks.
+    pub const MAX_VERSIONS: usize = 8;
+
     /// A snapshot of these keys. Versions under one scheme and id are tried newest first.
     #[must_use]
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {

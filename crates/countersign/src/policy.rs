@@ -48,18 +48,18 @@ pub struct Demands {
 pub struct Memory {
     /// The longest age and skew of any route, together; a policy whose own are longer goes by its own.
     pub window: Duration,
-    /// Shorter windows of before. What was admitted under one of them is forgotten sooner than a longer age of now could
-    /// tell that it is old, so it is judged by that one: a raised age applies to what is signed after it was raised.
+    /// Shorter ages of before: a raised age applies to what is signed after it was raised. What was admitted before is
+    /// forgotten sooner than the longer age of now could tell that it is old, so it is judged by the age of then.
     pub raised: Vec<Raised>,
 }
 
-/// A window that gave way to a longer one.
+/// An age that gave way to a longer one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raised {
     /// What was signed before this moment may have been admitted under it.
     pub before: Timestamp,
-    /// The longest age and skew then, together.
-    pub window: Duration,
+    /// The longest age of any route then.
+    pub max_age: Duration,
 }
 
 /// What a route demands of RFC 9421 signatures beside coverage.
@@ -170,7 +170,7 @@ impl Policy {
     /// How old what was signed at `created` may be: no older than it would have been remembered.
     pub(crate) fn max_age_of(&self, created: Timestamp) -> Duration {
         let raised = self.demands.memory.raised.iter().filter(|raised| created < raised.before);
-        raised.map(|raised| raised.window).fold(self.demands.max_age, Duration::min)
+        raised.map(|raised| raised.max_age).fold(self.demands.max_age, Duration::min)
     }
 
     /// The demands it was made of.

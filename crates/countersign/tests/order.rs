@@ -130,7 +130,7 @@ fn a_raised_age_applies_to_what_is_signed_after_it_was_raised() {
         d.max_age = minute(60);
         d.memory = countersign::Memory {
             window: minute(61),
-            raised: vec![Raised { before: raised_at.after(Duration::from_secs(30)), window: minute(5) }],
+            raised: vec![Raised { before: raised_at.after(Duration::from_secs(30)), max_age: minute(5) }],
         };
     };
     let at = |signed: Timestamp, now: Timestamp| {

@@ -1,15 +1,18 @@
-//! HTTP/2 by prior knowledge. Its frames can be read in one way only, so hyper is enough below: no filter as for HTTP/1.1.
+//! HTTP/2 by prior knowledge. Its frames are read in one way only, so there is no filter below hyper as for HTTP/1.1. The one
+//! thing that is repaired below us: of a `:path` with a fragment the fragment is cut off. What is verified and what goes on
+//! are then both without it.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http2;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -44,11 +47,7 @@ pub(super) async fn serve<S: Stream>(
         let busy = Arc::clone(&busy);
         service_fn(move |request| {
             let (answer, one) = (service.call(request), Busy::with(&busy));
-            async move {
-                let answer = answer.await;
-                drop(one);
-                answer
-            }
+            async move { answer.await.map(|response| response.map(|reply| Counted { reply, _one: one })) }
         })
     };
     let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -89,6 +88,29 @@ pub(super) async fn serve<S: Stream>(
         Poll::Pending
     })
     .await;
+}
+
+/// An answer that counts as under way until its body has ended.
+struct Counted {
+    reply: Reply,
+    _one: Busy,
+}
+
+impl Body for Counted {
+    type Data = Bytes;
+    type Error = <Reply as Body>::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.get_mut().reply).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.reply.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.reply.size_hint()
+    }
 }
 
 /// One request under way.

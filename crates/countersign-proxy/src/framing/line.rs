@@ -72,11 +72,11 @@ impl RequestLine {
                 self.query = true;
                 State::Target
             }
-            (State::Target, b'#' | b'<' | b'>' | 0x80..) => {
+            (State::Target, b'"' | b'#' | b'<' | b'>' | 0x80..) => {
                 *byte = b'%';
                 State::Broken
             }
-            (State::Target, b'"' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}') if !self.query => {
+            (State::Target, b'\\' | b'^' | b'`' | b'{' | b'|' | b'}') if !self.query => {
                 *byte = b'%';
                 State::Broken
             }

@@ -183,3 +183,23 @@ async fn a_body_of_another_length_than_announced_never_passes() {
     }
     assert_eq!(stage.upstream.requests(), 0);
 }
+
+#[tokio::test]
+async fn an_answer_that_comes_slowly_is_not_cut_off_as_idle() {
+    let stage = Stage::before(crate::upstream::Upstream::dribble(65, Duration::from_millis(100)).await, hasty());
+    let mut sender = connect(&stage).await;
+    let response = sender.send_request(request(&stage.partner.get("/orders")).await).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len(), 65);
+}
+
+#[tokio::test]
+async fn as_many_fields_as_in_http_1_and_no_more() {
+    let stage = Stage::start().await;
+    let mut sender = connect(&stage).await;
+    let mut request = request(&stage.partner.get("/orders")).await;
+    for number in 0..100 {
+        request.headers_mut().append(HeaderName::from_static("x-many"), HeaderValue::from(number));
+    }
+    let (status, refusal) = send(&mut sender, request).await;
+    assert_eq!((status, &refusal["code"]), (431, &"head_too_large".into()));
+}

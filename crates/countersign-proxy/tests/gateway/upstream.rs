@@ -60,6 +60,22 @@ impl Upstream {
         .await
     }
 
+    /// One that answers with so many bytes, one after each pause.
+    pub(crate) async fn dribble(count: usize, pause: Duration) -> Self {
+        Self::each(move |mut stream, _| async move {
+            if !read_head(&mut stream).await {
+                return;
+            }
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {count}\r\n\r\n");
+            let _ = stream.write_all(head.as_bytes()).await;
+            for _ in 0..count {
+                tokio::time::sleep(pause).await;
+                let _ = stream.write_all(b"x").await;
+            }
+        })
+        .await
+    }
+
     /// One that echoes the bytes of a chunked request.
     pub(crate) async fn raw() -> Self {
         Self::each(|mut stream, requests| async move {

@@ -30,6 +30,17 @@ impl Error {
 /// What the operator can mend by asking differently.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
+    /// As many versions of one key verify as are ever tried.
+    #[error(
+        "{} versions of the {scheme} key {id:?} verify already, and no more are tried",
+        countersign::Keys::MAX_VERSIONS
+    )]
+    ManyVersions {
+        /// Its scheme.
+        scheme: Scheme,
+        /// Its id.
+        id: String,
+    },
     /// Not a name for a partner.
     #[error("{0:?} is not a partner's name")]
     PartnerName(String),
@@ -179,6 +190,7 @@ impl Refused {
                 let flags: Vec<_> = schemes.iter().map(|scheme| format!("--scheme {scheme}")).collect();
                 format!("say which: {}", flags.join(" or "))
             }
+            Self::ManyVersions { id, .. } => format!("countersign key retire {id} --version N, for one that nobody signs with"),
             Self::ForeignId { .. } => "an id belongs to one partner: choose another --id".to_owned(),
             Self::UnusualForm => {
                 "openssl pkey -pubin -in F -pubout, for an EC key with -ec_conv_form uncompressed".to_owned()

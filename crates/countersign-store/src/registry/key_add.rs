@@ -1,4 +1,4 @@
-use countersign::{KeyRecord, KeyState, Material, Scheme, Timestamp, VerifyingKey};
+use countersign::{KeyRecord, KeyState, Keys, Material, Scheme, Timestamp, VerifyingKey};
 use sqlx::{AnyConnection, Row};
 
 use super::row::form_text;
@@ -31,6 +31,13 @@ impl Registry {
 
         let versions = read::versions(&mut change, &add.id, Some(add.scheme)).await?;
         let (mut added, others): (Vec<_>, Vec<_>) = versions.into_iter().partition(|key| key.version == version);
+        let verifying = others.iter().filter(|key| {
+            let state = matches!(key.state, KeyState::Active | KeyState::Retiring);
+            state && key.not_after.is_none_or(|end| now < end)
+        });
+        if verifying.count() >= Keys::MAX_VERSIONS {
+            return Err(Refused::ManyVersions { scheme: add.scheme, id: add.id }.into());
+        }
         let key = added.pop().ok_or_else(|| Failed::Row("a key that was added is not there".to_owned()))?;
         event::record(&mut change, now, "key.added", &key.id, &key_state::detail(&key)).await?;
         let retiring = if add.pending { Vec::new() } else { key_state::make_way(&mut change, others, now).await? };

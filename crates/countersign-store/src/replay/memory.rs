@@ -37,7 +37,7 @@ impl MemoryReplay {
     /// A memory without a file, for the demo and for tests: a restart forgets everything.
     #[must_use]
     pub fn ephemeral(capacity: usize) -> Self {
-        let terms = Terms { max_skew: 0, window: 0, raised: Vec::new(), floor: None };
+        let terms = Terms { max_skew: 0, max_age: 0, raised: Vec::new(), floor: None };
         Self::new(capacity, Start::First, terms, None)
     }
 
@@ -56,7 +56,7 @@ impl MemoryReplay {
     pub(super) fn new(capacity: usize, start: Start, terms: Terms, disk: Option<Disk>) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new(Timestamp::from_millis(i64::MIN)))).collect();
         let (used, swept) = (AtomicUsize::new(0), AtomicI64::new(i64::MIN));
-        let (floor, window) = (terms.floor, AtomicI64::new(terms.window));
+        let (floor, window) = (terms.floor, AtomicI64::new(terms.window()));
         let terms = Mutex::new(Some(terms));
         Self { shards, spread: RandomState::new(), used, capacity, swept, start, floor, window, terms, disk }
     }

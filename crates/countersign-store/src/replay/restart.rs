@@ -31,8 +31,8 @@ pub enum Start {
 pub struct Reach {
     /// The longest skew of any route.
     pub max_skew: Duration,
-    /// The longest age and skew of any route, together.
-    pub window: Duration,
+    /// The longest age of any route.
+    pub max_age: Duration,
 }
 
 pub(super) struct Disk {
@@ -44,7 +44,7 @@ pub(super) struct Disk {
 impl MemoryReplay {
     /// Takes over what the gateway before left in `<data>/replay.state`, and marks it as open there, durably, before
     /// anything is admitted. Keep the lock for as long as this decides. `capacity` counts marks, some 60 bytes each. What
-    /// was remembered under a shorter window than that of `reach` is told by [`MemoryReplay::raised`], and has to be judged
+    /// was remembered under a shorter age than that of `reach` is told by [`MemoryReplay::raised`], and has to be judged
     /// by it.
     ///
     /// # Errors
@@ -52,11 +52,11 @@ impl MemoryReplay {
     pub fn open(lock: &DataLock, capacity: usize, now: Timestamp, reach: Reach) -> Result<Self, FileError> {
         let clock = ClockMark::open(lock)?;
         let state = StateFile::new(lock.dir());
-        let (given, window) = (millis(reach.max_skew), millis(reach.window));
+        let (given, max_age) = (millis(reach.max_skew), millis(reach.max_age));
         // The clock before may have run ahead of this one, by up to a mark's interval more than its last mark says.
         let start = clock.last().map_or(now, |last| now.max(last.after(MARK_INTERVAL)));
         let floor = |skew: i64| Some(Timestamp::from_millis(start.as_millis().saturating_add(skew)));
-        let begin = |max_skew, floor| Terms { max_skew, window, raised: Vec::new(), floor };
+        let begin = |max_skew, floor| Terms { max_skew, max_age, raised: Vec::new(), floor };
         let (how, terms, done) = match state.read()? {
             Left::Nothing if !clock.existed() => (Start::First, begin(given, None), None),
             Left::Nothing | Left::Damaged => (Start::Unclean, begin(given, floor(given)), None),
@@ -70,8 +70,8 @@ impl MemoryReplay {
                 // A longer skew of before counts until a floor reaches beyond all that was admitted under it.
                 let reach = done.horizon.as_millis().saturating_add(before.max_skew);
                 let lapsed = now.as_millis().saturating_add(given) >= reach;
-                let mut terms = Terms { window, ..before.clone() };
-                terms.raise(before.window, start);
+                let mut terms = Terms { max_age, ..before.clone() };
+                terms.raise(before.max_age, start);
                 terms.max_skew = if lapsed { given } else { before.max_skew.max(given) };
                 (Start::Clean { marks: 0 }, terms, Some(done))
             }
@@ -98,7 +98,7 @@ impl MemoryReplay {
         self.floor
     }
 
-    /// The shorter windows of before that still matter: policies have to be told (`Demands::memory`).
+    /// The shorter ages of before that still matter: policies have to be told (`Demands::memory`).
     #[must_use]
     pub fn raised(&self) -> Vec<Raised> {
         let terms = self.terms.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,7 +106,7 @@ impl MemoryReplay {
     }
 
     /// Tells the memory of a reload that admits a longer age or skew, before it is admitted: from here on it remembers as
-    /// long, and gives back what was admitted under shorter windows, for the policies of the reload. The floor after a crash
+    /// long, and gives back what was admitted under shorter ages, for the policies of the reload. The floor after a crash
     /// reaches as far as the skew. Shorter ones change nothing. `now` is the clock of verdicts. Writes a file: not from an
     /// async worker.
     ///
@@ -116,11 +116,12 @@ impl MemoryReplay {
         let mut standing = self.terms.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(terms) = &mut *standing else { return Ok(Vec::new()) };
         let mut raised = terms.clone();
-        raised.window = terms.window.max(millis(reach.window));
-        // First remember longer, then look at the clock: whatever was spent under the shorter window was so before.
-        self.window.fetch_max(raised.window, Ordering::SeqCst);
-        raised.raise(terms.window, now());
-        raised.max_skew = terms.max_skew.max(millis(reach.max_skew));
+        raised.max_age = terms.max_age.max(millis(reach.max_age));
+        let max_skew = terms.max_skew.max(millis(reach.max_skew));
+        // First remember longer, then look at the clock: whatever was spent under the shorter age was so before.
+        self.window.fetch_max(raised.max_age.saturating_add(max_skew), Ordering::SeqCst);
+        raised.raise(terms.max_age, now());
+        raised.max_skew = max_skew;
         if *terms != raised {
             if let Some(disk) = &self.disk {
                 disk.state.write_open(&raised)?;
@@ -189,16 +190,20 @@ impl MemoryReplay {
 }
 
 impl Terms {
-    /// The window was `before`, and is another now: whatever was signed until `at` and the skew may have been admitted under
-    /// it.
+    /// How long it remembers behind the moment of signing, in milliseconds, but for a minute.
+    pub(super) fn window(&self) -> i64 {
+        self.max_age.saturating_add(self.max_skew)
+    }
+
+    /// The age was `before`, and is another now: whatever was signed until `at` and the skew may have been admitted under it.
     fn raise(&mut self, before: i64, at: Timestamp) {
         let duration = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap_or(0));
-        // Without a window there were no routes, and nothing was admitted.
-        if 0 < before && before < self.window {
-            self.raised.push(Raised { before: at.after(duration(self.max_skew)), window: duration(before) });
+        // Without an age there were no routes, and nothing was admitted.
+        if 0 < before && before < self.max_age {
+            self.raised.push(Raised { before: at.after(duration(self.max_skew)), max_age: duration(before) });
         }
-        // What is too old under every window needs none.
-        let longest = duration(self.window);
+        // What is too old under every age needs none.
+        let longest = duration(self.max_age);
         self.raised.retain(|raised| raised.before.after(longest) >= at);
     }
 }

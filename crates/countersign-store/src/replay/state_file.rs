@@ -12,8 +12,8 @@ use crate::file::{self, FileError};
 /// `<data>/replay.state`: how the last gateway ended, and, where it ended orderly, what it remembered.
 ///
 /// ```text
-/// "countersign replay 2\n"  "open" | "done"  max_skew ms  window ms  floor ms  horizon ms  raises  count
-///     raises × (before ms, window ms)  count × (mark, slot)  SHA-256
+/// "countersign replay 2\n"  "open" | "done"  max_skew ms  max_age ms  floor ms  horizon ms  raises  count
+///     raises × (before ms, max_age ms)  count × (mark, slot)  SHA-256
 /// ```
 /// Integers have 8 bytes, little-endian; the SHA-256 is of all that stands before it.
 pub(super) struct StateFile {
@@ -37,9 +37,9 @@ pub(super) enum Left {
 pub(super) struct Terms {
     /// The longest skew that it admits under, in milliseconds.
     pub(super) max_skew: i64,
-    /// How long it remembers behind the moment of signing, in milliseconds, but for a minute.
-    pub(super) window: i64,
-    /// Shorter windows that gave way, as far as they still matter.
+    /// The longest age that it admits under, in milliseconds.
+    pub(super) max_age: i64,
+    /// Shorter ages that gave way, as far as they still matter.
     pub(super) raised: Vec<Raised>,
     /// Its own floor: what was signed before was forgotten once, and an orderly end does not bring it back.
     pub(super) floor: Option<Timestamp>,
@@ -118,7 +118,7 @@ fn parse(input: impl Read, length: u64) -> io::Result<Left> {
     }
     let state = input.array::<4>()?;
     let max_skew = i64::from_le_bytes(input.array()?);
-    let window = i64::from_le_bytes(input.array()?);
+    let max_age = i64::from_le_bytes(input.array()?);
     let floor = i64::from_le_bytes(input.array()?);
     let horizon = Timestamp::from_millis(i64::from_le_bytes(input.array()?));
     let raises = u64::from_le_bytes(input.array()?);
@@ -126,14 +126,14 @@ fn parse(input: impl Read, length: u64) -> io::Result<Left> {
     // Before anything is allocated by it.
     let bytes = |count: u64, each: u64| count.checked_mul(each);
     let whole = bytes(raises, RAISE).zip(bytes(count, ENTRY)).and_then(|(a, b)| a.checked_add(b));
-    if whole.and_then(|whole| whole.checked_add(HEADER + CHECKSUM)) != Some(length) || max_skew < 0 || window < 0 {
+    if whole.and_then(|whole| whole.checked_add(HEADER + CHECKSUM)) != Some(length) || max_skew < 0 || max_age < 0 {
         return Err(damaged());
     }
     let mut raised = Vec::new();
     for _ in 0..raises {
         let before = Timestamp::from_millis(i64::from_le_bytes(input.array()?));
-        let window = u64::from_le_bytes(input.array()?);
-        raised.push(Raised { before, window: Duration::from_millis(window) });
+        let max_age = Duration::from_millis(u64::from_le_bytes(input.array()?));
+        raised.push(Raised { before, max_age });
     }
     let mut entries = Vec::with_capacity(usize::try_from(count).map_err(|_| damaged())?);
     for _ in 0..count {
@@ -143,7 +143,7 @@ fn parse(input: impl Read, length: u64) -> io::Result<Left> {
     if sum.as_ref() != input.array::<32>()? {
         return Err(damaged());
     }
-    let terms = Terms { max_skew, window, raised, floor: (floor != NO_FLOOR).then(|| Timestamp::from_millis(floor)) };
+    let terms = Terms { max_skew, max_age, raised, floor: (floor != NO_FLOOR).then(|| Timestamp::from_millis(floor)) };
     match &state {
         OPEN => Ok(Left::Open(terms)),
         DONE => Ok(Left::Done(Done { terms, horizon, entries })),
@@ -184,14 +184,14 @@ impl<'a> Hashed<'a> {
         self.put(MAGIC)?;
         self.put(state)?;
         self.put(&terms.max_skew.to_le_bytes())?;
-        self.put(&terms.window.to_le_bytes())?;
+        self.put(&terms.max_age.to_le_bytes())?;
         self.put(&terms.floor.map_or(NO_FLOOR, Timestamp::as_millis).to_le_bytes())?;
         self.put(&horizon.to_le_bytes())?;
         self.put(&(terms.raised.len() as u64).to_le_bytes())?;
         self.put(&count.to_le_bytes())?;
         for raised in &terms.raised {
             self.put(&raised.before.as_millis().to_le_bytes())?;
-            self.put(&u64::try_from(raised.window.as_millis()).unwrap_or(u64::MAX).to_le_bytes())?;
+            self.put(&u64::try_from(raised.max_age.as_millis()).unwrap_or(u64::MAX).to_le_bytes())?;
         }
         Ok(())
     }

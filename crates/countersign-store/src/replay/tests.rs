@@ -30,7 +30,7 @@ async fn spend(memory: &MemoryReplay, once: Use, at: Timestamp) -> Option<Seen> 
 }
 
 const SKEW: Duration = Duration::from_secs(30);
-const REACH: Reach = Reach { max_skew: SKEW, window: Duration::from_secs(330) };
+const REACH: Reach = Reach { max_skew: SKEW, max_age: Duration::from_secs(300) };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn keeps_the_contract() {
@@ -220,34 +220,34 @@ async fn a_replay_after_the_age_was_raised_by_a_reload() {
     let memory = MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
     assert_eq!(memory.raised(), []);
     spend(&memory, signed(1, now()), now()).await;
-    let raised = memory.raise(Reach { window: HOUR, ..REACH }, || later(100)).unwrap();
-    assert_eq!(raised, [Raised { before: later(100).after(SKEW), window: REACH.window }]);
+    let raised = memory.raise(Reach { max_age: HOUR, ..REACH }, || later(100)).unwrap();
+    assert_eq!(raised, [Raised { before: later(100).after(SKEW), max_age: REACH.max_age }]);
     // Nothing that was raised is raised again, and a shorter age changes nothing.
-    assert_eq!(memory.raise(Reach { window: HOUR, ..REACH }, || later(200)).unwrap(), raised);
+    assert_eq!(memory.raise(Reach { max_age: HOUR, ..REACH }, || later(200)).unwrap(), raised);
     assert_eq!(memory.raise(REACH, || later(300)).unwrap(), raised);
-    assert_eq!(memory.raise(Reach { window: HOUR, ..REACH }, || later(400)).unwrap(), raised);
+    assert_eq!(memory.raise(Reach { max_age: HOUR, ..REACH }, || later(400)).unwrap(), raised);
     // A request that began under the short routes is remembered as long as the long ones could admit it again.
     spend(&memory, signed(2, later(400)), later(400)).await;
     let nearly = later(400).after(HOUR);
     assert_eq!(spend(&memory, signed(2, later(400)), nearly).await, Some(Seen::Again));
     // Two raises, each with its own: until it no longer matters.
-    let twice = memory.raise(Reach { window: 2 * HOUR, ..REACH }, || later(500)).unwrap();
-    assert_eq!(twice, [raised[0], Raised { before: later(500).after(SKEW), window: HOUR }]);
-    assert_eq!(memory.raise(Reach { window: 3 * HOUR, ..REACH }, || later(20_000)).unwrap().len(), 1);
+    let twice = memory.raise(Reach { max_age: 2 * HOUR, ..REACH }, || later(500)).unwrap();
+    assert_eq!(twice, [raised[0], Raised { before: later(500).after(SKEW), max_age: HOUR }]);
+    assert_eq!(memory.raise(Reach { max_age: 3 * HOUR, ..REACH }, || later(20_000)).unwrap().len(), 1);
 }
 
 #[test]
 fn a_replay_after_the_age_was_raised_by_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let lock = DataLock::acquire(dir.path()).unwrap();
-    let longer = Reach { window: HOUR, ..REACH };
+    let longer = Reach { max_age: HOUR, ..REACH };
     MemoryReplay::open(&lock, 1000, now(), REACH).unwrap().close(later(10)).unwrap();
     let second = MemoryReplay::open(&lock, 1000, later(20), longer).unwrap();
     let raised = second.raised();
     // Clocks may differ by what lies between two marks.
     assert!(
-        matches!(raised[..], [Raised { before, window }]
-        if before >= later(20).after(SKEW) && before <= later(25).after(SKEW) && window == REACH.window),
+        matches!(raised[..], [Raised { before, max_age }]
+        if before >= later(20).after(SKEW) && before <= later(25).after(SKEW) && max_age == REACH.max_age),
         "{raised:?}"
     );
     second.close(later(30)).unwrap();

@@ -51,7 +51,16 @@ impl Standing {
     /// Adds the keys of the directory to `good`, and what is wrong with others to `broken`.
     pub(super) fn add_sites(&self, sites: &Sites, good: &mut Vec<VerifyingKey>, broken: &mut Vec<String>) {
         broken.extend(sites.troubles());
+        // Of files that hold one key for two partners the first by name counts: whoever is told apart by the file alone could
+        // be taken for the other.
+        let mut owners: HashMap<[u8; 32], String> = HashMap::new();
         for site in sites.keys() {
+            let owner = owners.entry(site.material.fingerprint()).or_insert_with(|| site.name.partner.clone());
+            if *owner != site.name.partner {
+                let what = format!("the same key material is a key of the partner {owner:?}");
+                broken.push(format!("{}: {what}", site.file.display()));
+                continue;
+            }
             match self.key(&site) {
                 Ok(Some(key)) => good.push(key),
                 Ok(None) => {}
