@@ -1,0 +1,66 @@
+//! The body that `pki` signs: Message2 of 2 KiB, read and printed as Python prints it.
+
+use countersign::{Draft, Form, Head, Origin, Scheme, Unsigned};
+use http::{HeaderMap, HeaderValue, Method};
+
+use crate::message::{AUTHORITY, KEY_ID, NOW};
+
+/// Message2 as a client of another language writes it: compact, members in an order of its own, nested objects, floats,
+/// text beyond ASCII, 2 KiB.
+#[must_use]
+pub fn message2() -> String {
+    let mut items = String::new();
+    let mut text = String::new();
+    for number in 0.. {
+        if text.len() >= 2048 {
+            break;
+        }
+        if number > 0 {
+            items.push(',');
+        }
+        items.push_str(&format!(
+            "{{\"sku\":\"A-{number:04}\",\"quantity\":{},\"price\":{}.{:02},\"name\":\"W\u{fc}rfel \\\"{number}\\\"\",\"taxed\":true,\"note\":null}}",
+            number % 7 + 1,
+            number * 3 + 9,
+            number * 7 % 100,
+        ));
+        text = format!(
+            "{{\"timestamp\":\"2026-11-18T11:06:40Z\",\"message_id\":\"msg-0001\",\"sender\":\"acme\",\"tags\":[\"orders\",\"eu\",\"priority\"],\
+             \"metadata\":{{\"version\":\"1.4.0\",\"source\":\"shop\",\"attempt\":1,\"trace\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}},\
+             \"payload\":{{\"order\":4711,\"currency\":\"EUR\",\"items\":[{items}]}},\
+             \"attachments\":[{{\"name\":\"invoice.pdf\",\"size\":48213,\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}}]}}"
+        );
+    }
+    text
+}
+
+/// The head of its request.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn head() -> Head {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    head_of(headers)
+}
+
+/// The head with these fields.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn head_of(headers: HeaderMap) -> Head {
+    let origin = Origin::new(true, AUTHORITY).expect("an authority");
+    Head::request(Method::POST, "/orders", origin, headers, true).expect("a clear request")
+}
+
+/// Reads the body and prints it: all that signing takes but the signature.
+///
+/// # Panics
+/// Where the body is none that the scheme signs.
+pub fn print(head: Head, body: &str) -> Unsigned {
+    let mut draft = Draft::new(head, Form::new(Scheme::Pki, KEY_ID));
+    draft.push(body.as_bytes());
+    draft.finish("", NOW).expect("a body that the scheme signs")
+}
