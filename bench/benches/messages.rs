@@ -61,7 +61,9 @@ fn verify(algorithm: Algorithm, factor: f64) {
     ratio(&measured, factor);
     let (median, least, allocations) = measured.beside("countersign, whole", "the primitive alone");
     let (most, many) = BESIDE;
-    println!("beside the primitive: {median:.2} µs (least {least:.2}; at most {most}), {allocations:.0} allocations (at most {many})");
+    println!(
+        "beside the primitive: {median:.2} µs (least {least:.2}; at most {most}), {allocations:.0} allocations (at most {many})"
+    );
 }
 
 fn sign(algorithm: Algorithm, factor: f64) {

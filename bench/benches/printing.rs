@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use countersign::{Algorithm, Demands, Policy, Scheme};
-use countersign_bench::message::{KEY_ID, Pair};
+use countersign_bench::message::Pair;
 use countersign_bench::primitive::Primitive;
 use countersign_bench::rounds::{Contender, measure};
 use countersign_bench::{ours, printing, ready};
@@ -12,7 +12,13 @@ use std::sync::Arc;
 const PRINTING: f64 = 6.0;
 
 fn main() {
-    let body = printing::message2();
+    for rich in [false, true] {
+        message2(rich);
+    }
+}
+
+fn message2(rich: bool) {
+    let body = printing::message2(rich);
     let pair = Pair::generate(Algorithm::RsaPssSha256);
     let (keys, signer, primitive) = (pair.keys(Scheme::Pki), pair.signer(Scheme::Pki), Primitive::new(&pair));
     let signed = ready(printing::print(printing::head(), &body).sign(&signer)).expect("a signature");
@@ -27,7 +33,8 @@ fn main() {
     let example = ours::verify(head(), received.clone(), &policy, &keys);
     let (bytes, signature) = (example.signed_bytes().to_vec(), example.signature().to_vec());
 
-    println!("\npki, {KEY_ID}, a body of {} bytes, printed in {}", body.len(), bytes.len());
+    let kind = if rich { "rich in escapes" } else { "ordinary" };
+    println!("\npki, a body {kind}, of {} bytes, printed in {}", body.len(), bytes.len());
     let measured = measure(vec![
         Contender::new("read and print", printing::head, |head| printing::print(head, &body)),
         Contender::new(

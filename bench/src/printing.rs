@@ -5,33 +5,32 @@ use http::{HeaderMap, HeaderValue, Method};
 
 use crate::message::{AUTHORITY, KEY_ID, NOW};
 
-/// Message2 as a client of another language writes it: compact, members in an order of its own, nested objects, floats,
-/// text beyond ASCII, 2 KiB.
+/// Message2 as a client of another language writes it: compact, members in an order of its own, 2 KiB. `rich` has text
+/// beyond ASCII and escapes in every item.
 #[must_use]
-pub fn message2() -> String {
-    let mut items = String::new();
-    let mut text = String::new();
-    for number in 0.. {
-        if text.len() >= 2048 {
-            break;
-        }
-        if number > 0 {
-            items.push(',');
-        }
-        items.push_str(&format!(
-            "{{\"sku\":\"A-{number:04}\",\"quantity\":{},\"price\":{}.{:02},\"name\":\"W\u{fc}rfel \\\"{number}\\\"\",\"taxed\":true,\"note\":null}}",
+pub fn message2(rich: bool) -> String {
+    let name = if rich { "W\u{fc}rfel \\\"rot\\\"" } else { "cube, red, 5 cm" };
+    let mut items = Vec::new();
+    loop {
+        let number = items.len();
+        items.push(format!(
+            "{{\"sku\":\"A-{number:04}\",\"quantity\":{},\"price\":{}.{:02},\"name\":\"{name}\",\"taxed\":true,\"note\":null}}",
             number % 7 + 1,
             number * 3 + 9,
             number * 7 % 100,
         ));
-        text = format!(
-            "{{\"timestamp\":\"2026-11-18T11:06:40Z\",\"message_id\":\"msg-0001\",\"sender\":\"acme\",\"tags\":[\"orders\",\"eu\",\"priority\"],\
+        let text = format!(
+            "{{\"message_id\":\"msg-0001\",\"sender\":\"acme\",\"timestamp\":\"2026-11-18T11:06:40Z\",\
              \"metadata\":{{\"version\":\"1.4.0\",\"source\":\"shop\",\"attempt\":1,\"trace\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}},\
-             \"payload\":{{\"order\":4711,\"currency\":\"EUR\",\"items\":[{items}]}},\
-             \"attachments\":[{{\"name\":\"invoice.pdf\",\"size\":48213,\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}}]}}"
+             \"payload\":{{\"order\":4711,\"currency\":\"EUR\",\"customer\":\"Jos\u{e9} Mart\u{ed}nez\",\"items\":[{}]}},\
+             \"attachments\":[{{\"name\":\"invoice.pdf\",\"size\":48213,\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}}],\
+             \"tags\":[\"orders\",\"eu\",\"priority\"]}}",
+            items.join(","),
         );
+        if text.len() >= 2048 {
+            return text;
+        }
     }
-    text
 }
 
 /// The head of its request.

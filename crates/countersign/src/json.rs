@@ -54,6 +54,8 @@ enum Shape {
     Null,
     Bool(bool),
     Integer,
+    /// A float that is spelled as CPython prints it.
+    Decimal,
     Float(f64),
     String(Spelling),
     /// `next` is the node after the last one inside.
@@ -156,7 +158,7 @@ impl<'d, 'a> Value<'d, 'a> {
             Shape::Null => Kind::Null,
             Shape::Bool(is) => Kind::Bool(is),
             Shape::Integer => Kind::Integer,
-            Shape::Float(_) => Kind::Float,
+            Shape::Decimal | Shape::Float(_) => Kind::Float,
             Shape::String(_) => Kind::String,
             Shape::Array { .. } => Kind::Array,
             Shape::Object { .. } => Kind::Object,

@@ -7,8 +7,8 @@ use super::{Document, Node, Shape, Spelling, float, string};
 use string::Piece;
 
 pub(super) fn print(document: &Document<'_>, out: &mut Vec<u8>) {
-    // Most senders print with the same separators, so most bodies keep their length.
-    out.reserve(document.text.len() + 16);
+    // A name or value brings at most one blank that a body without any lacks, so only escapes can make it grow more.
+    out.reserve(document.text.len() + document.nodes.len() + 16);
     let mut open: Vec<Open<'_>> = Vec::with_capacity(8);
     let mut at = 0;
     loop {
@@ -74,11 +74,12 @@ fn print_name(document: &Document<'_>, before: &str, name: u32, out: &mut Vec<u8
 
 /// Prints what has nothing inside: a name, a scalar, an empty container.
 fn print_leaf(document: &Document<'_>, node: Node, out: &mut Vec<u8>) {
-    let text = document.text_of(node);
-    match node.shape {
+    let Node { start, end, shape } = node;
+    let (start, end) = (start as usize, end as usize);
+    match shape {
         Shape::String(Spelling::Escaped) => {
             out.push(b'"');
-            for piece in string::pieces(&text[1..text.len() - 1]) {
+            for piece in string::pieces(&document.text[start + 1..end - 1]) {
                 match piece {
                     Piece::Literal(run) => print_inside(run, out),
                     Piece::Escape(character) => print_inside(character.encode_utf8(&mut [0; 4]), out),
@@ -86,12 +87,12 @@ fn print_leaf(document: &Document<'_>, node: Node, out: &mut Vec<u8>) {
             }
             out.push(b'"');
         }
-        Shape::String(Spelling::Literal) => print_python_str(&text[1..text.len() - 1], out),
+        Shape::String(Spelling::Literal) => print_python_str(&document.text[start + 1..end - 1], out),
         Shape::Float(value) => float::print_repr(value, out),
         // An `int` of CPython has no negative zero. All else of the grammar is what `str(int(…))` prints.
-        Shape::Integer if text == "-0" => out.push(b'0'),
-        Shape::Null | Shape::Bool(_) | Shape::Integer | Shape::String(Spelling::Plain) => {
-            out.extend_from_slice(text.as_bytes());
+        Shape::Integer if document.text.as_bytes()[start..end] == *b"-0" => out.push(b'0'),
+        Shape::Null | Shape::Bool(_) | Shape::Integer | Shape::Decimal | Shape::String(Spelling::Plain) => {
+            out.extend_from_slice(&document.text.as_bytes()[start..end]);
         }
         // Only empty ones come here, and those may have white space inside.
         Shape::Array { .. } => out.extend_from_slice(b"[]"),

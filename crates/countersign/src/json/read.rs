@@ -1,7 +1,5 @@
 //! From text to [`Document`], in one pass from left to right over the bytes, with a stack of its own.
 
-use std::borrow::Cow;
-
 use super::{Document, Malformed, Node, Shape, Spelling, float, string};
 
 /// Containers around a value, itself included when it is one. CPython's own bound is its recursion limit, which differs
@@ -23,10 +21,11 @@ pub(super) fn read(input: &[u8]) -> Result<Document<'_>, Malformed> {
         text,
         bytes: input,
         at: 0,
-        nodes: Vec::with_capacity(input.len() / 16 + 8),
+        nodes: Vec::with_capacity(input.len() / 8 + 8),
         by_name: Vec::with_capacity(input.len() / 64 + 8),
         open: Vec::with_capacity(8),
-        sorting: Vec::new(),
+        names: Vec::new(),
+        decoded: Vec::new(),
     };
     reader.document()?;
     Ok(Document { text, nodes: reader.nodes, by_name: reader.by_name })
@@ -42,7 +41,20 @@ struct Reader<'a> {
     /// The containers around `at`, from the outermost.
     open: Vec<Open>,
     /// The names of the object that is being closed; empty but then.
-    sorting: Vec<(Cow<'a, str>, u32)>,
+    names: Vec<Name>,
+    /// What those of them say that have escapes.
+    decoded: Vec<String>,
+}
+
+/// A member's name while it is put in order.
+#[derive(Clone, Copy)]
+struct Name {
+    /// The first eight bytes of what it says. Most names differ there, so that comparing them needs no call, and most objects
+    /// with names in order need no sorting: a fifth of the time of an ordinary body.
+    first: u64,
+    node: u32,
+    /// Where it stands in [`Reader::decoded`].
+    decoded: Option<u32>,
 }
 
 struct Open {
@@ -180,6 +192,7 @@ impl<'a> Reader<'a> {
     fn number(&mut self) -> Result<(), Malformed> {
         let start = self.at;
         self.at += usize::from(self.bytes[start] == b'-');
+        let unsigned = self.at;
         match self.bytes.get(self.at) {
             // What else stands behind a zero is found by whoever reads on: `01` is a `0` with something behind it.
             Some(b'0') => self.at += 1,
@@ -191,13 +204,20 @@ impl<'a> Reader<'a> {
             self.at += 1;
             self.digits()?;
         }
+        let fraction = self.at;
         if let Some(b'e' | b'E') = self.bytes.get(self.at) {
             self.at += 1;
             self.at += usize::from(matches!(self.bytes.get(self.at), Some(b'+' | b'-')));
             self.digits()?;
         }
-        let shape =
-            if self.at == whole { Shape::Integer } else { Shape::Float(float::nearest(&self.text[start..self.at])?) };
+        let shape = if self.at == whole {
+            Shape::Integer
+        } else if self.at == fraction && float::is_repr(&self.bytes[unsigned..whole], &self.bytes[whole + 1..fraction])
+        {
+            Shape::Decimal
+        } else {
+            Shape::Float(float::nearest(&self.text[start..self.at])?)
+        };
         self.push(start, shape);
         Ok(())
     }
@@ -258,24 +278,42 @@ impl<'a> Reader<'a> {
     /// acted upon would differ. Names are equal when they say the same, whatever their escapes. UTF-8 sorts as code
     /// points do, and CPython sorts by code point.
     fn sort_names(&mut self, object: usize, len: u32) -> Result<u32, Malformed> {
-        let first = count(self.by_name.len());
+        let begin = count(self.by_name.len());
         let mut at = object + 1;
         for _ in 0..len {
             let Node { start, end, shape } = self.nodes[at];
-            let inside = &self.text[start as usize + 1..end as usize - 1];
-            let Shape::String(spelling) = shape else { continue };
-            self.sorting.push((string::decoded(inside, spelling), count(at)));
+            let (start, end) = (start as usize + 1, end as usize - 1);
+            let (first, decoded) = if let Shape::String(spelling @ Spelling::Escaped) = shape {
+                let says = string::decoded(&self.text[start..end], spelling).into_owned();
+                let first = string::first_eight(says.as_bytes(), says.len());
+                self.decoded.push(says);
+                (first, Some(count(self.decoded.len() - 1)))
+            } else {
+                (string::first_eight(&self.bytes[start..], end - start), None)
+            };
+            self.names.push(Name { first, node: count(at), decoded });
             at = match self.nodes[at + 1].shape {
                 Shape::Array { next, .. } | Shape::Object { next, .. } => next as usize,
                 _ => at + 2,
             };
         }
-        self.sorting.sort_unstable();
-        if self.sorting.windows(2).any(|names| names[0].0 == names[1].0) {
-            return Err(Malformed("an object has a member twice"));
+        if !self.names.is_sorted_by(|one, other| one.first < other.first) {
+            let says = |name: &Name| match name.decoded {
+                Some(at) => self.decoded[at as usize].as_bytes(),
+                None => {
+                    let Node { start, end, .. } = self.nodes[name.node as usize];
+                    &self.bytes[start as usize + 1..end as usize - 1]
+                }
+            };
+            let order = |one: &Name, other: &Name| one.first.cmp(&other.first).then_with(|| says(one).cmp(says(other)));
+            self.names.sort_unstable_by(order);
+            if self.names.windows(2).any(|names| order(&names[0], &names[1]).is_eq()) {
+                return Err(Malformed("an object has a member twice"));
+            }
         }
-        self.by_name.extend(self.sorting.drain(..).map(|(_, at)| at));
-        Ok(first)
+        self.by_name.extend(self.names.drain(..).map(|name| name.node));
+        self.decoded.clear();
+        Ok(begin)
     }
 }
 
