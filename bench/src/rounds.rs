@@ -40,7 +40,8 @@ impl<'a> Contender<'a> {
 }
 
 /// CPU time of this thread: what others run on the same core does not count, only what they do to its caches.
-fn cpu_time() -> Duration {
+#[must_use]
+pub fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

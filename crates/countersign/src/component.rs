@@ -1,9 +1,12 @@
 mod field;
+mod query;
+mod value;
+
+pub(crate) use value::Values;
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
-use crate::message::{Head, Section};
+use crate::message::Section;
 use crate::rejection::{Code, Rejection};
 
 /// A component identifier (RFC 9421 §2): what a signature covers, by name and parameters.
@@ -80,7 +83,10 @@ impl<'a> Component<'a> {
 
     /// Appends the identifier in its strict serialisation: the start of its line in the signature base.
     pub(crate) fn write_identifier(&self, out: &mut String) {
-        write_string(out, self.name.as_str());
+        // No name has anything to escape.
+        out.push('"');
+        out.push_str(self.name.as_str());
+        out.push('"');
         for parameter in &self.parameters {
             match parameter {
                 Parameter::Structured => out.push_str(";sf"),
@@ -97,45 +103,6 @@ impl<'a> Component<'a> {
                 }
             }
         }
-    }
-
-    /// Appends the component's value in `head`.
-    ///
-    /// # Errors
-    /// `malformed` where the message has no such part, or the part no such form: absent is an error, empty is a value.
-    pub(crate) fn write_value(&self, head: &Head, out: &mut String) -> Result<(), Rejection> {
-        let head = if self.parameters.contains(&Parameter::Request) {
-            head.answered().ok_or_else(|| malformed("req belongs to a response to a request that is known"))?
-        } else {
-            head
-        };
-        match &self.name {
-            Name::Field(name) => self.write_field(head, name, out),
-            Name::Status => {
-                let status = head.status().ok_or_else(|| malformed("@status belongs to a response"))?;
-                out.push_str(status.as_str());
-                Ok(())
-            }
-            name => write_derived(head, name, &self.parameters, out),
-        }
-    }
-
-    fn write_field(&self, head: &Head, name: &str, out: &mut String) -> Result<(), Rejection> {
-        let absent = || Rejection::new(Code::Malformed, format!("{name} is covered, and absent from the message"));
-        if self.parameters.contains(&Parameter::ByteSequence) {
-            return field::write_lines_as_bytes(head, self.section(), name, out).then_some(()).ok_or_else(absent);
-        }
-        let value = head.joined_of(self.section(), name)?.ok_or_else(absent)?;
-        for parameter in &self.parameters {
-            if let Parameter::Key(key) = parameter {
-                return field::write_member(&value, name, key, out);
-            }
-        }
-        if self.parameters.contains(&Parameter::Structured) {
-            return field::write_strict(&value, name, out);
-        }
-        out.push_str(&value);
-        Ok(())
     }
 }
 
@@ -186,102 +153,21 @@ fn malformed(reason: &'static str) -> Rejection {
 /// An sf-string (RFC 9651 §4.1.6). The text is printable ASCII: it came out of one, or is a name of ours.
 pub(crate) fn write_string(out: &mut String, text: &str) {
     out.push('"');
-    for character in text.chars() {
-        if matches!(character, '"' | '\\') {
+    for piece in text.split_inclusive(['"', '\\']) {
+        let plain = piece.trim_end_matches(['"', '\\']);
+        out.push_str(plain);
+        for special in piece[plain.len()..].chars() {
             out.push('\\');
+            out.push(special);
         }
-        out.push(character);
     }
     out.push('"');
-}
-
-fn write_derived(
-    head: &Head,
-    name: &Name<'_>,
-    parameters: &[Parameter<'_>],
-    out: &mut String,
-) -> Result<(), Rejection> {
-    let (Some(method), Some(target), Some(origin)) = (head.method(), head.parsed_target(), head.origin()) else {
-        return Err(malformed("a response has no derived component but @status without req"));
-    };
-    match name {
-        // RFC 9421 §2.2.1: "The method name is case sensitive", and goes in as it is.
-        Name::Method => out.push_str(method.as_str()),
-        Name::Authority => out.push_str(origin.authority()),
-        Name::Scheme => out.push_str(origin.scheme()),
-        Name::RequestTarget => out.push_str(target.raw()),
-        Name::Path => out.push_str(target.path()),
-        Name::Query => {
-            // RFC 9421 §2.2.7: "If the query string is absent from the request message, the component value is the leading
-            // ? character alone"; an empty query reads the same, which the policy looks after.
-            out.push('?');
-            out.push_str(target.query().unwrap_or_default());
-        }
-        Name::TargetUri => {
-            out.push_str(origin.scheme());
-            out.push_str("://");
-            out.push_str(origin.authority());
-            out.push_str(target.path());
-            if let Some(query) = target.query() {
-                out.push('?');
-                out.push_str(query);
-            }
-        }
-        Name::QueryParam => {
-            let wanted =
-                parameters.iter().find_map(|p| if let Parameter::Name(name) = p { Some(name.as_ref()) } else { None });
-            write_query_parameter(target.query().unwrap_or_default(), wanted.unwrap_or_default(), out)?;
-        }
-        Name::Status | Name::Field(_) => return Err(malformed("not a derived component of a request")),
-    }
-    Ok(())
-}
-
-/// RFC 9421 §2.2.8: name and value decoded as a form, then encoded again; a name that occurs twice can't be covered.
-fn write_query_parameter(query: &str, wanted: &str, out: &mut String) -> Result<(), Rejection> {
-    let mut found = None;
-    let mut name = String::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (raw_name, raw_value) = pair.split_once('=').unwrap_or((pair, ""));
-        name.clear();
-        recode(raw_name, &mut name);
-        if name == wanted && found.replace(raw_value).is_some() {
-            return Err(malformed("a covered query parameter occurs twice"));
-        }
-    }
-    let value = found.ok_or_else(|| malformed("a covered query parameter is absent"))?;
-    recode(value, out);
-    Ok(())
-}
-
-fn recode(raw: &str, out: &mut String) {
-    let bytes = raw.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let byte = match bytes[at] {
-            b'+' => b' ',
-            b'%' => {
-                // The target was parsed: an escape has its two digits.
-                let digits = raw.get(at + 1..at + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-                at += 2;
-                digits.unwrap_or(b'%')
-            }
-            byte => byte,
-        };
-        at += 1;
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_') {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string can't fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Origin;
+    use crate::message::{Head, Origin};
     use http::{HeaderMap, Method};
 
     fn value(
@@ -296,7 +182,11 @@ mod tests {
         let head =
             Head::request(Method::GET, target, Origin::parse("https://www.example.com").unwrap(), map, false).unwrap();
         let mut out = String::new();
-        component.check().and_then(|()| component.write_value(&head, &mut out)).map_err(|e| e.code())?;
+        let components = std::slice::from_ref(component);
+        component
+            .check()
+            .and_then(|()| Values::new(&head, components).write(component, &mut out))
+            .map_err(|e| e.code())?;
         Ok(out)
     }
 

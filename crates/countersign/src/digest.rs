@@ -21,13 +21,12 @@ impl Expected {
         let malformed =
             || Rejection::new(Code::Malformed, "Content-Digest is not a dictionary of byte sequences (RFC 9530)");
         let mut expected = Self { sha256: None, sha512: None };
-        for member in structured::dictionary(field, "Content-Digest", 16)? {
-            let bytes = || structured::byte_sequence(member.raw).ok_or_else(malformed);
+        for member in structured::dictionary(field, "Content-Digest", 16)?.iter() {
             match member.name {
-                "sha-256" => expected.sha256 = Some(bytes()?.try_into().map_err(|_| malformed())?),
-                "sha-512" => expected.sha512 = Some(bytes()?.try_into().map_err(|_| malformed())?),
+                "sha-256" => expected.sha256 = Some(structured::byte_array(member.raw).ok_or_else(malformed)?),
+                "sha-512" => expected.sha512 = Some(structured::byte_array(member.raw).ok_or_else(malformed)?),
                 // RFC 9530 §2: every value of the dictionary is a byte sequence, also one that proves nothing.
-                _ => drop(bytes()?),
+                _ => drop(structured::byte_sequence(member.raw).ok_or_else(malformed)?),
             }
         }
         if expected.sha256.is_none() && expected.sha512.is_none() {

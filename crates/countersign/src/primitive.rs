@@ -49,10 +49,11 @@ impl Sha512 {
     }
 }
 
+/// The SHA-256 of what is at hand as a whole. A running one costs an allocation inside the provider.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(bytes);
-    hash.finish()
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out
 }
 
 /// What HMAC-SHA-256 makes of a key (RFC 2104 §2): hashed where it is longer than a block, filled up with zeros.

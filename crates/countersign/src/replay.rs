@@ -1,7 +1,8 @@
 use std::future::Future;
+use std::io::Write;
 use std::pin::Pin;
 
-use crate::primitive::Sha256;
+use crate::primitive::sha256;
 use crate::rejection::Unavailable;
 use crate::time::Timestamp;
 
@@ -23,11 +24,15 @@ impl UseMark {
     }
 
     fn of(kind: &[u8; 5], fingerprint: &[u8; 32], value: &[u8]) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(kind);
-        hash.update(fingerprint);
-        hash.update(value);
-        Self(hash.finish())
+        let parts = [&kind[..], fingerprint, value];
+        // A nonce has at most 256 bytes, so what is hashed has room here.
+        let mut room = [0; 5 + 32 + 256];
+        let mut free = &mut room[..];
+        if parts.iter().any(|part| free.write_all(part).is_err()) {
+            return Self(sha256(&parts.concat()));
+        }
+        let unused = free.len();
+        Self(sha256(&room[..room.len() - unused]))
     }
 
     /// A mark from its bytes, as a store kept them.

@@ -15,13 +15,59 @@ pub(crate) struct Member<'a> {
     pub(crate) raw: &'a str,
 }
 
-/// The members of a dictionary in the order in which they came.
+/// The members of a dictionary in the order in which they came. Nearly every one has a single member, which takes no
+/// allocation.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Members<'a> {
+    first: Option<Member<'a>>,
+    others: Vec<Member<'a>>,
+}
+
+impl<'a> Members<'a> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Member<'a>> {
+        self.first.iter().chain(&self.others)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    fn push(&mut self, member: Member<'a>) {
+        if self.first.is_none() {
+            self.first = Some(member);
+        } else {
+            self.others.push(member);
+        }
+    }
+
+    fn last_mut(&mut self) -> Option<&mut Member<'a>> {
+        self.others.last_mut().or(self.first.as_mut())
+    }
+
+    fn has_a_name_twice(&self) -> bool {
+        if self.others.is_empty() {
+            return false;
+        }
+        let mut names: Vec<&str> = self.iter().map(|member| member.name).collect();
+        names.sort_unstable();
+        names.windows(2).any(|names| names[0] == names[1])
+    }
+}
+
+/// The members of a dictionary.
 ///
 /// # Errors
 /// `malformed` where `text` is no dictionary, where a name stands twice (RFC 9651 would take the last, another reader the
 /// first), or where there are more than `limit` members.
-pub(crate) fn dictionary<'a>(text: &'a str, field: &'static str, limit: usize) -> Result<Vec<Member<'a>>, Rejection> {
-    let mut spans = Spans { text, limit, members: Vec::new(), begins: 0 };
+pub(crate) fn dictionary<'a>(text: &'a str, field: &'static str, limit: usize) -> Result<Members<'a>, Rejection> {
+    if let Some(member) = lone_byte_sequence(text) {
+        return Ok(Members { first: Some(member), others: Vec::new() });
+    }
+    let mut spans = Spans { text, limit, members: Members::default(), begins: 0 };
     Parser::new(text)
         .parse_dictionary_with_visitor(&mut spans)
         .map_err(|_| Rejection::new(Code::Malformed, format!("{field} is not a structured dictionary (RFC 9651)")))?;
@@ -29,32 +75,53 @@ pub(crate) fn dictionary<'a>(text: &'a str, field: &'static str, limit: usize) -
     if spans.members.len() > limit {
         return Err(Rejection::new(Code::Malformed, format!("{field} has more than {limit} members")));
     }
-    let members = spans.members;
-    for (at, member) in members.iter().enumerate() {
-        // At most `limit` members: comparing all pairs is bounded.
-        if members[..at].iter().any(|other| other.name == member.name) {
-            return Err(Rejection::new(Code::Malformed, format!("{field} names a member twice")));
-        }
+    if spans.members.has_a_name_twice() {
+        return Err(Rejection::new(Code::Malformed, format!("{field} names a member twice")));
     }
-    Ok(members)
+    Ok(spans.members)
+}
+
+/// The member of `name=:base64:` where there is nothing else, as `Signature` and `Content-Digest` nearly always are. The
+/// parser would decode the bytes and throw them away; here they are decoded once, by whoever wants them.
+fn lone_byte_sequence(text: &str) -> Option<Member<'_>> {
+    let (name, raw) = text.split_once('=')?;
+    let inside = raw.strip_prefix(':')?.strip_suffix(':')?;
+    let key = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'*');
+    let begins = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '*');
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    (begins && name.bytes().all(key) && inside.bytes().all(base64)).then_some(Member { name, raw })
 }
 
 /// The bytes of a member that is a byte sequence (RFC 9651 §3.3.5) in the one strict spelling of base64: padded, no
 /// blanks, unused bits zero. Its parameters are ignored.
 pub(crate) fn byte_sequence(raw: &str) -> Option<Vec<u8>> {
     use base64::Engine;
-    let rest = raw.strip_prefix(':')?;
-    let (text, after) = rest.split_once(':')?;
-    if !after.is_empty() && !after.starts_with(';') {
+    base64::engine::general_purpose::STANDARD.decode(base64_of(raw)?).ok()
+}
+
+/// As [`byte_sequence`], of exactly `N` bytes; `None` also where there are more or fewer.
+pub(crate) fn byte_array<const N: usize>(raw: &str) -> Option<[u8; N]> {
+    use base64::Engine;
+    let text = base64_of(raw)?;
+    // The decoder wants room for what padding stands for.
+    let mut bytes = [0; 66];
+    if text.len() != N.div_ceil(3) * 4 {
         return None;
     }
-    base64::engine::general_purpose::STANDARD.decode(text).ok()
+    let length = base64::engine::general_purpose::STANDARD.decode_slice(text, &mut bytes).ok()?;
+    bytes[..length].try_into().ok()
+}
+
+/// What stands between the colons.
+fn base64_of(raw: &str) -> Option<&str> {
+    let (text, after) = raw.strip_prefix(':')?.split_once(':')?;
+    (after.is_empty() || after.starts_with(';')).then_some(text)
 }
 
 struct Spans<'a> {
     text: &'a str,
     limit: usize,
-    members: Vec<Member<'a>>,
+    members: Members<'a>,
     begins: usize,
 }
 
@@ -121,14 +188,38 @@ mod tests {
         for bad in ["a=1,", "a=(", "A=1", "a=1 b=2", "a=\u{e9}", ",", "a=1, a=2", "a, b, c, d"] {
             assert!(dictionary(bad, "Signature", 3).is_err(), "{bad}");
         }
-        assert_eq!(dictionary("", "Signature", 3), Ok(vec![]));
+        assert_eq!(dictionary("", "Signature", 3), Ok(Members::default()));
+    }
+
+    #[test]
+    fn a_lone_byte_sequence_is_what_the_parser_would_make_of_it() {
+        let lone = |text| lone_byte_sequence(text).map(|member| (member.name, member.raw));
+        assert_eq!(lone("sig1=:AAA=:"), Some(("sig1", ":AAA=:")));
+        assert_eq!(lone("*a-b_c.d=::"), Some(("*a-b_c.d", "::")));
+        for other in [
+            "",
+            "=:AA==:",
+            "Sig=:AA==:",
+            "1=:AA==:",
+            "s =:AA==:",
+            "s=:AA==",
+            "s=:",
+            "s=:AA==:;p",
+            "s=:AA==:, t=:AA==:",
+            "s=:A A:",
+        ] {
+            assert_eq!(lone(other), None, "{other}");
+        }
     }
 
     #[test]
     fn base64_has_one_spelling() {
         assert_eq!(byte_sequence(":AAA=:"), Some(vec![0, 0]));
+        assert_eq!((byte_array(":AAA=:"), byte_array(":AAAA:")), (Some([0; 2]), Some([0; 3])));
+        assert_eq!((byte_array::<3>(":AAA=:"), byte_array::<1>(":AAA=:")), (None, None));
         for bad in [":AAA:", ":AAB=:", ":AA A=:", ":AAA=", "AAA=", ":AAA=:x", ":AA-_:"] {
             assert_eq!(byte_sequence(bad), None, "{bad}");
+            assert_eq!(byte_array::<2>(bad), None, "{bad}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The values of fields with the parameters `bs`, `key` and `sf`.
 
+use std::borrow::Cow;
+
 use crate::message::{Head, Section};
 use crate::rejection::{Code, Rejection};
 
@@ -19,22 +21,45 @@ pub(super) fn write_lines_as_bytes(head: &Head, section: Section, name: &str, ou
     any
 }
 
-/// `;key`: RFC 9421 §2.1.2, the strict serialisation of one member.
-pub(super) fn write_member(value: &str, name: &str, key: &str, out: &mut String) -> Result<(), Rejection> {
-    let not = |what: &str| Rejection::new(Code::Malformed, format!("{name} {what}"));
-    let dictionary: sfv::Dictionary =
-        sfv::Parser::new(value).parse().map_err(|_| not("is no structured dictionary"))?;
-    // RFC 9651 takes the last of two members of one name; another reader may take the first.
-    crate::structured::dictionary(value, "a field with a covered member", 1024)?;
-    let member = dictionary.get(key).ok_or_else(|| not("has no member of the covered name"))?;
-    let text = match member {
-        sfv::ListEntry::Item(item) => sfv::FieldType::serialize(item),
-        sfv::ListEntry::InnerList(list) => {
-            sfv::FieldType::serialize(&vec![sfv::ListEntry::InnerList(list.clone())]).unwrap_or_default()
-        }
-    };
-    out.push_str(&text);
-    Ok(())
+/// Fields of which members are covered, each parsed once.
+#[derive(Default)]
+pub(super) struct Dictionaries(Vec<(Place, String, sfv::Dictionary)>);
+
+/// Where a field stands: whether in the request that is answered, and in which section.
+type Place = (bool, Section);
+
+impl Dictionaries {
+    /// `;key`: RFC 9421 §2.1.2, the strict serialisation of one member of the field `name`, whose value is `value`.
+    pub(super) fn write_member<'v>(
+        &mut self,
+        place: Place,
+        name: &str,
+        value: impl FnOnce() -> Result<Cow<'v, str>, Rejection>,
+        key: &str,
+        out: &mut String,
+    ) -> Result<(), Rejection> {
+        let not = |what: &str| Rejection::new(Code::Malformed, format!("{name} {what}"));
+        // At most as many as there are components: looking at each is bounded.
+        let known = self.0.iter().position(|(other, field, _)| *other == place && field == name);
+        let at = if let Some(at) = known {
+            at
+        } else {
+            let value = value()?;
+            let dictionary = sfv::Parser::new(&*value).parse().map_err(|_| not("is no structured dictionary"))?;
+            // RFC 9651 takes the last of two members of one name; another reader may take the first.
+            crate::structured::dictionary(&value, "a field with a covered member", 1024)?;
+            self.0.push((place, name.to_owned(), dictionary));
+            self.0.len() - 1
+        };
+        let text = match self.0[at].2.get(key).ok_or_else(|| not("has no member of the covered name"))? {
+            sfv::ListEntry::Item(item) => sfv::FieldType::serialize(item),
+            sfv::ListEntry::InnerList(list) => {
+                sfv::FieldType::serialize(&vec![sfv::ListEntry::InnerList(list.clone())]).unwrap_or_default()
+            }
+        };
+        out.push_str(&text);
+        Ok(())
+    }
 }
 
 /// `;sf`: RFC 9421 §2.1.1, the strict serialisation. "If this parameter is included on a component identifier, the value

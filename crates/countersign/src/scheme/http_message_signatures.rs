@@ -3,7 +3,7 @@
 mod input;
 
 use crate::algorithm::Scheme;
-use crate::component::{Name, Parameter};
+use crate::component::{Name, Parameter, Values};
 use crate::coverage::Coverage;
 use crate::digest::Expected;
 use crate::judge::{Claimed, Facts};
@@ -61,7 +61,7 @@ pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Candidates, Rejection
         return Err(malformed("Signature-Input and Signature have other labels"));
     }
     let mut candidates = Vec::with_capacity(members.len());
-    for member in &members {
+    for member in members.iter() {
         let input = Input::parse(member.raw)?;
         let signature = signatures.iter().find(|signature| signature.name == member.name);
         let signature = signature.ok_or_else(|| malformed("Signature-Input and Signature have other labels"))?;
@@ -117,10 +117,11 @@ fn candidate(head: &Head, policy: &Policy, input: &Input<'_>, signature: Vec<u8>
 fn build(head: &Head, input: &Input<'_>) -> Result<Built, Rejection> {
     let mut base = String::with_capacity(512);
     let mut digests = Vec::new();
+    let mut values = Values::new(head, &input.components);
     for component in &input.components {
         component.write_identifier(&mut base);
         base.push_str(": ");
-        component.write_value(head, &mut base)?;
+        values.write(component, &mut base)?;
         base.push('\n');
         if base.len() > MAX_BASE {
             return Err(malformed("the signature base is too long"));

@@ -1,6 +1,7 @@
 //! Signing under a `Signature-Input` to the byte.
 
 use crate::algorithm::Algorithm;
+use crate::component::Values;
 use crate::message::Head;
 use crate::scheme::http_message_signatures::Input;
 
@@ -23,11 +24,12 @@ pub(super) fn base(
         return Err(SignError("the given Signature-Input names another algorithm"));
     }
     let mut base = String::with_capacity(512);
+    let mut values = Values::new(head, &input.components);
     for component in &input.components {
         component.write_identifier(&mut base);
         base.push_str(": ");
-        component
-            .write_value(head, &mut base)
+        values
+            .write(component, &mut base)
             .map_err(|_| SignError("a component to cover is absent from the message, or not of its form"))?;
         base.push('\n');
     }

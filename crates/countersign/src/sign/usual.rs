@@ -43,7 +43,7 @@ fn answered(request: &Head) -> Vec<String> {
         // The field of that name in another scheme.
         return cover;
     }
-    for member in structured::dictionary(&signatures, "Signature", 16).unwrap_or_default() {
+    for member in structured::dictionary(&signatures, "Signature", 16).unwrap_or_default().iter() {
         let mut identifier = String::from("\"signature\";req;key=");
         write_string(&mut identifier, member.name);
         cover.push(identifier);
