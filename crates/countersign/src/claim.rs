@@ -303,7 +303,11 @@ fn drop_overrides(headers: &mut HeaderMap, coverage: &Coverage) {
     const OVERRIDES: [&str; 5] =
         ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
     // `_` counts as `-`, as it does for many servers.
-    let is_override = |name: &HeaderName| OVERRIDES.contains(&name.as_str().replace('_', "-").as_str());
+    let same = |one: u8, other: u8| one == other || (one == b'_' && other == b'-');
+    let is_override = |name: &HeaderName| {
+        let name = name.as_str();
+        OVERRIDES.iter().any(|it| it.len() == name.len() && name.bytes().zip(it.bytes()).all(|(a, b)| same(a, b)))
+    };
     let unsigned: Vec<_> =
         headers.keys().filter(|name| is_override(name) && !coverage.has_field(name)).cloned().collect();
     for name in unsigned {

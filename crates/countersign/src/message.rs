@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use http::header::HeaderMap;
+use http::header::{AsHeaderName, HeaderMap};
 use http::{Method, StatusCode, header};
 
 use crate::rejection::{Code, Rejection};
@@ -230,7 +230,7 @@ impl Head {
     }
 
     /// The lines of a field, each without the blanks around it (RFC 9421 §2.1 step 2).
-    pub(crate) fn lines<'a>(&'a self, section: Section, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn lines<N: AsHeaderName>(&self, section: Section, name: N) -> impl Iterator<Item = &[u8]> + use<'_, N> {
         let fields = match section {
             Section::Header => &self.headers,
             Section::Trailer => &self.trailers,
@@ -239,7 +239,7 @@ impl Head {
     }
 
     /// As [`Head::joined_of`], of the header section.
-    pub(crate) fn joined(&self, name: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
+    pub(crate) fn joined(&self, name: impl AsHeaderName) -> Result<Option<Cow<'_, str>>, Rejection> {
         self.joined_of(Section::Header, name)
     }
 
@@ -248,7 +248,11 @@ impl Head {
     ///
     /// # Errors
     /// `malformed` for a byte outside printable ASCII: it has no one form as text.
-    pub(crate) fn joined_of(&self, section: Section, name: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
+    pub(crate) fn joined_of(
+        &self,
+        section: Section,
+        name: impl AsHeaderName,
+    ) -> Result<Option<Cow<'_, str>>, Rejection> {
         let mut lines = self.lines(section, name);
         let Some(first) = lines.next() else { return Ok(None) };
         let mut value = Cow::Borrowed(ascii(first)?);

@@ -88,9 +88,9 @@ fn marks(head: &Head) -> Result<Option<Scheme>, Rejection> {
         value.len() >= 3 && value[..3].eq_ignore_ascii_case(b"PKI") && value.get(3).is_none_or(|&byte| byte == b' ')
     });
     let found = [
-        (Scheme::HttpMessageSignatures, headers.contains_key("signature-input")),
+        (Scheme::HttpMessageSignatures, headers.contains_key(&http_message_signatures::SIGNATURE_INPUT)),
         (Scheme::Pki, pki),
-        (Scheme::AppHmac, headers.contains_key("appid")),
+        (Scheme::AppHmac, headers.contains_key(&app_hmac::APP_ID)),
     ];
     let mut found = found.into_iter().filter(|(_, marked)| *marked).map(|(scheme, _)| scheme);
     match (found.next(), found.next()) {

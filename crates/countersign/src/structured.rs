@@ -86,10 +86,19 @@ pub(crate) fn dictionary<'a>(text: &'a str, field: &'static str, limit: usize) -
 fn lone_byte_sequence(text: &str) -> Option<Member<'_>> {
     let (name, raw) = text.split_once('=')?;
     let inside = raw.strip_prefix(':')?.strip_suffix(':')?;
-    let key = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'*');
-    let begins = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '*');
     let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-    (begins && name.bytes().all(key) && inside.bytes().all(base64)).then_some(Member { name, raw })
+    (is_key(name) && inside.bytes().all(base64)).then_some(Member { name, raw })
+}
+
+/// Whether a text is a key (RFC 9651 §3.1.2).
+pub(crate) fn is_key(text: &str) -> bool {
+    let key = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'*');
+    text.starts_with(|first: char| first.is_ascii_lowercase() || first == '*') && text.bytes().all(key)
+}
+
+/// Where `slice` begins in `text`, of which the parser handed it out: the distance of the two in memory.
+pub(crate) fn place_in(text: &str, slice: &str) -> usize {
+    (slice.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize)
 }
 
 /// The bytes of a member that is a byte sequence (RFC 9651 §3.3.5) in the one strict spelling of base64: padded, no
@@ -143,8 +152,7 @@ impl<'a> DictionaryVisitor<'a> for &mut Spans<'a> {
 
     fn entry(&mut self, key: &'a KeyRef) -> Result<impl EntryVisitor<'a>, Infallible> {
         let name = key.as_str();
-        // The parser hands out slices of `text`: the distance of the two is the place of this name.
-        let at = (name.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
+        let at = place_in(self.text, name);
         self.close(at);
         let after = at + name.len();
         let assigned = self.text.as_bytes().get(after) == Some(&b'=');

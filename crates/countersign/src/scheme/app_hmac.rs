@@ -10,6 +10,7 @@ mod same_secret;
 use std::cell::OnceCell;
 
 use bytes::Bytes;
+use http::HeaderName;
 
 use self::grammar::{Grammar, window};
 pub(crate) use self::same_secret::SameSecret;
@@ -24,6 +25,7 @@ use crate::rejection::{Code, Rejection};
 use crate::time::Timestamp;
 
 /// The header fields that carry the signature. They do not go on.
+pub(crate) static APP_ID: HeaderName = HeaderName::from_static("appid");
 pub(crate) const CREDENTIALS: [&str; 4] = ["appid", "timestamp", "nonce", "signature"];
 
 const NONCES: [NonceForm; 3] = [NonceForm::Hex8, NonceForm::Hex32, NonceForm::Uuid];

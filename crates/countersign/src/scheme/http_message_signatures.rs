@@ -2,6 +2,8 @@
 
 mod input;
 
+use http::HeaderName;
+
 use crate::algorithm::Scheme;
 use crate::component::{Name, Parameter, Values};
 use crate::coverage::Coverage;
@@ -15,6 +17,10 @@ use crate::structured;
 use crate::time::Timestamp;
 
 pub(crate) use input::Input;
+
+pub(crate) static SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
+pub(crate) static SIGNATURE: HeaderName = HeaderName::from_static("signature");
+pub(crate) static CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
 /// At most so many labels in one message.
 const MAX_LABELS: usize = 16;
@@ -49,31 +55,27 @@ pub(crate) struct Built {
 
 /// Reads the signatures of a message; no key is looked up.
 pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Candidates, Rejection> {
-    let inputs = head.joined("signature-input")?.unwrap_or_default();
-    let signatures = head.joined("signature")?.ok_or_else(|| malformed("Signature-Input without Signature"))?;
+    let inputs = head.joined(&SIGNATURE_INPUT)?.unwrap_or_default();
+    let signatures = head.joined(&SIGNATURE)?.ok_or_else(|| malformed("Signature-Input without Signature"))?;
     let signatures = structured::dictionary(&signatures, "Signature", MAX_LABELS)?;
-    let members = structured::dictionary(&inputs, "Signature-Input", MAX_LABELS)?;
-    if members.is_empty() {
-        return Err(malformed("Signature-Input is empty"));
-    }
+    let inputs = Input::parse_all(&inputs, MAX_LABELS)?;
     // RFC 9421 §4.1: "The presence of a label in one field but not the other is an error."
-    if members.len() != signatures.len() {
+    if inputs.len() != signatures.len() {
         return Err(malformed("Signature-Input and Signature have other labels"));
     }
-    let mut candidates = Vec::with_capacity(members.len());
-    for member in members.iter() {
-        let input = Input::parse(member.raw)?;
-        let signature = signatures.iter().find(|signature| signature.name == member.name);
+    let mut candidates = Vec::with_capacity(inputs.len());
+    for (label, input) in &inputs {
+        let signature = signatures.iter().find(|signature| signature.name == *label);
         let signature = signature.ok_or_else(|| malformed("Signature-Input and Signature have other labels"))?;
         let signature = structured::byte_sequence(signature.raw)
             .ok_or_else(|| malformed("a signature is not a byte sequence in strict base64"))?;
         // A fault in the form of the only signature there is comes before every other.
-        let base = if members.len() == 1 && !input.has_trailers() {
-            Base::Built(build(head, &input)?)
+        let base = if inputs.len() == 1 && !input.has_trailers() {
+            Base::Built(build(head, input)?)
         } else {
             Base::Pending(input.raw.to_owned())
         };
-        candidates.push(candidate(head, policy, &input, signature, base));
+        candidates.push(candidate(head, policy, input, signature, base));
     }
     Ok(Candidates(candidates))
 }
@@ -130,7 +132,7 @@ fn build(head: &Head, input: &Input<'_>) -> Result<Built, Rejection> {
         if matches!(&component.name, Name::Field(name) if name == "content-digest")
             && !component.parameters.contains(&Parameter::Request)
         {
-            let field = head.joined_of(component.section(), "content-digest")?.unwrap_or_default();
+            let field = head.joined_of(component.section(), &CONTENT_DIGEST)?.unwrap_or_default();
             match Expected::parse(&field) {
                 Err(rejection) if rejection.code() == Code::Malformed => return Err(rejection),
                 judged => digests.push(judged),

@@ -6,6 +6,7 @@ use sfv::{BareItemFromInput, KeyRef, Parser};
 
 use crate::component::{Component, Name, Parameter};
 use crate::rejection::{Code, Rejection};
+use crate::structured;
 
 /// One member of `Signature-Input` (RFC 9421 §4.1): what is covered, and the signature parameters (§2.3).
 #[derive(Debug, Default)]
@@ -29,12 +30,34 @@ const MAX_PARAMETERS: usize = 32;
 const MAX_TEXT: usize = 256;
 
 impl<'a> Input<'a> {
+    /// The members of a `Signature-Input` by their labels, at most `limit`.
+    ///
+    /// # Errors
+    /// `malformed` where the field is no dictionary, or has none or too many; and as [`Input::parse`].
+    pub(crate) fn parse_all(field: &'a str, limit: usize) -> Result<Vec<(&'a str, Self)>, Rejection> {
+        // Nearly always there is one label, and its member need not be looked for before it is read (0.4 µs of 4). Where there
+        // are more, this is none and its fault means nothing.
+        if let Some((label, raw)) = field.split_once('=')
+            && structured::is_key(label)
+            && raw.starts_with('(')
+            && !raw.ends_with([' ', '\t'])
+            && let Ok(input) = Self::parse(raw)
+        {
+            return Ok(vec![(label, input)]);
+        }
+        let members = structured::dictionary(field, "Signature-Input", limit)?;
+        if members.is_empty() {
+            return Err(Rejection::new(Code::Malformed, "Signature-Input is empty"));
+        }
+        members.iter().map(|member| Ok((member.name, Self::parse(member.raw)?))).collect()
+    }
+
     /// # Errors
     /// `malformed` for anything but one inner list of strings; for a component or parameter that is unknown, stands twice or
     /// has a value of another type; for empty or overlong texts; beyond 64 components or 32 parameters.
     pub(crate) fn parse(raw: &'a str) -> Result<Self, Rejection> {
-        let mut building =
-            Building { input: Input { raw, ..Input::default() }, seen: Vec::new(), lists: 0, fault: None };
+        let input = Input { raw, components: Vec::with_capacity(8), ..Input::default() };
+        let mut building = Building { input, unknown: Vec::new(), parameters: 0, lists: 0, fault: None };
         let parsed = Parser::new(raw).parse_list_with_visitor(&mut building);
         if let Some(fault) = building.fault {
             return Err(fault);
@@ -73,7 +96,10 @@ fn same(a: &Component<'_>, b: &Component<'_>) -> bool {
 /// Gathers what the parser comes by. The first fault of ours is kept, since the parser tells only that there was one.
 struct Building<'a> {
     input: Input<'a>,
-    seen: Vec<&'a str>,
+    /// Names of signature parameters that RFC 9421 does not know.
+    unknown: Vec<&'a str>,
+    /// How many signature parameters there were.
+    parameters: usize,
     lists: usize,
     fault: Option<Rejection>,
 }
@@ -85,31 +111,33 @@ impl<'a> Building<'a> {
     }
 
     fn signature_parameter(&mut self, key: &'a str, value: BareItemFromInput<'a>) -> Result<(), Refused> {
-        if self.seen.len() >= MAX_PARAMETERS || self.seen.contains(&key) {
-            return self.refuse("a signature parameter stands twice, or there are too many");
+        const TWICE: &str = "a signature parameter stands twice, or there are too many";
+        self.parameters += 1;
+        if self.parameters > MAX_PARAMETERS {
+            return self.refuse(TWICE);
         }
-        self.seen.push(key);
         let slot = match key {
             "created" | "expires" => {
                 let BareItemFromInput::Integer(seconds) = value else {
                     return self.refuse("created and expires are integers of seconds");
                 };
-                let seconds = i64::from(seconds);
                 // One spelling: exactly 10 digits, no sign, no leading zero. The parser gives the number only.
-                let exact = (1_000_000_000..=9_999_999_999).contains(&seconds)
-                    && self.input.raw.contains(&format!("{key}={seconds}"));
-                if !exact {
+                let seconds = i64::from(seconds);
+                if !(1_000_000_000..=9_999_999_999).contains(&seconds) || self.digits_behind(key) != 10 {
                     return self.refuse("created and expires have exactly 10 digits");
                 }
                 let slot = if key == "created" { &mut self.input.created } else { &mut self.input.expires };
-                *slot = Some(seconds);
-                return Ok(());
+                return if slot.replace(seconds).is_some() { self.refuse(TWICE) } else { Ok(()) };
             }
             "nonce" => &mut self.input.nonce,
             "alg" => &mut self.input.alg,
             "keyid" => &mut self.input.keyid,
             "tag" => &mut self.input.tag,
-            _ => return Ok(()),
+            unknown if self.unknown.contains(&unknown) => return self.refuse(TWICE),
+            unknown => {
+                self.unknown.push(unknown);
+                return Ok(());
+            }
         };
         let BareItemFromInput::String(text) = value else {
             return self.refuse("nonce, alg, keyid and tag are strings");
@@ -118,8 +146,14 @@ impl<'a> Building<'a> {
         if text.is_empty() || text.len() > MAX_TEXT {
             return self.refuse("nonce, alg, keyid and tag have 1 to 256 characters");
         }
-        *slot = Some(text);
-        Ok(())
+        if slot.replace(text).is_some() { self.refuse(TWICE) } else { Ok(()) }
+    }
+
+    /// How many digits stand behind the `=` of this parameter, as it came.
+    fn digits_behind(&self, key: &'a str) -> usize {
+        let value = structured::place_in(self.input.raw, key) + key.len() + 1;
+        let value = self.input.raw.as_bytes().get(value..).unwrap_or_default();
+        value.iter().take_while(|byte| byte.is_ascii_digit()).count()
     }
 
     fn component_parameter(&mut self, key: &'a str, value: BareItemFromInput<'a>) -> Result<(), Refused> {
@@ -277,6 +311,36 @@ mod tests {
     }
 
     #[test]
+    fn one_label_is_read_as_a_dictionary_of_one_would_be() {
+        let labels = |field| {
+            let inputs = Input::parse_all(field, 4).map_err(|e| e.code())?;
+            Ok(inputs.into_iter().map(|(label, input)| (label.to_owned(), input.raw.to_owned())).collect::<Vec<_>>())
+        };
+        let one = |label: &str, raw: &str| (label.to_owned(), raw.to_owned());
+        assert_eq!(labels("a=();x"), Ok(vec![one("a", "();x")]));
+        assert_eq!(labels(" a=();x  "), Ok(vec![one("a", "();x")]));
+        assert_eq!(labels("a=();x, b=()"), Ok(vec![one("a", "();x"), one("b", "()")]));
+        for bad in [
+            "",
+            "a",
+            "a=",
+            "a= ()",
+            "a =()",
+            "A=()",
+            "=()",
+            "a=()=b",
+            "a=(),",
+            "a=(), ()",
+            "a=(), b",
+            "a=();x=(",
+            "a=\"()\"",
+            "a=(), a=()",
+        ] {
+            assert_eq!(labels(bad), Err(Code::Malformed), "{bad}");
+        }
+    }
+
+    #[test]
     fn what_is_not_one_list_of_known_components_is_refused() {
         for bad in [
             "",
@@ -297,9 +361,13 @@ mod tests {
             "(\"a\";name=\"b\")",
             "(\"@method\" 1)",
             "();created=1;created=1",
+            "();created=1795000000;created=1795000000",
+            "();keyid=\"a\";keyid=\"a\"",
+            "();x=1;x=1",
             "();created=\"1\"",
             "();created=1.0",
             "();created=01795000000",
+            "();created=01795000000;x=\"created=1795000000\"",
             "();created=-1795000000",
             "();created=1795000000000",
             "();created=9999999999999999",
