@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::algorithm::{Algorithm, Scheme};
 use crate::coverage::Coverage;
 use crate::digest::{Expected, Running};
+use crate::few::Few;
 use crate::judge::{self, Facts};
 use crate::key::{Keys, VerifyingKey};
 use crate::message::Head;
@@ -97,7 +98,7 @@ struct HeadProof {
     signed: Signed,
     key: Arc<VerifyingKey>,
     coverage: Coverage,
-    digests: Vec<Result<Expected, Rejection>>,
+    digests: Few<Result<Expected, Rejection>>,
     body: Running,
 }
 

@@ -1,7 +1,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 
-use crate::primitive::{Sha256, Sha512, equal_in_constant_time};
+use crate::few::Few;
+use crate::primitive::{Sha256, Sha512, equal_in_constant_time, sha256, sha512};
 use crate::rejection::{Code, Rejection};
 use crate::structured;
 
@@ -37,33 +39,48 @@ impl Expected {
 }
 
 /// A body on its way past: what its signed digests will be compared with.
+///
+/// Most bodies come in one part. That is hashed as a whole when the body ends, which leaves out the making and unmaking of
+/// a running hash: 0.2 µs of the 1.0 that 1 KiB takes.
 #[derive(Default)]
 pub(crate) struct Running {
-    sha256: Option<Sha256>,
-    sha512: Option<Sha512>,
+    sha256: bool,
+    sha512: bool,
+    first: Bytes,
+    /// The running hashes, from the second part on.
+    hashes: Option<(Option<Sha256>, Option<Sha512>)>,
 }
 
 impl Running {
     /// Computes what these digests need.
-    pub(crate) fn new(expected: &[Result<Expected, Rejection>]) -> Self {
+    pub(crate) fn new(expected: &Few<Result<Expected, Rejection>>) -> Self {
         let known = || expected.iter().flatten();
         Self {
-            sha256: known().any(|it| it.sha256.is_some()).then(Sha256::new),
-            sha512: known().any(|it| it.sha512.is_some()).then(Sha512::new),
+            sha256: known().any(|it| it.sha256.is_some()),
+            sha512: known().any(|it| it.sha512.is_some()),
+            ..Self::default()
         }
     }
 
     /// Computes all there are, where the digest comes behind the body.
     pub(crate) fn of_all() -> Self {
-        Self { sha256: Some(Sha256::new()), sha512: Some(Sha512::new()) }
+        Self { sha256: true, sha512: true, ..Self::default() }
     }
 
-    pub(crate) fn update(&mut self, chunk: &[u8]) {
-        if let Some(hash) = &mut self.sha256 {
-            hash.update(chunk);
+    pub(crate) fn update(&mut self, part: &Bytes) {
+        if self.first.is_empty() && self.hashes.is_none() {
+            self.first = part.clone();
+            return;
         }
-        if let Some(hash) = &mut self.sha512 {
-            hash.update(chunk);
+        let (sha256, sha512) =
+            self.hashes.get_or_insert_with(|| (self.sha256.then(Sha256::new), self.sha512.then(Sha512::new)));
+        for part in [&std::mem::take(&mut self.first), part] {
+            if let Some(hash) = sha256 {
+                hash.update(part);
+            }
+            if let Some(hash) = sha512 {
+                hash.update(part);
+            }
         }
     }
 
@@ -71,11 +88,14 @@ impl Running {
     ///
     /// # Errors
     /// `digest_mismatch`.
-    pub(crate) fn finish(self, expected: Vec<Result<Expected, Rejection>>) -> Result<(), Rejection> {
+    pub(crate) fn finish(self, expected: Few<Result<Expected, Rejection>>) -> Result<(), Rejection> {
         if expected.is_empty() {
             return Ok(());
         }
-        let (sha256, sha512) = (self.sha256.map(Sha256::finish), self.sha512.map(Sha512::finish));
+        let (sha256, sha512) = match self.hashes {
+            Some((sha256, sha512)) => (sha256.map(Sha256::finish), sha512.map(Sha512::finish)),
+            None => (self.sha256.then(|| sha256(&self.first)), self.sha512.then(|| sha512(&self.first))),
+        };
         for expected in expected {
             let expected = expected?;
             let mismatch = |which| {
@@ -119,11 +139,18 @@ mod tests {
     const BODY: &[u8] = b"{\"hello\": \"world\"}";
 
     fn judge(field: &str) -> Result<(), Code> {
-        let expected = vec![Expected::parse(field)];
-        let mut running = Running::new(&expected);
-        running.update(&BODY[..5]);
-        running.update(&BODY[5..]);
-        running.finish(expected).map_err(|e| e.code())
+        let in_parts = |parts: &[&'static [u8]]| {
+            let expected = Few::from(Expected::parse(field));
+            let mut running = Running::new(&expected);
+            for part in parts {
+                running.update(&Bytes::from_static(part));
+            }
+            running.finish(expected).map_err(|e| e.code())
+        };
+        let whole = in_parts(&[BODY]);
+        assert_eq!(in_parts(&[b"", &BODY[..5], b"", &BODY[5..6], &BODY[6..]]), whole);
+        assert_eq!(in_parts(&[BODY, b""]), whole);
+        whole
     }
 
     #[test]

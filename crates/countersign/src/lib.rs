@@ -46,6 +46,7 @@ mod component;
 mod coverage;
 mod der;
 mod digest;
+mod few;
 mod json;
 mod judge;
 mod jwk;

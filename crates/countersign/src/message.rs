@@ -87,7 +87,13 @@ fn default_port(https: bool) -> u16 {
 
 /// The head of a message: start line and header fields as they came, and whether a body follows.
 #[derive(Clone, Debug)]
-pub struct Head {
+pub struct Head(
+    /// It moves from proof to proof, through results and futures: behind a pointer that costs nothing.
+    Box<Parts>,
+);
+
+#[derive(Clone, Debug)]
+struct Parts {
     start: Start,
     headers: HeaderMap,
     trailers: HeaderMap,
@@ -104,7 +110,7 @@ pub(crate) enum Section {
 #[derive(Clone, Debug)]
 enum Start {
     Request { method: Method, target: Target, origin: Origin },
-    Response { status: StatusCode, request: Option<Box<Head>> },
+    Response { status: StatusCode, request: Option<Head> },
 }
 
 impl Head {
@@ -137,44 +143,45 @@ impl Head {
                 return Err(Rejection::new(Code::Malformed, format!("{single} stands twice")));
             }
         }
-        Ok(Self { start: Start::Request { method, target, origin }, headers, trailers: HeaderMap::new(), has_body })
+        let start = Start::Request { method, target, origin };
+        Ok(Self(Box::new(Parts { start, headers, trailers: HeaderMap::new(), has_body })))
     }
 
     /// The head of a response, with the request it answers where its signature binds to one (`;req`).
     #[must_use]
     pub fn response(status: StatusCode, headers: HeaderMap, has_body: bool, request: Option<Head>) -> Self {
-        let start = Start::Response { status, request: request.map(Box::new) };
-        Self { start, headers, trailers: HeaderMap::new(), has_body }
+        let start = Start::Response { status, request };
+        Self(Box::new(Parts { start, headers, trailers: HeaderMap::new(), has_body }))
     }
 
     /// The header fields.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+        &self.0.headers
     }
 
     /// The trailer fields (RFC 9110 §6.5). Of a request that was verified, those that its signature covers.
     #[must_use]
     pub fn trailers(&self) -> &HeaderMap {
-        &self.trailers
+        &self.0.trailers
     }
 
     /// The header fields, leaving the rest behind.
     #[must_use]
     pub fn into_headers(self) -> HeaderMap {
-        self.headers
+        self.0.headers
     }
 
     /// Whether a body follows.
     #[must_use]
     pub fn has_body(&self) -> bool {
-        self.has_body
+        self.0.has_body
     }
 
     /// The method of a request; `None` for a response.
     #[must_use]
     pub fn method(&self) -> Option<&Method> {
-        match &self.start {
+        match &self.0.start {
             Start::Request { method, .. } => Some(method),
             Start::Response { .. } => None,
         }
@@ -201,21 +208,21 @@ impl Head {
     /// What the server believes of scheme and authority.
     #[must_use]
     pub fn origin(&self) -> Option<&Origin> {
-        match &self.start {
+        match &self.0.start {
             Start::Request { origin, .. } => Some(origin),
             Start::Response { .. } => None,
         }
     }
 
     pub(crate) fn parsed_target(&self) -> Option<&Target> {
-        match &self.start {
+        match &self.0.start {
             Start::Request { target, .. } => Some(target),
             Start::Response { .. } => None,
         }
     }
 
     pub(crate) fn status(&self) -> Option<StatusCode> {
-        match &self.start {
+        match &self.0.start {
             Start::Response { status, .. } => Some(*status),
             Start::Request { .. } => None,
         }
@@ -223,8 +230,8 @@ impl Head {
 
     /// The request that a response answers.
     pub(crate) fn answered(&self) -> Option<&Head> {
-        match &self.start {
-            Start::Response { request, .. } => request.as_deref(),
+        match &self.0.start {
+            Start::Response { request, .. } => request.as_ref(),
             Start::Request { .. } => None,
         }
     }
@@ -232,8 +239,8 @@ impl Head {
     /// The lines of a field, each without the blanks around it (RFC 9421 §2.1 step 2).
     pub(crate) fn lines<N: AsHeaderName>(&self, section: Section, name: N) -> impl Iterator<Item = &[u8]> + use<'_, N> {
         let fields = match section {
-            Section::Header => &self.headers,
-            Section::Trailer => &self.trailers,
+            Section::Header => &self.0.headers,
+            Section::Trailer => &self.0.trailers,
         };
         fields.get_all(name).iter().map(|value| value.as_bytes().trim_ascii())
     }
@@ -265,11 +272,11 @@ impl Head {
     }
 
     pub(crate) fn trailers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.trailers
+        &mut self.0.trailers
     }
 
     pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.headers
+        &mut self.0.headers
     }
 }
 

@@ -56,6 +56,13 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     out
 }
 
+/// The SHA-512 of what is at hand as a whole.
+pub(crate) fn sha512(bytes: &[u8]) -> [u8; 64] {
+    let mut out = [0; 64];
+    out.copy_from_slice(digest::digest(&digest::SHA512, bytes).as_ref());
+    out
+}
+
 /// What HMAC-SHA-256 makes of a key (RFC 2104 §2): hashed where it is longer than a block, filled up with zeros.
 pub(crate) fn mac_block(secret: &[u8]) -> zeroize::Zeroizing<[u8; 64]> {
     let mut block = zeroize::Zeroizing::new([0; 64]);

@@ -2,12 +2,15 @@
 
 mod input;
 
+use std::borrow::Cow;
+
 use http::HeaderName;
 
 use crate::algorithm::Scheme;
 use crate::component::{Name, Parameter, Values};
 use crate::coverage::Coverage;
 use crate::digest::Expected;
+use crate::few::Few;
 use crate::judge::{Claimed, Facts};
 use crate::key::Keys;
 use crate::message::Head;
@@ -50,7 +53,7 @@ pub(crate) enum Base {
 pub(crate) struct Built {
     pub(crate) bytes: Vec<u8>,
     /// The signed digests of the body; an error that is told after all others where one names no algorithm we rely on.
-    pub(crate) digests: Vec<Result<Expected, Rejection>>,
+    pub(crate) digests: Few<Result<Expected, Rejection>>,
 }
 
 /// Reads the signatures of a message; no key is looked up.
@@ -64,7 +67,7 @@ pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Candidates, Rejection
         return Err(malformed("Signature-Input and Signature have other labels"));
     }
     let mut candidates = Vec::with_capacity(inputs.len());
-    for (label, input) in &inputs {
+    for (label, input) in inputs.iter() {
         let signature = signatures.iter().find(|signature| signature.name == *label);
         let signature = signature.ok_or_else(|| malformed("Signature-Input and Signature have other labels"))?;
         let signature = structured::byte_sequence(signature.raw)
@@ -118,13 +121,13 @@ fn candidate(head: &Head, policy: &Policy, input: &Input<'_>, signature: Vec<u8>
 /// Builds the signature base (RFC 9421 §2.5).
 fn build(head: &Head, input: &Input<'_>) -> Result<Built, Rejection> {
     let mut base = String::with_capacity(512);
-    let mut digests = Vec::new();
+    let mut digests = Few::default();
     let mut values = Values::new(head, &input.components);
     for component in &input.components {
         component.write_identifier(&mut base);
         base.push_str(": ");
+        let value = base.len();
         values.write(component, &mut base)?;
-        base.push('\n');
         if base.len() > MAX_BASE {
             return Err(malformed("the signature base is too long"));
         }
@@ -132,12 +135,16 @@ fn build(head: &Head, input: &Input<'_>) -> Result<Built, Rejection> {
         if matches!(&component.name, Name::Field(name) if name == "content-digest")
             && !component.parameters.contains(&Parameter::Request)
         {
-            let field = head.joined_of(component.section(), &CONTENT_DIGEST)?.unwrap_or_default();
+            let field = match component.parameters.as_slice() {
+                [] => Cow::Borrowed(&base[value..]),
+                _ => head.joined_of(component.section(), &CONTENT_DIGEST)?.unwrap_or_default(),
+            };
             match Expected::parse(&field) {
                 Err(rejection) if rejection.code() == Code::Malformed => return Err(rejection),
                 judged => digests.push(judged),
             }
         }
+        base.push('\n');
     }
     // §2.3: the signature parameters are part of what is signed, here in the very bytes they came in.
     base.push_str("\"@signature-params\": ");
