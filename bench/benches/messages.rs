@@ -3,7 +3,7 @@
 
 use countersign::{Algorithm, Scheme};
 use countersign_bench::message::{self, Pair};
-use countersign_bench::primitive::Primitive;
+use countersign_bench::primitive::{Primitive, RsaSigner};
 use countersign_bench::rounds::{Contender, Measured, measure};
 use countersign_bench::{ours, theirs};
 
@@ -83,13 +83,18 @@ fn sign(algorithm: Algorithm, factor: f64) {
         || theirs::request(&headers, &body),
         |request| theirs::sign(request, nonce, &secret),
     );
+    let (key, base) = (RsaSigner::new(&pair), message::signed(&pair).1);
+    let bare = Contender::new("the primitive alone", || (), |()| key.sign(&base));
     println!("\nsign {algorithm}");
-    let measured = measure(vec![ours, theirs]);
+    let measured = measure(vec![ours, bare, theirs]);
     measured.print();
     ratio(&measured, factor);
 }
 
 fn ratio(measured: &Measured, factor: f64) {
     let (median, least) = measured.ratio("httpsig-hyper, whole", "countersign, whole");
-    println!("{median:.2} times as fast (by the least times {least:.2}; asked for: {factor})");
+    let (limit, _) = measured.ratio("httpsig-hyper, whole", "the primitive alone");
+    println!(
+        "{median:.2} times as fast (by the least times {least:.2}; asked for: {factor}; the primitive alone: {limit:.2})"
+    );
 }

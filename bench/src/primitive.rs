@@ -1,9 +1,10 @@
 //! The bare primitive, in the same run: what is left when everything of ours is taken away.
 
 use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA512, VerificationAlgorithm,
+    RSA_PSS_2048_8192_SHA512, RSA_PSS_SHA512, RsaKeyPair, VerificationAlgorithm,
 };
 use countersign::Algorithm;
 
@@ -46,5 +47,31 @@ impl Primitive {
             Self::Public(key) => key.verify_sig(signed, signature).expect("the signature holds"),
             Self::Mac(key) => hmac::verify(key, signed, signature).expect("the MAC holds"),
         }
+    }
+}
+
+/// An RSA key of the provider that signs with PSS and SHA-512.
+pub struct RsaSigner(RsaKeyPair);
+
+impl RsaSigner {
+    /// The one of this pair.
+    ///
+    /// # Panics
+    /// Where it is no RSA key.
+    #[must_use]
+    pub fn new(pair: &Pair) -> Self {
+        let der = pem::parse(&pair.private).expect("a PEM file");
+        Self(RsaKeyPair::from_pkcs8(der.contents()).expect("an RSA key"))
+    }
+
+    /// Signs.
+    ///
+    /// # Panics
+    /// Where the provider fails.
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        self.0.sign(&RSA_PSS_SHA512, &SystemRandom::new(), message, &mut signature).expect("a signature");
+        signature
     }
 }

@@ -47,8 +47,8 @@ pub(crate) struct Running {
     sha256: bool,
     sha512: bool,
     first: Bytes,
-    /// The running hashes, from the second part on.
-    hashes: Option<(Option<Sha256>, Option<Sha512>)>,
+    /// The running hashes, from the second part on. Large, and moved with the proof: behind a pointer.
+    hashes: Option<Box<(Option<Sha256>, Option<Sha512>)>>,
 }
 
 impl Running {
@@ -72,8 +72,8 @@ impl Running {
             self.first = part.clone();
             return;
         }
-        let (sha256, sha512) =
-            self.hashes.get_or_insert_with(|| (self.sha256.then(Sha256::new), self.sha512.then(Sha512::new)));
+        let start = || Box::new((self.sha256.then(Sha256::new), self.sha512.then(Sha512::new)));
+        let (sha256, sha512) = &mut **self.hashes.get_or_insert_with(start);
         for part in [&std::mem::take(&mut self.first), part] {
             if let Some(hash) = sha256 {
                 hash.update(part);
@@ -92,7 +92,7 @@ impl Running {
         if expected.is_empty() {
             return Ok(());
         }
-        let (sha256, sha512) = match self.hashes {
+        let (sha256, sha512) = match self.hashes.map(|hashes| *hashes) {
             Some((sha256, sha512)) => (sha256.map(Sha256::finish), sha512.map(Sha512::finish)),
             None => (self.sha256.then(|| sha256(&self.first)), self.sha512.then(|| sha512(&self.first))),
         };

@@ -5,10 +5,11 @@
 //! behaviour which the signature depends on; `tests_python` holds all of it against the real one.
 //!
 //! A body flows down this list: [`read`] makes a [`Document`] of the text (with [`string`] and [`float`] for what is
-//! inside the tokens), [`print`] makes the signed bytes of it. Nothing recurses, and nothing takes more than linear
-//! time and memory, but for the sorting of names.
+//! inside the tokens, and [`names`] for the order of members), [`print`] makes the signed bytes of it. Nothing recurses,
+//! and nothing takes more than linear time and memory, but for the sorting of names.
 
 mod float;
+mod names;
 mod print;
 mod read;
 mod string;

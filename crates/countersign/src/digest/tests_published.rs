@@ -9,9 +9,9 @@ const CONTENTS: [&[u8]; 4] = [b"{\"hello\": \"world\"}\n", b"{\"hello\": \"world
 fn matches(field: &str) -> Result<bool, Code> {
     let expected = Expected::parse(field).map_err(|rejection| rejection.code())?;
     Ok(CONTENTS.iter().any(|content| {
-        let expected = vec![Ok(expected.clone())];
+        let expected = Few::from(Ok(expected.clone()));
         let mut running = Running::new(&expected);
-        running.update(content);
+        running.update(&Bytes::from_static(content));
         running.finish(expected).is_ok()
     }))
 }

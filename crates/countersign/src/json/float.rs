@@ -158,6 +158,34 @@ mod tests {
     }
 
     #[test]
+    fn a_float_that_is_printed_as_it_stands_is_what_the_double_prints() {
+        let (mut random, mut as_it_stands) = (0x9e37_79b9_7f4a_7c15_u64, 0);
+        for _ in 0..200_000 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            // Up to 17 digits, with zeros and nines in front and behind as often as not.
+            let digits =
+                format!("{:017}", random % [10, 10_000, 10_u64.pow(15), 10_u64.pow(17)][(random >> 60) as usize % 4]);
+            let digits = if random & 1 << 59 == 0 { digits.replace('7', "0") } else { digits.replace('3', "9") };
+            let (whole, fraction) = digits[(random >> 50) as usize % 8..].split_at(1 + (random >> 40) as usize % 9);
+            let whole = match whole.trim_start_matches('0') {
+                "" => "0",
+                whole => whole,
+            };
+            if is_repr(whole.as_bytes(), fraction.as_bytes()) {
+                as_it_stands += 1;
+                let lexeme = format!("{whole}.{fraction}");
+                assert_eq!(repr(&lexeme), lexeme);
+            }
+        }
+        assert!(as_it_stands > 20_000, "{as_it_stands}");
+        for (whole, fraction) in [("0", "00001"), ("1", "50"), ("1", "00"), ("0", "00"), ("1234567890123456", "5")] {
+            assert!(!is_repr(whole.as_bytes(), fraction.as_bytes()), "{whole}.{fraction}");
+        }
+    }
+
+    #[test]
     fn the_ends_of_the_range_print_as_python_prints_them() {
         assert_eq!(repr("5e-324"), "5e-324");
         assert_eq!(repr("3e-324"), "5e-324");

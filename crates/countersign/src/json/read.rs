@@ -1,5 +1,6 @@
 //! From text to [`Document`], in one pass from left to right over the bytes, with a stack of its own.
 
+use super::names::Names;
 use super::{Document, Malformed, Node, Shape, Spelling, float, string};
 
 /// Containers around a value, itself included when it is one. CPython's own bound is its recursion limit, which differs
@@ -24,8 +25,7 @@ pub(super) fn read(input: &[u8]) -> Result<Document<'_>, Malformed> {
         nodes: Vec::with_capacity(input.len() / 8 + 8),
         by_name: Vec::with_capacity(input.len() / 64 + 8),
         open: Vec::with_capacity(8),
-        names: Vec::new(),
-        decoded: Vec::new(),
+        names: Names::default(),
     };
     reader.document()?;
     Ok(Document { text, nodes: reader.nodes, by_name: reader.by_name })
@@ -41,20 +41,7 @@ struct Reader<'a> {
     /// The containers around `at`, from the outermost.
     open: Vec<Open>,
     /// The names of the object that is being closed; empty but then.
-    names: Vec<Name>,
-    /// What those of them say that have escapes.
-    decoded: Vec<String>,
-}
-
-/// A member's name while it is put in order.
-#[derive(Clone, Copy)]
-struct Name {
-    /// The first eight bytes of what it says. Most names differ there, so that comparing them needs no call, and most objects
-    /// with names in order need no sorting: a fifth of the time of an ordinary body.
-    first: u64,
-    node: u32,
-    /// Where it stands in [`Reader::decoded`].
-    decoded: Option<u32>,
+    names: Names,
 }
 
 struct Open {
@@ -273,46 +260,17 @@ impl<'a> Reader<'a> {
     }
 
     /// Puts the names of the object that ends here in order, and says where in `by_name` they begin.
-    ///
-    /// CPython takes the last of two members of one name, others take the first, so that what is verified and what is
-    /// acted upon would differ. Names are equal when they say the same, whatever their escapes. UTF-8 sorts as code
-    /// points do, and CPython sorts by code point.
     fn sort_names(&mut self, object: usize, len: u32) -> Result<u32, Malformed> {
         let begin = count(self.by_name.len());
         let mut at = object + 1;
         for _ in 0..len {
-            let Node { start, end, shape } = self.nodes[at];
-            let (start, end) = (start as usize + 1, end as usize - 1);
-            let (first, decoded) = if let Shape::String(spelling @ Spelling::Escaped) = shape {
-                let says = string::decoded(&self.text[start..end], spelling).into_owned();
-                let first = string::first_eight(says.as_bytes(), says.len());
-                self.decoded.push(says);
-                (first, Some(count(self.decoded.len() - 1)))
-            } else {
-                (string::first_eight(&self.bytes[start..], end - start), None)
-            };
-            self.names.push(Name { first, node: count(at), decoded });
+            self.names.push(self.text, count(at), self.nodes[at]);
             at = match self.nodes[at + 1].shape {
                 Shape::Array { next, .. } | Shape::Object { next, .. } => next as usize,
                 _ => at + 2,
             };
         }
-        if !self.names.is_sorted_by(|one, other| one.first < other.first) {
-            let says = |name: &Name| match name.decoded {
-                Some(at) => self.decoded[at as usize].as_bytes(),
-                None => {
-                    let Node { start, end, .. } = self.nodes[name.node as usize];
-                    &self.bytes[start as usize + 1..end as usize - 1]
-                }
-            };
-            let order = |one: &Name, other: &Name| one.first.cmp(&other.first).then_with(|| says(one).cmp(says(other)));
-            self.names.sort_unstable_by(order);
-            if self.names.windows(2).any(|names| order(&names[0], &names[1]).is_eq()) {
-                return Err(Malformed("an object has a member twice"));
-            }
-        }
-        self.by_name.extend(self.names.drain(..).map(|name| name.node));
-        self.decoded.clear();
+        self.by_name.extend(self.names.drain(self.text, &self.nodes)?);
         Ok(begin)
     }
 }

@@ -156,6 +156,21 @@ mod tests {
     }
 
     #[test]
+    fn texts_sort_as_their_first_eight_bytes_where_those_differ() {
+        let texts = ["", "\0", "a", "a\0", "ab", "abcdefgh", "abcdefghi", "abcdefgi", "b", "\u{e9}", "\u{10000}"];
+        for one in texts {
+            for other in texts {
+                // In a document, something stands behind a name.
+                let first = |text: &str| first_eight(format!("{text}\": 1}}").as_bytes(), text.len());
+                let order = first(one).cmp(&first(other));
+                assert!(order.is_eq() || order == one.cmp(other), "{one:?} {other:?}");
+                assert_eq!(first(one), first_eight(one.as_bytes(), one.len()), "{one:?}");
+            }
+        }
+        assert!(first_eight(b"ab", 2) < first_eight(b"b", 1));
+    }
+
+    #[test]
     fn an_escape_takes_exactly_four_hex_digits() {
         assert_eq!(escape(br"\u0041z"), Ok(('A', 6)));
         assert_eq!(escape(br"\uFfFdz"), Ok(('\u{fffd}', 6)));

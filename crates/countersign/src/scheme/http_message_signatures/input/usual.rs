@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{Input, MAX_COMPONENTS, MAX_TEXT};
 use crate::component::{Component, Name};
+use crate::structured;
 
 /// Reads bare components and the parameters that RFC 9421 knows, none with an escape and none twice. Whatever else there
 /// may be is `None`, and is left to the parser that knows all of RFC 9651: this one does not judge. It takes 0.2 µs where
@@ -31,7 +32,7 @@ pub(super) fn read(raw: &str) -> Option<Input<'_>> {
 
 /// Reads one parameter, and gives what stands behind it.
 fn parameter<'a>(input: &mut Input<'a>, text: &'a str) -> Option<&'a str> {
-    let (key, value) = text.split_once('=')?;
+    let (key, value) = structured::split_at_byte(text, b'=')?;
     let slot = match key {
         "created" | "expires" => {
             let (digits, behind) = value.split_at_checked(10)?;
