@@ -112,7 +112,7 @@ fn run(message: &Message, policy: &Arc<Policy>, keys: &Keys) -> Taken {
     let (asked, before) = (Allocations::now(), countersign_bench::rounds::cpu_time());
     let outcome = black_box(verify(message, origin, headers, body, policy, keys));
     Taken {
-        time: countersign_bench::rounds::cpu_time() - before,
+        time: countersign_bench::rounds::cpu_time().saturating_sub(before),
         bytes: Allocations::since(asked).bytes,
         outcome: outcome.err(),
     }

@@ -14,9 +14,6 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 /// The result of a future that waits for nothing: there is no runtime in the measurement.
-///
-/// # Panics
-/// Where it does wait.
 pub fn ready<F: Future>(future: F) -> F::Output {
     match pin!(future).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,

@@ -33,9 +33,6 @@ pub struct Pair {
 
 impl Pair {
     /// A new one; RSA has 2048 bits.
-    ///
-    /// # Panics
-    /// Where the provider has no randomness.
     #[must_use]
     pub fn generate(algorithm: Algorithm) -> Self {
         if algorithm == Algorithm::HmacSha256 {
@@ -47,9 +44,6 @@ impl Pair {
     }
 
     /// What the registry would know of it.
-    ///
-    /// # Panics
-    /// Where it is no key.
     #[must_use]
     pub fn keys(&self, scheme: Scheme) -> Keys {
         let material = if self.algorithm == Algorithm::HmacSha256 {
@@ -74,9 +68,6 @@ impl Pair {
     }
 
     /// The signing half.
-    ///
-    /// # Panics
-    /// Where it is no key.
     #[must_use]
     pub fn signer(&self, scheme: Scheme) -> SigningKey {
         SigningKey::from_file(self.private.as_bytes(), scheme, Some(self.algorithm)).expect("a private key")
@@ -112,9 +103,6 @@ pub fn headers() -> HeaderMap {
 }
 
 /// The head that the gateway makes of such fields.
-///
-/// # Panics
-/// Never: the target is clear.
 #[must_use]
 pub fn head(headers: HeaderMap) -> Head {
     let origin = Origin::new(true, AUTHORITY).expect("an authority");
@@ -129,9 +117,6 @@ pub fn form() -> Form {
 }
 
 /// The header fields with the signature, and the signature base.
-///
-/// # Panics
-/// Where it can't be signed.
 #[must_use]
 pub fn signed(pair: &Pair) -> (HeaderMap, Vec<u8>) {
     let signer = pair.signer(Scheme::HttpMessageSignatures);
@@ -144,9 +129,6 @@ pub fn signed(pair: &Pair) -> (HeaderMap, Vec<u8>) {
 }
 
 /// The policy of a route that says nothing else.
-///
-/// # Panics
-/// Never.
 #[must_use]
 pub fn policy() -> Arc<Policy> {
     Arc::new(Policy::new(Demands { path: "/orders".to_owned(), ..Demands::default() }).expect("a policy"))

@@ -22,9 +22,6 @@ impl ReplayStore for Forgetful {
 }
 
 /// Verifies a message: form, time, coverage, signature, digest, mark of its one use, what goes on.
-///
-/// # Panics
-/// Where it does not hold.
 pub fn verify(head: Head, body: Bytes, policy: &Arc<Policy>, keys: &Keys) -> Ready<Bytes> {
     let claim = Claim::read(head, policy).expect("the form holds");
     let mut open = claim.check(keys, NOW).expect("the head holds");
@@ -35,9 +32,6 @@ pub fn verify(head: Head, body: Bytes, policy: &Arc<Policy>, keys: &Keys) -> Rea
 }
 
 /// Signs a message.
-///
-/// # Panics
-/// Where it can't be signed.
 pub fn sign(head: Head, form: Form, body: &[u8], nonce: &str, key: &SigningKey) -> Signed {
     let mut draft = Draft::new(head, form);
     draft.push(body);

@@ -20,9 +20,6 @@ pub enum Primitive {
 
 impl Primitive {
     /// The one of this pair.
-    ///
-    /// # Panics
-    /// Where it is no key, or of an algorithm that is not measured.
     #[must_use]
     pub fn new(pair: &Pair) -> Self {
         let with: &'static dyn VerificationAlgorithm = match pair.algorithm {
@@ -39,9 +36,6 @@ impl Primitive {
     }
 
     /// Checks a signature.
-    ///
-    /// # Panics
-    /// Where it does not hold.
     pub fn check(&self, signed: &[u8], signature: &[u8]) {
         match self {
             Self::Public(key) => key.verify_sig(signed, signature).expect("the signature holds"),
@@ -55,9 +49,6 @@ pub struct RsaSigner(RsaKeyPair);
 
 impl RsaSigner {
     /// The one of this pair.
-    ///
-    /// # Panics
-    /// Where it is no RSA key.
     #[must_use]
     pub fn new(pair: &Pair) -> Self {
         let der = pem::parse(&pair.private).expect("a PEM file");
@@ -65,9 +56,6 @@ impl RsaSigner {
     }
 
     /// Signs.
-    ///
-    /// # Panics
-    /// Where the provider fails.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         let mut signature = vec![0; self.0.public_modulus_len()];

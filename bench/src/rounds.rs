@@ -33,7 +33,7 @@ impl<'a> Contender<'a> {
             for input in inputs {
                 drop(black_box(run(black_box(input))));
             }
-            Batch { time: cpu_time() - before, asked: Allocations::since(asked) }
+            Batch { time: cpu_time().saturating_sub(before), asked: Allocations::since(asked) }
         };
         Self { name: name.into(), batch: Box::new(batch) }
     }
@@ -106,9 +106,6 @@ impl Measured {
     }
 
     /// How many times as long `slow` takes as `fast`: the median over the rounds, and the quotient of the least times.
-    ///
-    /// # Panics
-    /// Where there is no contender of that name.
     #[must_use]
     pub fn ratio(&self, slow: &str, fast: &str) -> (f64, f64) {
         let (slow, fast) = (self.row(slow), self.row(fast));
@@ -118,9 +115,6 @@ impl Measured {
 
     /// What `whole` takes beside `part`: microseconds, as the median over the rounds and as the difference of the least
     /// times, and allocations.
-    ///
-    /// # Panics
-    /// Where there is no contender of that name.
     #[must_use]
     pub fn beside(&self, whole: &str, part: &str) -> (f64, f64, f64) {
         let (whole, part) = (self.row(whole), self.row(part));

@@ -13,9 +13,6 @@ use crate::message::{AUTHORITY, COVERED, KEY_ID, NOW, Pair, TARGET};
 use crate::ready;
 
 /// Its name of an algorithm.
-///
-/// # Panics
-/// For one that is not measured.
 #[must_use]
 pub fn algorithm(algorithm: Algorithm) -> AlgorithmName {
     match algorithm {
@@ -29,18 +26,12 @@ pub fn algorithm(algorithm: Algorithm) -> AlgorithmName {
 }
 
 /// The verifying half, parsed once.
-///
-/// # Panics
-/// Where it is no key.
 #[must_use]
 pub fn public(pair: &Pair) -> PublicKey {
     PublicKey::from_pem(&algorithm(pair.algorithm), &pair.public).expect("a public key")
 }
 
 /// The signing half, parsed once.
-///
-/// # Panics
-/// Where it is no key.
 #[must_use]
 pub fn secret(pair: &Pair) -> SecretKey {
     SecretKey::from_pem(&algorithm(pair.algorithm), &pair.private).expect("a private key")
@@ -53,9 +44,6 @@ pub fn shared(pair: &Pair) -> SharedKey {
 }
 
 /// The request with an absolute URI, which is where it takes `@authority` from.
-///
-/// # Panics
-/// Never.
 #[must_use]
 pub fn request(headers: &HeaderMap, body: &Bytes) -> Request<Full<Bytes>> {
     let uri = format!("https://{AUTHORITY}{TARGET}");
@@ -65,18 +53,12 @@ pub fn request(headers: &HeaderMap, body: &Bytes) -> Request<Full<Bytes>> {
 }
 
 /// Verifies signature and digest, and hands on the body.
-///
-/// # Panics
-/// Where one does not hold.
 pub fn verify<K: VerifyingKey + Sync>(request: Request<Full<Bytes>>, key: &K) -> impl Sized + use<K> {
     ready(request.verify_message_signature(key, Some(KEY_ID))).expect("the signature holds");
     ready(request.verify_content_digest()).expect("the digest holds")
 }
 
 /// Makes digest and signature.
-///
-/// # Panics
-/// Where it can't be signed.
 pub fn sign<K: SigningKey + Sync>(request: Request<Full<Bytes>>, nonce: &str, key: &K) -> impl Sized + use<K> {
     let covered: Vec<_> = COVERED.iter().map(|name| HttpMessageComponentId::try_from(*name).expect("a name")).collect();
     let mut parameters = HttpSignatureParams::try_new(&covered).expect("parameters");
