@@ -122,6 +122,18 @@ fn of_ten_labels_the_one_whose_key_is_known_is_meant() {
 }
 
 #[test]
+fn a_stranger_does_not_learn_by_two_labels_which_keys_there_are() {
+    let two_of = |id: &str| {
+        let mut request = order().sign(&pair(), "nonce", NOW);
+        let input = format!("{ALL};created={FRESH};keyid=\"{id}\";nonce=\"n\"");
+        request.headers.insert("signature-input", format!("a={input}, b={input}").parse().unwrap());
+        request.headers.insert("signature", "a=:AAAA:, b=:AAAA:".parse().unwrap());
+        told(&request, |_| {})
+    };
+    assert_eq!((two_of("key-1"), two_of("nobody")), (Some(Code::Ambiguous), Some(Code::Ambiguous)));
+}
+
+#[test]
 fn a_raised_age_applies_to_what_is_signed_after_it_was_raised() {
     let own = pair();
     let minute = |minutes: u64| Duration::from_secs(60 * minutes);

@@ -33,6 +33,17 @@ fn the_upstream_gets_the_signed_bytes() {
 }
 
 #[test]
+fn an_unsigned_charset_makes_no_other_document_of_the_signed_bytes() {
+    let pair = pair();
+    for content_type in ["application/json; charset=utf-7", "application/json;charset=utf-16", "Application/JSON"] {
+        let mut request = Request::post("/orders", "application/json", BODY.as_bytes()).sign(&pair, "", NOW);
+        request.headers.insert("content-type", content_type.parse().unwrap());
+        let (head, _, _) = pass(&pair, &request, |_| {}).unwrap().into_parts();
+        assert_eq!(head.headers()["content-type"], "application/json", "{content_type}");
+    }
+}
+
+#[test]
 fn another_spelling_of_the_same_document_verifies_and_another_document_does_not() {
     let pair = pair();
     let mut request = Request::post("/orders", "application/json", BODY.as_bytes()).sign(&pair, "", NOW);

@@ -179,12 +179,18 @@ impl Candidates {
     }
 
     fn meant(&self, keys: &Keys) -> Result<usize, Rejection> {
+        let two = || Rejection::new(Code::Ambiguous, "two signatures qualify: give them tags, or send one");
+        // Two of one key qualify or don't whether it is known or not, and are told alike.
+        let tagged = |at: usize| self.0[at].tagged && !self.0[at].facts.signer.is_empty();
+        let twins =
+            |at: usize| (0..at).any(|other| tagged(other) && self.0[other].facts.signer == self.0[at].facts.signer);
+        if (0..self.0.len()).any(|at| tagged(at) && twins(at)) {
+            return Err(two());
+        }
         let known = |it: &Candidate| !keys.versions(Scheme::HttpMessageSignatures, &it.facts.signer).is_empty();
         let mut meant = self.0.iter().enumerate().filter(|(_, it)| it.tagged && known(it)).map(|(at, _)| at);
         match (meant.next(), meant.next()) {
-            (Some(_), Some(_)) => {
-                Err(Rejection::new(Code::Ambiguous, "two signatures qualify: give them tags, or send one"))
-            }
+            (Some(_), Some(_)) => Err(two()),
             (Some(at), None) => Ok(at),
             // None qualifies: the one that comes closest stands for all.
             (None, _) => {

@@ -81,7 +81,11 @@ impl<'a> Body<'a> {
     /// What goes on, and its content type where that changes.
     pub(super) fn rebuilt(&self, signed: &[u8]) -> Result<(Bytes, Option<HeaderValue>), Malformed> {
         match self {
-            Self::Json(_) => Ok((Bytes::copy_from_slice(signed), None)),
+            // Nobody signed the content type: a charset in it would make another document of the same bytes.
+            Self::Json(_) => {
+                let content_type = HeaderValue::from_static("application/json");
+                Ok((Bytes::copy_from_slice(signed), Some(content_type)))
+            }
             Self::Form(form) => form.rebuild(signed).map(|(body, content_type)| (body, Some(content_type))),
         }
     }
