@@ -154,6 +154,12 @@ impl Message {
         Origin::new(https, authority)
     }
 
+    /// What they stand for at a gateway that was not told its public address.
+    pub(crate) fn received_origin(&self) -> Result<Origin, Rejection> {
+        let authority = self.authority().ok_or_else(|| malformed("there is no Host field: add one"))?;
+        Origin::new(false, authority)
+    }
+
     /// Whether the message was sent to this origin's host and port.
     pub(crate) fn authority_under(&self, origin: &Origin) -> bool {
         let own = self.authority().map(|authority| Origin::new(origin.scheme() == "https", authority));

@@ -59,9 +59,9 @@ pub(crate) fn read(request: Request<Incoming>, public: &[Origin], most_fields: u
     let Opening { method, target, host, headers, has_body, body } = Opening::of(request);
     let head = host
         // Of HTTP/1.1 the framing filter has counted them.
-        .and_then(|host| match headers.len() <= most_fields {
-            true => Ok(host),
-            false => Err(Rejection::new(Code::HeadTooLarge, format!("more than {most_fields} fields"))),
+        .and_then(|host| {
+            let many = || Rejection::new(Code::HeadTooLarge, format!("more than {most_fields} fields"));
+            if headers.len() <= most_fields { Ok(host) } else { Err(many()) }
         })
         .and_then(|host| origin(&host, public))
         .and_then(|origin| Head::request(method, &target, origin, headers, has_body));

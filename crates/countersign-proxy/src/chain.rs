@@ -1,8 +1,9 @@
 //! The heart of the gateway: one short chain, in which each step consumes the proof that the step before produced.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use countersign::{Basis, Claim, Code, Head, Refusal, Rejection};
+use countersign::{Authentic, Basis, Claim, Code, Head, Keys, Open, Refusal, Rejection, Timestamp, Unavailable};
 use http::Response;
 
 use crate::fault::Fault;
@@ -46,7 +47,7 @@ impl Crossing<'_> {
 
         let mut spool = Spool::new(&gate.room, limits.max_held);
         while let Some(chunk) = body.next(limits.body_time).await? {
-            spool.make_room(chunk.len())?;
+            spool.make_room(chunk.len() * open.weight())?;
             spool.write(open.push(chunk)?);
         }
         open.trailers(body.take_trailers());
@@ -54,7 +55,7 @@ impl Crossing<'_> {
         // The body may have taken long: what is judged from here on is judged by the keys and the time of now.
         let now = gate.clock.now();
         let keys = gate.keys(now)?;
-        let authentic = open.finish(&keys, now)?;
+        let authentic = finish(open, &keys, now).await?;
         entry.identity = Some(authentic.identity());
         let fresh = authentic.first_use(&keys, &*gate.replay, now).await;
         gate.replay_answered(!matches!(fresh, Err(Refusal::Unavailable(_))), now);
@@ -73,4 +74,14 @@ impl Crossing<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Ends a body. A large document is read on a thread of its own, so that nobody else's request waits for it.
+pub(crate) async fn finish(open: Open, keys: &Arc<Keys>, now: Timestamp) -> Result<Authentic, Refusal> {
+    if !open.takes_long() {
+        return Ok(open.finish(keys, now)?);
+    }
+    let keys = Arc::clone(keys);
+    let finished = tokio::task::spawn_blocking(move || open.finish(&keys, now)).await;
+    Ok(finished.map_err(|fault| Unavailable::new("gateway", fault))??)
 }

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::time::Duration;
 
 use countersign::{Code, Refusal, Rejection, Scheme, Unavailable};
 
@@ -26,6 +27,14 @@ impl Fault {
             Self::Refused(Refusal::Rejected(rejection)) => rejection.reason().into(),
             Self::Refused(Refusal::Unavailable(unavailable)) => unavailable.to_string().into(),
             Self::Upstream(_, reason) => reason.into(),
+        }
+    }
+
+    /// After how long asking again may help, where that is known.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(Refusal::Unavailable(unavailable)) => unavailable.retry_after(),
+            _ => None,
         }
     }
 

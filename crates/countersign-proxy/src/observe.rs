@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use countersign::{Basis, Claim, Code, Fresh, Head, Keys, Openers, Outcome, Permit, Refusal, Rejection, Unverified};
+use countersign::{
+    Basis, Claim, Code, Fresh, Head, Keys, Open, Openers, Outcome, Permit, Refusal, Rejection, Unverified,
+};
 use http::Response;
 
-use crate::chain::Crossing;
+use crate::chain::{Crossing, finish};
 use crate::fault::Fault;
 use crate::inbound::Inbound;
 use crate::log::Entry;
@@ -70,7 +72,7 @@ impl Crossing<'_> {
             if length > most {
                 return Err(Rejection::new(Code::BodyTooLarge, format!("the body is longer than {most} bytes")).into());
             }
-            spool.make_room(chunk.len())?;
+            spool.make_room(chunk.len() * open.as_ref().map_or(1, Open::weight))?;
             spool.write(chunk.clone());
             open = open.and_then(|mut open| open.push(chunk).map(|_| open).map_err(Refusal::from));
         }
@@ -80,11 +82,14 @@ impl Crossing<'_> {
         let finished = open.and_then(|mut open| {
             open.trailers(trailers);
             let keys: Arc<Keys> = keys?;
-            let authentic = open.finish(&keys, now)?;
-            Ok((authentic, keys))
+            Ok((open, keys))
         });
-        let (authentic, keys) = match finished {
+        let (open, keys) = match finished {
             Ok(finished) => finished,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let authentic = match finish(open, &keys, now).await {
+            Ok(authentic) => authentic,
             Err(refusal) => return Ok(Err(refusal)),
         };
         entry.identity = Some(authentic.identity());
@@ -95,5 +100,5 @@ impl Crossing<'_> {
 }
 
 fn observed(permit: Permit, head: Head, body: Spool, refusal: Refusal) -> Basis<Spool> {
-    Basis::Observed(permit, Outcome { request: Unverified { head, body }, refusal })
+    Basis::Observed(permit, Outcome { request: Unverified::new(head, body), refusal })
 }

@@ -36,7 +36,7 @@ pub(crate) fn answer(
     {
         problem["route"] = demanded(&route.name, route.policy.demands());
     }
-    let mut response = written(code, &problem);
+    let mut response = written(fault, code, &problem);
     let headers = response.headers_mut();
     if code.status() == 401
         && let Some(route) = route
@@ -58,7 +58,7 @@ pub(crate) fn answer(
 pub(crate) fn tell(fault: &Fault, trace: TraceId, now: Timestamp) -> Response<Reply> {
     let mut problem = problem(fault.code(), trace, now);
     problem["detail"] = fault.reason().into();
-    written(fault.code(), &problem)
+    written(fault, fault.code(), &problem)
 }
 
 fn problem(code: Code, trace: TraceId, now: Timestamp) -> Value {
@@ -72,14 +72,16 @@ fn problem(code: Code, trace: TraceId, now: Timestamp) -> Value {
     })
 }
 
-fn written(code: Code, problem: &Value) -> Response<Reply> {
+fn written(fault: &Fault, code: Code, problem: &Value) -> Response<Reply> {
     let mut response = Response::new(Reply::own(problem.to_string()));
     *response.status_mut() = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if matches!(code.status(), 429 | 503) {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        // RFC 9110 §10.2.3, in whole seconds.
+        let seconds = fault.retry_after().map_or(1, |time| time.as_secs() + 1);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -1,4 +1,5 @@
-use crate::claim::{Identity, Ready};
+use crate::claim::{Identity, Ready, drop_overrides};
+use crate::coverage::Coverage;
 use crate::message::Head;
 use crate::policy::Permit;
 use crate::rejection::Refusal;
@@ -48,6 +49,15 @@ pub struct Unverified<B> {
     pub head: Head,
     /// Its body, as the caller kept it.
     pub body: B,
+}
+
+impl<B> Unverified<B> {
+    /// A request of which nothing was verified. Fields by which some servers let it become another one (`X-HTTP-Method-Override`
+    /// and its like) do not go on: they would have to be signed.
+    pub fn new(mut head: Head, body: B) -> Self {
+        drop_overrides(head.headers_mut(), &Coverage::default());
+        Self { head, body }
+    }
 }
 
 /// What came of a request that was only observed.

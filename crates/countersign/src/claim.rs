@@ -145,6 +145,24 @@ impl Open {
         }
     }
 
+    /// How many bytes of memory a byte of the body may take while it is judged, about: one that is only hashed takes itself, one
+    /// that is read as a document takes the tree and the printing, too. For whoever bounds what all bodies take together.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match self.kind {
+            OpenKind::Head(_) | OpenKind::Trailers(_) | OpenKind::Stream(_) => 1,
+            OpenKind::Keyed(..) => 3,
+            OpenKind::Whole(..) => 8,
+        }
+    }
+
+    /// Whether [`Open::finish`] has milliseconds of work with this body, so that an asynchronous caller hands it to a thread
+    /// that may block.
+    #[must_use]
+    pub fn takes_long(&self) -> bool {
+        self.weight() > 1 && self.received > 256 << 10
+    }
+
     /// Takes the trailers that came behind the body. Those that the signature covers go on with the message, no others.
     pub fn trailers(&mut self, trailers: HeaderMap) {
         *self.head.trailers_mut() = trailers;
@@ -300,7 +318,7 @@ fn describe_derived(headers: &mut HeaderMap, content_type: Option<HeaderValue>) 
 }
 
 /// Fields by which some servers let a request become another one. They pass only where they were signed.
-fn drop_overrides(headers: &mut HeaderMap, coverage: &Coverage) {
+pub(crate) fn drop_overrides(headers: &mut HeaderMap, coverage: &Coverage) {
     const OVERRIDES: [&str; 5] =
         ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
     // `_` counts as `-`, as it does for many servers.

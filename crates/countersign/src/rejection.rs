@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use crate::algorithm::Scheme;
 
@@ -57,12 +58,25 @@ impl std::error::Error for Rejection {}
 pub struct Unavailable {
     what: &'static str,
     detail: String,
+    retry_after: Option<Duration>,
 }
 
 impl Unavailable {
     /// `what` names the part (`replay store`, `registry`), `detail` is for our own log only.
     pub fn new(what: &'static str, detail: impl fmt::Display) -> Self {
-        Self { what, detail: detail.to_string() }
+        Self { what, detail: detail.to_string(), retry_after: None }
+    }
+
+    /// The same, with the time after which asking again may help.
+    #[must_use]
+    pub fn for_the_next(self, time: Duration) -> Self {
+        Self { retry_after: Some(time), ..self }
+    }
+
+    /// After how long asking again may help, where that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The part that did not answer.

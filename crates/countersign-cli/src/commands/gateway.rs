@@ -54,8 +54,10 @@ fn announce(place: &Place, serving: &Serving) -> Result<(), Failure> {
         print::broken(&broken);
     }
     if let Some(floor) = serving.floor() {
-        let what = format!("the gateway before did not end in order: what was signed before {floor} is unavailable");
-        output::warning(what, &["senders sign anew; nothing is to be done".to_owned()]);
+        let what = format!("the gateway before did not end in order: what was signed before {floor} could be a replay");
+        let then = "until then requests are answered 503 with Retry-After, and /readyz says so; a SIGTERM avoids it"
+            .to_owned();
+        output::warning(what, &[then]);
     }
     let routes = output::count(place.config.routes.len(), "route");
     let keys = output::count(serving.keys()?.len(), "key");

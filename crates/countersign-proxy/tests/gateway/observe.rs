@@ -38,10 +38,11 @@ async fn what_would_pass_has_a_name_and_what_would_not_has_none() {
     let changed = ask(stage.address, &changed.bytes()).await;
     anonymous(&changed);
     assert_eq!(changed.json()["body"], "abd");
-    let unsigned = b"POST /orders HTTP/1.1\r\nHost: api.test\r\nCountersign-Partner: mallory\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
+    let unsigned = b"POST /orders HTTP/1.1\r\nHost: api.test\r\nCountersign-Partner: mallory\r\nX-HTTP-Method-Override: DELETE\r\nX_Original_URL: /admin\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
     let unsigned = ask(stage.address, unsigned).await;
     anonymous(&unsigned);
     assert_eq!(unsigned.json()["body"], "hi");
+    assert!(!unsigned.body.contains("override") && !unsigned.body.contains("admin"));
     let lines = stage.log.lines(4).await;
     let codes: Vec<_> = lines.iter().map(|line| (line["code"].as_str().unwrap(), line["observed"].as_bool())).collect();
     let observed = Some(true);

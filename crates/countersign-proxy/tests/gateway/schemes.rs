@@ -199,6 +199,17 @@ async fn of_a_pki_message_the_signed_printing_arrives() {
 }
 
 #[tokio::test]
+async fn a_large_document_is_read_beside_the_path() {
+    let sender = Sender::new(Scheme::Pki, None, |_| {}).await;
+    let text = "x".repeat(600 << 10);
+    let body = format!("{{\"timestamp\": {}, \"message_id\": \"large\", \"text\": \"{text}\"}}", now().as_secs());
+    let post = sender.sign("/orders", "application/json", body.as_bytes()).await;
+    let echo = sender.passes(&post).await;
+    assert!(echo["body"].as_str().unwrap().len() > 600 << 10);
+    assert_eq!(sender.refused(&post).await, "replayed");
+}
+
+#[tokio::test]
 async fn an_uploaded_form_arrives_built_anew() {
     let sender = Sender::new(Scheme::Pki, None, |_| {}).await;
     let post = sender.sign("/orders", "multipart/form-data; boundary=b", &upload("1")).await;

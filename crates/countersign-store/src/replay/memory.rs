@@ -62,8 +62,11 @@ impl MemoryReplay {
     }
 
     fn spend(&self, once: &Use, now: Timestamp) -> Result<Seen, Unavailable> {
-        if self.floor.is_some_and(|floor| once.signed() < floor) {
-            return Err(Unavailable::new(NAME, "signed before the memory begins: the gateway did not end orderly"));
+        if let Some(floor) = self.floor.filter(|floor| once.signed() < *floor) {
+            let left = floor.as_millis().saturating_sub(now.as_millis());
+            let unavailable =
+                Unavailable::new(NAME, "signed before the memory begins: the gateway before did not end in order");
+            return Err(unavailable.for_the_next(Duration::from_millis(u64::try_from(left).unwrap_or(0))));
         }
         // The chain asks for `created` + age + skew + a minute. Anything else is a slip of ours, and would stay for
         // ages.

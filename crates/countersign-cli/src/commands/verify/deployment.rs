@@ -53,11 +53,15 @@ pub(super) async fn prepare(args: &Args, place: &Place, message: &Message) -> Re
     Ok(Ok(Case { head, policy, keys }))
 }
 
-/// The head as the gateway would see it: under a `public_url` where there is one.
+/// The head as the gateway would see it: under a `public_url` where there is one, else as it was received.
 fn head(args: &Args, place: &Place, message: &Message) -> Result<Result<Head, Rejection>, Failure> {
     let public = &place.config.gateway.public_url;
-    if args.origin.is_some() || public.is_empty() {
+    if args.origin.is_some() {
         return Ok(origin(args, message).and_then(|origin| message.head(origin)));
+    }
+    if public.is_empty() {
+        // As received: in plain HTTP, whatever the sender meant.
+        return Ok(message.received_origin().and_then(|origin| message.head(origin)));
     }
     for url in public {
         let believed = wire::origin(url)?;
