@@ -90,7 +90,10 @@ impl AcceptSignature {
     pub fn of(policy: &Policy, has_body: bool, nonce: Option<&str>) -> Self {
         let demands = policy.demands();
         let settings = &demands.http_message_signatures;
-        let wanted = demands.require.iter().filter(|name| has_body || *name != "content-digest");
+        let wanted = demands
+            .require
+            .iter()
+            .filter(|name| has_body || !matches!(name.as_str(), "content-digest" | "content-type"));
         Self {
             label: "sig1".to_owned(),
             cover: wanted.map(|name| identifier(name)).collect(),

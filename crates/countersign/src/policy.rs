@@ -17,7 +17,7 @@ pub struct Demands {
     /// The schemes that are admitted, at least one.
     pub schemes: Vec<Scheme>,
     /// What an RFC 9421 signature must cover at least: derived components and field names, bare. `content-digest` is
-    /// demanded of messages with a body only. For responses also `@status`, and with `;req` behind it what must be covered
+    /// demanded of messages with a body only, `content-type` also of those that have one without. For responses also `@status`, and with `;req` behind it what must be covered
     /// of the request (`@method;req`); `signature;req` are all signatures that the request carried.
     pub require: Vec<String>,
     /// Names of the partners that are admitted; empty for all.
@@ -249,6 +249,10 @@ impl Demand {
             Part::Derived(bit) => coverage.derived & bit != 0,
             // RFC 9530: without a body there is nothing to digest.
             Part::Field(name) if name == "content-digest" && !head.has_body() => true,
+            // Nor is there a type of nothing; one that stands there all the same has to be covered.
+            Part::Field(name) if name == "content-type" && !head.has_body() && !head.headers().contains_key(name) => {
+                true
+            }
             Part::Field(name) if coverage.has_field(name) => true,
             Part::Field(name) => self.of_request && name == "signature" && coverage.has_signatures_of(head),
         }
@@ -326,6 +330,13 @@ mod tests {
     fn a_digest_is_demanded_of_bodies_only() {
         assert_eq!(unmet(&["content-digest"], &[], "/", false), None);
         assert_eq!(unmet(&["content-digest"], &[], "/", true).as_deref(), Some("content-digest"));
+    }
+
+    #[test]
+    fn a_type_is_demanded_of_bodies_and_where_there_is_one() {
+        assert_eq!(unmet(&["content-type"], &[], "/", false), None);
+        assert_eq!(unmet(&["content-type"], &[], "/", true).as_deref(), Some("content-type"));
+        assert_eq!(unmet(&["x-other"], &[], "/", false).as_deref(), Some("x-other"));
     }
 
     #[test]

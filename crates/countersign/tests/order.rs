@@ -134,6 +134,17 @@ fn a_stranger_does_not_learn_by_two_labels_which_keys_there_are() {
 }
 
 #[test]
+fn a_type_that_nobody_signed_is_refused_also_without_a_body() {
+    let own = pair();
+    let demands = |d: &mut Demands| d.require = vec!["@method".to_owned(), "content-type".to_owned()];
+    let mut request = Request::get("/orders").sign(&own, "nonce", NOW);
+    assert!(request.pass(&own.keys(), &policy(demands), &Memory::default(), NOW).is_ok());
+    request.headers.insert("content-type", "text/html".parse().unwrap());
+    let told = request.pass(&own.keys(), &policy(demands), &Memory::default(), NOW).err();
+    assert_eq!(told, Some(Code::CoverageTooSmall));
+}
+
+#[test]
 fn a_raised_age_applies_to_what_is_signed_after_it_was_raised() {
     let own = pair();
     let minute = |minutes: u64| Duration::from_secs(60 * minutes);
