@@ -217,8 +217,30 @@ fn a_partner_that_the_route_does_not_admit_is_refused_after_the_signature() {
 fn a_body_beyond_the_limit_is_refused_while_it_comes() {
     let pair = Pair::new(RFC, Algorithm::Ed25519, "key-1", "acme");
     let request = order().sign(&pair, "n", NOW);
-    let policy = policy(|d| d.max_body = 13);
-    assert_eq!(request.pass(&pair.keys(), &policy, &Memory::default(), NOW).err(), Some(Code::BodyTooLarge));
+    let judged = |most| {
+        let policy = policy(|d| d.max_body = most);
+        request.pass(&pair.keys(), &policy, &Memory::default(), NOW).err()
+    };
+    // The body has 14 bytes.
+    assert_eq!(judged(13), Some(Code::BodyTooLarge));
+    assert_eq!(judged(14), None);
+}
+
+#[test]
+fn what_a_body_costs_while_it_is_judged_is_told_by_its_scheme() {
+    let open = |scheme, algorithm, length: usize| {
+        let pair = Pair::new(scheme, algorithm, "key-1", "acme");
+        let body = format!("{{\"message_id\": \"m\", \"timestamp\": 1795000000, \"x\": \"{}\"}}", "x".repeat(length));
+        let request = Request::post("/orders", "application/json", body.as_bytes()).sign(&pair, "n", NOW);
+        let admits = policy(|d| d.schemes = vec![scheme]);
+        let mut open = Claim::read(request.head().unwrap(), &admits).unwrap().check(&pair.keys(), NOW).unwrap();
+        open.push(request.body.clone().into()).unwrap();
+        (open.weight(), open.takes_long())
+    };
+    assert_eq!(open(RFC, Algorithm::Ed25519, 1 << 20), (1, false));
+    assert_eq!(open(Scheme::Pki, Algorithm::RsaPssSha256, 1 << 20), (8, true));
+    assert_eq!(open(Scheme::Pki, Algorithm::RsaPssSha256, 1 << 10), (8, false));
+    assert_eq!(open(Scheme::AppHmac, Algorithm::HmacSha256, 1 << 20), (3, true));
 }
 
 #[test]
