@@ -40,13 +40,16 @@ impl Chunks {
                     }
                 }
                 Self::Trailers { fields, bytes: seen } => {
-                    let (taken, ended) =
-                        fields.take(&bytes[at..], limits).map_err(|(taken, fault)| (at + taken, fault))?;
+                    let read = fields.take(&bytes[at..], limits);
+                    let (Ok((taken, _)) | Err((taken, _))) = &read;
+                    // Whatever comes behind the limit, and however much of it in one read.
+                    let room = limits.bytes - *seen;
+                    if *taken > room {
+                        return Err((at + room, Fault::Bad("a trailer section that is too long")));
+                    }
+                    let (taken, ended) = read.map_err(|(taken, fault)| (at + taken, fault))?;
                     at += taken;
                     *seen += taken;
-                    if *seen > limits.bytes {
-                        return Err((at - 1, Fault::Bad("a trailer section that is too long")));
-                    }
                     if ended.is_some() {
                         *self = Self::FirstDigit;
                         return Ok((at, true));

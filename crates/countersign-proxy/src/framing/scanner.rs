@@ -51,21 +51,20 @@ impl Scanner {
         let mut at = 0;
         while at < bytes.len() {
             let from = at;
-            let moved = |(taken, fault)| (from + taken, fault);
             match &mut self.part {
                 Part::Line(line) => {
-                    let (taken, ended) = line.take(&mut bytes[at..]).map_err(moved)?;
+                    let read = line.take(&mut bytes[at..]);
+                    let (taken, ended) = self.count(from, read)?;
                     at += taken;
-                    self.count(from, taken)?;
                     if let Some(minor) = ended {
                         self.part = Part::Fields(Fields::default(), minor);
                     }
                 }
                 Part::Fields(fields, minor) => {
-                    let (taken, ended) = fields.take(&bytes[at..], &self.limits).map_err(moved)?;
-                    at += taken;
                     let minor = *minor;
-                    self.count(from, taken)?;
+                    let read = fields.take(&bytes[at..], &self.limits);
+                    let (taken, ended) = self.count(from, read)?;
+                    at += taken;
                     if let Some(announced) = ended {
                         // RFC 9112 §6.1: a Transfer-Encoding in HTTP/1.0 is to be treated "as if the framing is faulty".
                         if announced.chunked && minor == 0 {
@@ -88,7 +87,8 @@ impl Scanner {
                     }
                 }
                 Part::Chunked(chunks) => {
-                    let (taken, ended) = chunks.take(&bytes[at..], &self.limits).map_err(moved)?;
+                    let read = chunks.take(&bytes[at..], &self.limits);
+                    let (taken, ended) = read.map_err(|(taken, fault)| (from + taken, fault))?;
                     at += taken;
                     if ended {
                         self.part = Part::Line(RequestLine::default());
@@ -99,16 +99,21 @@ impl Scanner {
         Ok(())
     }
 
-    /// Counts bytes of the head that stand at `from`.
-    fn count(&mut self, from: usize, taken: usize) -> Result<(), (usize, Fault)> {
-        self.head += taken;
-        if self.head > self.limits.bytes {
-            // What is handed on must not complete the head.
-            return Err((from, Fault::TooLarge));
+    /// Counts the bytes of the head that were read at `from`. What is too large is so before whatever comes behind the limit,
+    /// and only what fits goes on: that can't complete the head.
+    fn count<T>(&mut self, from: usize, read: Read<T>) -> Read<T> {
+        let (Ok((taken, _)) | Err((taken, _))) = &read;
+        let room = self.limits.bytes.saturating_sub(self.head);
+        if *taken > room {
+            return Err((from + room, Fault::TooLarge));
         }
-        Ok(())
+        self.head += taken;
+        read.map_err(|(taken, fault)| (from + taken, fault))
     }
 }
+
+/// How many bytes were taken and what came of it, or how many were before the fault.
+type Read<T> = Result<(usize, T), (usize, Fault)>;
 
 #[cfg(test)]
 mod tests;
