@@ -118,6 +118,9 @@ fn a_given_input_has_to_be_the_signers() {
         r#"("@method""#,
         r#"("@status")"#,
         r#"("@path");created=1"#,
+        // Blanks around it would be signed, and be none of the member that comes.
+        r#"("@method") "#,
+        r#" ("@method")"#,
         "",
     ] {
         let head = support::Request::get("/").head().unwrap();

@@ -17,6 +17,9 @@ pub(super) fn base(
     // What we would not verify we do not sign.
     let input = Input::parse(given)
         .map_err(|_| SignError("what is to be covered is no list of components, or one stands twice"))?;
+    if given.trim_matches([' ', '\t']) != given {
+        return Err(SignError("the given Signature-Input has blanks around it, which no member has"));
+    }
     if input.keyid.as_deref().is_some_and(|keyid| keyid != key_id) {
         return Err(SignError("the given Signature-Input names another key"));
     }
