@@ -32,6 +32,10 @@ impl Target {
             Some(prefix) => {
                 let from = prefix.len();
                 let length = raw[from..].find(['/', '?', '#']).unwrap_or(raw.len() - from);
+                if length == 0 {
+                    // RFC 9110 §4.2.1: a recipient "MUST reject it as invalid"; others would take what stands behind for it.
+                    return Err(ambiguous("the target is an absolute URI without an authority"));
+                }
                 from..from + length
             }
             None => 0..0,
@@ -232,6 +236,9 @@ mod tests {
             "/\u{7f}",
             "ftp://x/",
             "http:/x",
+            "http://",
+            "http:///a",
+            "https://?a",
         ];
         for raw in bad {
             assert_eq!(parse(raw).map_err(|e| e.code()), Err(Code::Malformed), "{raw}");
