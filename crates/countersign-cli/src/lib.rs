@@ -25,6 +25,16 @@ mod wire;
 
 use std::process::ExitCode;
 
+/// What the fuzz target of this crate does with an input; for `fuzz/`, and no part of the crate's face.
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz {
+    /// Reads a raw message. Panics where writing it again gives another one.
+    pub fn message(input: &[u8]) {
+        crate::message::fuzz::message(input);
+    }
+}
+
 /// Runs the command that the arguments name.
 #[must_use]
 pub fn main() -> ExitCode {

@@ -1,6 +1,8 @@
 //! A raw HTTP message as text: strict as a server is, but for what people and editors do to line ends.
 
 mod framing;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod start;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,8 @@
 
 mod chunks;
 mod fields;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod line;
 mod scanner;
 

@@ -54,6 +54,16 @@ mod metrics;
 mod refusal;
 mod reply;
 
+/// What the fuzz target of this crate does with an input; for `fuzz/`, and no part of the crate's face.
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz {
+    /// Follows a client's bytes. Panics where the reads decide, or where hyper sees another message.
+    pub fn framing(input: &[u8]) {
+        crate::framing::fuzz::framing(input);
+    }
+}
+
 pub use clock::Clock;
 pub use gateway::{Control, Gateway, GatewayError};
 pub use handles::{Handles, KeySource, ReadyCheck};

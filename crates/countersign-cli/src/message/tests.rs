@@ -1,5 +1,13 @@
 use super::*;
 
+#[path = "../../../../fuzz/replay.rs"]
+mod replay;
+
+#[test]
+fn what_the_fuzzer_kept_reads_as_it_is_written() {
+    replay::replay("message", fuzz::message);
+}
+
 fn parse(text: &str) -> Result<Message, Rejection> {
     Message::parse(&Bytes::copy_from_slice(text.as_bytes()))
 }

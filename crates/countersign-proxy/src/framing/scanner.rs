@@ -46,6 +46,12 @@ impl Scanner {
         }
     }
 
+    /// Whether it is inside a body in chunks.
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(super) fn is_chunked(&self) -> bool {
+        matches!(self.part, Part::Chunked(_))
+    }
+
     /// Follows `bytes`, the next that came. On a fault only the bytes before the given place may go on.
     pub(super) fn scan(&mut self, bytes: &mut [u8]) -> Result<(), (usize, Fault)> {
         let mut at = 0;

@@ -2,6 +2,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
 
+#[path = "../../../../fuzz/replay.rs"]
+mod replay;
+
+#[test]
+fn what_the_fuzzer_kept_is_framed_as_hyper_sees_it() {
+    replay::replay("framing", fuzz::framing);
+}
+
 const LIMITS: Limits = Limits {
     bytes: 1000,
     fields: 10,
