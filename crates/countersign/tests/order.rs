@@ -145,6 +145,27 @@ fn a_type_that_nobody_signed_is_refused_also_without_a_body() {
 }
 
 #[test]
+fn a_route_takes_the_algorithms_that_it_names_and_asks_it_of_rfc_9421_only() {
+    let own = pair();
+    let with = |algorithms: &[Algorithm]| {
+        let algorithms = algorithms.to_vec();
+        let request = order().sign(&own, "nonce", NOW);
+        let policy = policy(|d| d.http_message_signatures.algorithms = algorithms);
+        request.pass(&own.keys(), &policy, &Memory::default(), NOW).err()
+    };
+    assert_eq!(with(&[]), None);
+    assert_eq!(with(&[Algorithm::MlDsa44, Algorithm::Ed25519]), None);
+    assert_eq!(with(&[Algorithm::MlDsa44]), Some(Code::AlgorithmMismatch));
+    let other = Pair::new(Scheme::AppHmac, Algorithm::HmacSha256, "app-1", "acme");
+    let request = order().sign(&other, "nonce", NOW);
+    let policy = policy(|d| {
+        d.schemes = vec![Scheme::AppHmac];
+        d.http_message_signatures.algorithms = vec![Algorithm::Ed25519];
+    });
+    assert_eq!(request.pass(&other.keys(), &policy, &Memory::default(), NOW).err(), None);
+}
+
+#[test]
 fn a_raised_age_applies_to_what_is_signed_after_it_was_raised() {
     let own = pair();
     let minute = |minutes: u64| Duration::from_secs(60 * minutes);
