@@ -2,6 +2,7 @@
 //! go wrong with a message.
 
 mod cost;
+mod gateways;
 mod http;
 mod receiver;
 mod register;
@@ -27,30 +28,41 @@ pub(crate) async fn play(
 ) -> Result<Exit, Failure> {
     let gateway = Port { asked: gateway, default: 8001, flag: "--gateway-port" };
     let sender = Port { asked: sender, default: 8002, flag: "--sender-port" };
-    let Stage { cast, serving, keys, policies, config, notes } = Stage::set(dir, &gateway, &sender).await?;
+    let Stage { cast, serving: [main, narrow], sidecar, keys, policies, notes } =
+        Stage::set(dir, &gateway, &sender).await?;
     for line in notes {
         say!("{line}");
     }
     say!("Receiver API  http://{}, behind the gateway", cast.gateway);
     say!("Sender API    http://{}", cast.sender_api);
+    say!("sidecar       http://{}, signs for who can't", cast.sidecar);
     say!("");
-    let (end, ended) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(serving.run(async { drop(ended.await) }));
+    let (end, _) = tokio::sync::broadcast::channel::<()>(1);
+    let ended = || {
+        let mut ended = end.subscribe();
+        async move { drop(ended.recv().await) }
+    };
+    let running = [tokio::spawn(main.run(ended())), tokio::spawn(narrow.run(ended()))];
+    let beside = tokio::spawn(sidecar.run(ended()));
     let rows = cast.play().await?;
     report::rows(&rows);
     say!("");
-
-    let costs = cost::all(&cast, &keys, &policies).await?;
+    report::advice(&rows);
+    say!("");
+    report::costs(&cost::all(&cast, &keys, &policies).await?);
     if let Some(stop) = stop {
-        report::costs(&costs);
+        // What one tries is typed in the directory of the demo, wherever the binary lies.
+        let binary = std::env::current_exe().map_err(Failure::ours)?;
+        std::os::unix::fs::symlink(binary, dir.join("countersign")).map_err(Failure::ours)?;
         say!("");
-        report::to_try(&cast, dir, &config);
+        report::to_try(&cast, dir);
         stop.await;
-    } else {
-        report::costs(&costs);
     }
     drop(end);
-    running.await.map_err(Failure::ours)??;
+    for gateway in running {
+        gateway.await.map_err(Failure::ours)??;
+    }
+    beside.await.map_err(Failure::ours)?;
     let all = rows.iter().all(scenes::Row::holds);
     Ok(if all { Exit::FINE } else { Exit(1) })
 }

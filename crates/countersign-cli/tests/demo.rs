@@ -2,10 +2,11 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
+use countersign::Code;
 use support::Dir;
 use support::gateway::send;
 
@@ -14,7 +15,8 @@ fn the_demo_comes_out_as_expected_and_fits_80_columns() {
     let dir = Dir::new();
     let ran = dir.run("demo");
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
+    fits(&ran.out);
+    assert!(!ran.out.contains('\x1b'), "no colours in a pipe");
     for scene in
         ["Message1", "Message2", "no header", "replayed", "from the future", "revoked key", "ml-dsa-87", "two readings"]
     {
@@ -27,6 +29,7 @@ fn the_demo_comes_out_as_expected_and_fits_80_columns() {
         ("pki", &["File ", "File, changed", "File, renamed", "File, replayed", "File, no header"][..]),
         ("trusted-site", &["Message1", "changed payload", "changed target", "replayed", "stale", "unknown site"]),
         ("app-hmac", &["method-first", "payload-first", "changed body", "changed target", "replayed"]),
+        ("http-message-signatures", &["by the sidecar", "by a web page", "GET /health", "memory is full"]),
     ] {
         assert!(scenes.iter().all(|scene| count(scheme, scene) > 0), "{scheme}: {}", ran.out);
     }
@@ -36,8 +39,70 @@ fn the_demo_comes_out_as_expected_and_fits_80_columns() {
         assert!(ran.out.lines().any(cost), "{scheme}: {}", ran.out);
     }
     assert!(ran.out.lines().last().is_some_and(|line| line.contains("ml-dsa-87")), "{}", ran.out);
+    assert!(ran.out.contains(" rows, all as expected\n"), "{}", ran.out);
     let left = std::fs::read_dir(dir.here()).unwrap().count();
     assert_eq!(left, 0, "nothing is left behind");
+    each_refusal_that_can_be_reached_is_shown_and_says_what_to_do(&ran.out);
+}
+
+fn each_refusal_that_can_be_reached_is_shown_and_says_what_to_do(out: &str) {
+    // What no gateway refuses yet, since what it would be refused for is not there.
+    let unreachable = [
+        Code::UserInvalid,
+        Code::TokenMissing,
+        Code::TokenInvalid,
+        Code::TokenExpired,
+        Code::NoUser,
+        Code::UserExists,
+        Code::RateLimited,
+        Code::ChannelMismatch,
+    ];
+    for code in Code::ALL.iter().filter(|code| !unreachable.contains(code)) {
+        let refused = format!(" {} {code} ", code.status());
+        assert!(out.lines().any(|line| line.contains(&refused)), "{code} has no row: {out}");
+        let says = format!("\n{:<19} {}\n", code.as_str(), code.advice());
+        assert!(out.contains(&says), "{code}: {out}");
+    }
+}
+
+#[test]
+fn on_a_terminal_it_has_colours_and_the_same_lines_unless_they_are_unwanted() {
+    for (no_color, coloured) in [("", true), ("1", false)] {
+        let dir = Dir::new();
+        let terminal = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+        let ran = std::process::Command::new("python3")
+            .args(["-c", terminal, env!("CARGO_BIN_EXE_countersign"), "demo"])
+            .env("TERM", "xterm")
+            .env("NO_COLOR", no_color)
+            .current_dir(dir.here())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let out = String::from_utf8(ran.stdout).unwrap();
+        assert!(ran.status.success(), "{out}");
+        assert_eq!(out.contains("\x1b[32m401   \x1b[0m"), coloured, "{out}");
+        fits(&out.replace("\x1b[32m", "").replace("\x1b[0m", ""));
+    }
+}
+
+#[track_caller]
+fn fits(out: &str) {
+    let wide = out.lines().find(|line| line.trim_end().chars().count() > 80 || line.contains(['\x1b', '\t']));
+    assert_eq!(wide, None, "{out}");
+}
+
+#[test]
+fn a_default_port_that_is_taken_gives_way_and_the_demo_says_so() {
+    let dir = Dir::new();
+    // Where one of them can't be had here, it is taken already.
+    let _taken = [8001, 8002].map(|port| TcpListener::bind(("127.0.0.1", port)));
+    let ran = dir.run("demo");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for (port, flag) in [(8001, "--gateway-port"), (8002, "--sender-port")] {
+        let said = |line: &str| line.starts_with(&format!("port {port} is taken: using ")) && line.contains(flag);
+        assert!(ran.out.lines().any(said), "{port}: {}", ran.out);
+    }
+    fits(&ran.out);
 }
 
 #[test]
@@ -52,6 +117,15 @@ fn a_port_that_was_asked_for_and_is_taken_is_an_error() {
     }
 }
 
+/// Ended also where a test fails.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+    }
+}
+
 #[test]
 fn a_demo_that_stays_serves_both_apis() {
     let dir = Dir::new();
@@ -59,9 +133,11 @@ fn a_demo_that_stays_serves_both_apis() {
     let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (gateway, sender) = (free(), free());
     let command = format!("demo --stay --gateway-port {gateway} --sender-port {sender}");
-    let mut child = dir.command(&command).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.starts_with("countersign key revoke")));
+    let mut child = Ended(dir.command(&command).stdout(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("Still serving")));
+    let to_try: Vec<_> = (&mut lines).take_while(|line| line != "sleep 1; get").collect();
+    fits(&to_try.join("\n"));
     let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let get = |target: &str| {
         send(at(sender), &format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
@@ -100,7 +176,37 @@ fn a_demo_that_stays_serves_both_apis() {
     assert_eq!(post("{}").0, 422, "nothing that a replay could be told by");
     let unsigned = format!("GET /messages HTTP/1.1\r\nHost: 127.0.0.1:{gateway}\r\nConnection: close\r\n\r\n");
     assert_eq!(send(at(gateway), &unsigned).0, 401);
-    let kill = std::process::Command::new("kill").arg(child.id().to_string()).status();
+    what_is_printed_works_when_pasted(&format!("{}\nsleep 1; get\n", to_try.join("\n")));
+    let kill = std::process::Command::new("kill").arg(child.0.id().to_string()).status();
     assert!(kill.unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
+}
+
+/// Pasted into a shell, line by line, as by somebody who types nothing else. Twice: what passed must pass again.
+fn what_is_printed_works_when_pasted(commands: &str) {
+    let (before, _) = commands.split_once("# Revoked").unwrap();
+    let expected = [
+        r#""status":"received""#,
+        r#""code":"replayed""#,
+        r#""status":"received""#,
+        r#""code":"unsigned""#,
+        r#""partner":"acme","status":"received""#,
+        "HTTP/1.1 200 OK",
+        r#""filename":"public_key.pem""#,
+    ];
+    for (commands, then) in [(before, None), (commands, Some("HTTP/1.1 401 Unauthorized"))] {
+        let mut bash = std::process::Command::new("bash");
+        bash.arg("--norc").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut bash = bash.stderr(Stdio::piped()).spawn().unwrap();
+        bash.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
+        let output = bash.wait_with_output().unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        let told = format!("{commands}\n{out}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{told}");
+        let mut rest = out.as_str();
+        for part in expected.into_iter().chain(then) {
+            rest = rest.split_once(part).unwrap_or_else(|| panic!("{part} did not come: {told}")).1;
+        }
+        assert!(then.is_none() || rest.contains("key_not_usable"), "{told}");
+    }
 }

@@ -67,6 +67,7 @@ fn problem(code: Code, trace: TraceId, now: Timestamp) -> Value {
         "title": code.title(),
         "status": code.status(),
         "code": code.as_str(),
+        "advice": code.advice(),
         "trace": trace.as_str(),
         "server_time": now.as_secs(),
     })

@@ -39,6 +39,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod advice;
 mod algorithm;
 mod basis;
 mod claim;

@@ -3,13 +3,15 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -22,17 +24,20 @@ pub(super) struct Letter {
     pub(super) target: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// Whether its sender stops before the last byte of the body, and leaves the connection open.
+    pub(super) stalls: bool,
 }
 
 impl Letter {
     pub(super) fn get(target: &str) -> Self {
-        Self { method: Method::GET, target: target.to_owned(), headers: HeaderMap::new(), body: Bytes::new() }
+        let method = Method::GET;
+        Self { method, target: target.to_owned(), headers: HeaderMap::new(), body: Bytes::new(), stalls: false }
     }
 
     pub(super) fn post_json(target: &str, body: impl Into<Bytes>) -> Self {
         let headers =
             HeaderMap::from_iter([(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"))]);
-        Self { method: Method::POST, target: target.to_owned(), headers, body: body.into() }
+        Self { method: Method::POST, target: target.to_owned(), headers, body: body.into(), stalls: false }
     }
 }
 
@@ -49,10 +54,10 @@ impl Answer {
         Self { status, content_type: "application/json".to_owned(), body: value.to_string().into() }
     }
 
-    /// The refusal code of a problem, where there is one.
-    pub(super) fn code(&self) -> Option<String> {
+    /// A member of a problem, where it is one: `code`, `advice`, `detail`.
+    pub(super) fn told(&self, member: &str) -> Option<String> {
         let problem: Value = serde_json::from_slice(&self.body).ok()?;
-        problem.get("code")?.as_str().map(str::to_owned)
+        problem.get(member)?.as_str().map(str::to_owned)
     }
 }
 
@@ -90,7 +95,8 @@ where
     let answer = match Limited::new(body, MAX_BODY).collect().await {
         Ok(body) => {
             let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-            handler(state, Letter { method: parts.method, target, headers: parts.headers, body: body.to_bytes() }).await
+            let (method, headers, body) = (parts.method, parts.headers, body.to_bytes());
+            handler(state, Letter { method, target, headers, body, stalls: false }).await
         }
         Err(_) => {
             Answer::json(StatusCode::PAYLOAD_TOO_LARGE, &serde_json::json!({ "detail": "the body is too large" }))
@@ -112,7 +118,7 @@ pub(super) async fn send(to: SocketAddr, letter: Letter) -> Result<Answer, Strin
             .await
             .map_err(|fault| format!("{to}: {fault}"))?;
         tokio::spawn(connection);
-        let mut request = Request::new(Full::new(letter.body));
+        let mut request = Request::new(Sent::of(&letter));
         *request.method_mut() = letter.method;
         *request.uri_mut() = letter.target.parse().map_err(|_| "not a target".to_owned())?;
         *request.headers_mut() = letter.headers;
@@ -131,6 +137,42 @@ pub(super) async fn send(to: SocketAddr, letter: Letter) -> Result<Answer, Strin
     match tokio::time::timeout(Duration::from_secs(10), sent).await {
         Ok(answer) => answer,
         Err(_) => Err(format!("{to}: no answer within 10 s")),
+    }
+}
+
+/// A body that is sent to its end, or to the byte before.
+struct Sent {
+    left: Option<Bytes>,
+    length: u64,
+    stalls: bool,
+}
+
+impl Sent {
+    fn of(letter: &Letter) -> Self {
+        let end = letter.body.len().saturating_sub(usize::from(letter.stalls));
+        let left = Some(letter.body.slice(..end)).filter(|left| !left.is_empty());
+        Self { left, length: letter.body.len() as u64, stalls: letter.stalls }
+    }
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.left.take() {
+            Some(left) => Poll::Ready(Some(Ok(Frame::data(left)))),
+            None if self.stalls => Poll::Pending,
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_none() && !self.stalls
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
     }
 }
 

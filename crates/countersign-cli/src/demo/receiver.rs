@@ -83,7 +83,13 @@ fn file(parts: &[Part]) -> Result<Value, &'static str> {
         let part = parts.iter().find(|part| part.name == name)?;
         Some(String::from_utf8_lossy(&part.content).into_owned())
     };
+    if parts.iter().enumerate().any(|(at, part)| parts[..at].iter().any(|other| other.name == part.name)) {
+        return Err("two parts have the same name");
+    }
     let file = parts.iter().find(|part| part.name == "file").ok_or("there is no part file")?;
+    if file.file_name.is_none() {
+        return Err("the part file has no file name");
+    }
     let message = json!({
         "message_id": text("message_id"), "timestamp": text("timestamp"), "sender": text("sender"),
         "description": text("description"), "filename": file.file_name, "size": file.content.len(),
@@ -101,7 +107,37 @@ fn head(message: &Value) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::upload::Part;
     use super::*;
+
+    #[test]
+    fn the_form_of_a_file() {
+        let part = |name: &str, content: &str, file_name: Option<&str>| Part {
+            name: name.to_owned(),
+            file_name: file_name.map(str::to_owned),
+            content: content.to_owned().into(),
+        };
+        let good = || {
+            vec![
+                part("message_id", "1", None),
+                part("timestamp", "2026-11-23T10:00:00Z", None),
+                part("sender", "a", None),
+                part("file", "abc", Some("a.txt")),
+            ]
+        };
+        assert_eq!(file(&good()).unwrap()["size"], 3);
+        for left_out in 0..4 {
+            let mut parts = good();
+            parts.remove(left_out);
+            assert!(file(&parts).is_err(), "{left_out}");
+        }
+        let described = [good(), vec![part("description", "of it", None)]].concat();
+        assert_eq!(file(&described).unwrap()["description"], "of it");
+        assert!(file(&[good(), good()].concat()).is_err());
+        let mut text = good();
+        text[3].file_name = None;
+        assert!(file(&text).is_err());
+    }
 
     #[test]
     fn the_forms_of_the_messages() {

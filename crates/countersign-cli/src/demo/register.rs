@@ -1,6 +1,7 @@
 //! Who may sign in the demo: partners, their keys, and the directory of a trusted site.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use countersign::{
     Algorithm, AppHmacForm, Layout, Material, NonceForm, Scheme, SharedSecret, SigningKey, TimestampUnit,
@@ -16,7 +17,7 @@ use crate::{moment, random};
 /// The private halves that the scenes sign with.
 pub(super) struct Signers {
     /// A key per algorithm of `http-message-signatures`, with its id.
-    pub(super) partner: Vec<(Algorithm, String, SigningKey)>,
+    pub(super) partner: Vec<(Algorithm, String, Arc<SigningKey>)>,
     /// Known, and revoked.
     pub(super) revoked: (String, SigningKey),
     /// A trusted site, known by its file.
@@ -27,34 +28,14 @@ pub(super) struct Signers {
 
 /// Adds everybody to the registry.
 pub(super) async fn register(registry: &Registry, dir: &Path, public_pem: &str) -> Result<Signers, Failure> {
-    let now = moment::now();
     for partner in [SENDER, PARTNER] {
-        registry.add_partner(partner, now).await?;
+        registry.add_partner(partner, moment::now()).await?;
     }
-    let add = async |partner: &str, id: &str, scheme, algorithm, form, material| {
-        let (partner, id) = (partner.to_owned(), id.to_owned());
-        let (not_before, not_after) = (None, None);
-        let (pending, shared, allow_test_keys) = (false, false, false);
-        let add = KeyAdd {
-            partner,
-            id,
-            scheme,
-            algorithm,
-            material,
-            not_before,
-            not_after,
-            pending,
-            form,
-            shared,
-            allow_test_keys,
-        };
-        registry.add_key(add, now).await
-    };
     let pki = Algorithm::RsaPssSha256;
-    add(SENDER, KEY_ID, Scheme::Pki, pki, None, Material::from_public_pem(public_pem.as_bytes())?).await?;
+    add(registry, SENDER, KEY_ID, (Scheme::Pki, pki, None), Material::from_public_pem(public_pem.as_bytes())?).await?;
     let old = SigningKey::generate(pki, 2048)?;
-    add(SENDER, REVOKED, Scheme::Pki, pki, None, Material::from_public_pem(old.public.as_bytes())?).await?;
-    registry.revoke_key(&KeySelector::id(REVOKED), "the demo shows what becomes of it", now).await?;
+    add(registry, SENDER, REVOKED, (Scheme::Pki, pki, None), Material::from_public_pem(old.public.as_bytes())?).await?;
+    registry.revoke_key(&KeySelector::id(REVOKED), "the demo shows what becomes of it", moment::now()).await?;
     let old = SigningKey::from_file(old.private.as_bytes(), Scheme::Pki, None)?;
 
     let mut partner = Vec::new();
@@ -69,17 +50,53 @@ pub(super) async fn register(registry: &Registry, dir: &Path, public_pem: &str) 
         };
         write(&dir.join(format!("{id}.key")), 0o600, &private)?;
         let scheme = Scheme::HttpMessageSignatures;
-        add(PARTNER, &id, scheme, algorithm, None, material).await?;
-        partner.push((algorithm, id, SigningKey::from_file(private.as_bytes(), scheme, Some(algorithm))?));
+        add(registry, PARTNER, &id, (scheme, algorithm, None), material).await?;
+        partner.push((algorithm, id, Arc::new(SigningKey::from_file(private.as_bytes(), scheme, Some(algorithm))?)));
     }
     let mut apps = Vec::new();
     for (id, form) in APPS {
         let (private, material) = secret()?;
         write(&dir.join(format!("{id}.key")), 0o600, &private)?;
-        add(PARTNER, id, Scheme::AppHmac, Algorithm::HmacSha256, Some(form), material).await?;
+        add(registry, PARTNER, id, (Scheme::AppHmac, Algorithm::HmacSha256, Some(form)), material).await?;
         apps.push((form, id.to_owned(), SigningKey::from_file(private.as_bytes(), Scheme::AppHmac, None)?));
     }
     Ok(Signers { partner, revoked: (REVOKED.to_owned(), old), site: site(dir)?, apps })
+}
+
+/// Adds the partner with the first of its keys: all that the narrow gateway knows.
+pub(super) async fn register_partner(registry: &Registry, signers: &Signers) -> Result<(), Failure> {
+    registry.add_partner(PARTNER, moment::now()).await?;
+    let first = signers.partner.first().and_then(|(algorithm, id, key)| Some((*algorithm, id, key.public_pem()?)));
+    let (algorithm, id, public) = first.ok_or_else(|| Failure::ours("the partner has no key"))?;
+    let material = Material::from_public_pem(public.as_bytes())?;
+    add(registry, PARTNER, id, (Scheme::HttpMessageSignatures, algorithm, None), material).await
+}
+
+async fn add(
+    registry: &Registry,
+    partner: &str,
+    id: &str,
+    (scheme, algorithm, form): (Scheme, Algorithm, Option<AppHmacForm>),
+    material: Material,
+) -> Result<(), Failure> {
+    let (partner, id) = (partner.to_owned(), id.to_owned());
+    let (not_before, not_after) = (None, None);
+    let (pending, shared, allow_test_keys) = (false, false, false);
+    let add = KeyAdd {
+        partner,
+        id,
+        scheme,
+        algorithm,
+        material,
+        not_before,
+        not_after,
+        pending,
+        form,
+        shared,
+        allow_test_keys,
+    };
+    registry.add_key(add, moment::now()).await?;
+    Ok(())
 }
 
 /// A trusted site is asserted by its file: `add` knows nothing of it.

@@ -1,36 +1,67 @@
 //! What the demo prints: one line per scene, in 80 columns.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use super::cost::Cost;
 use super::register::PARTNER;
 use super::scenes::{Cast, Expected, Row};
-use crate::output::{green, red, say};
+use crate::output::{count, green, red, say};
 
 pub(super) fn rows(rows: &[Row]) {
-    say!("{:<17} {:<23} {:>8} {:>8} {:>8}", "scene", "scheme", "expected", "actual", "ms");
+    say!("{:<17} {:<23} {:<23} {:<6} {:>6}", "scene", "scheme", "expected", "actual", "ms");
     for row in rows {
-        let actual =
-            row.answer.as_ref().map_or_else(|_| "none".to_owned(), |answer| answer.status.as_u16().to_string());
-        let actual = format!("{actual:>8}");
-        let terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
-        let actual = if row.holds() { green(&actual) } else { red(&actual, terminal) };
-        let (expected, ms) = (row.expected.status(), row.took.as_secs_f64() * 1e3);
-        say!("{:<17} {:<23} {expected:>8} {actual} {ms:>8.1}", row.scene, row.scheme.as_str());
+        say!("{}", line(row));
     }
-    for row in rows.iter().filter(|row| !row.holds()) {
-        let expected = match row.expected {
-            Expected::Passed => "to pass".to_owned(),
-            Expected::Refused(code) => format!("{} {code}", code.status()),
+    say!("");
+    let wrong: Vec<_> = rows.iter().filter(|row| !row.holds()).collect();
+    if wrong.is_empty() {
+        say!("{}, all as expected", count(rows.len(), "row"));
+    } else {
+        say!("{}, {} not as expected:", count(rows.len(), "row"), wrong.len());
+        for row in wrong {
+            let answer = row.answer.as_ref();
+            let told = answer.map(|answer| String::from_utf8_lossy(&answer.body).into_owned());
+            say!("  {}, {}: {}", row.scene, row.scheme, told.unwrap_or_else(Clone::clone));
+        }
+    }
+}
+
+/// Scene, scheme, what was expected, what came, and how long it took. What is not as expected takes the room that it needs.
+fn line(row: &Row) -> String {
+    let code = row.expected.code().map_or_else(String::new, |code| format!(" {code}"));
+    let expected = format!("{}{code}", row.expected.status());
+    let (scheme, ms) = (row.scheme.as_str(), row.took.as_secs_f64() * 1e3);
+    if row.holds() {
+        let actual = green(&format!("{:<6}", row.expected.status()));
+        return format!("{:<17} {scheme:<23} {expected:<23} {actual} {ms:>6.1}", row.scene);
+    }
+    let actual = match (&row.answer, row.came()) {
+        (Ok(answer), Some(code)) => format!("{} {code}", answer.status.as_u16()),
+        (Ok(answer), None) => answer.status.as_u16().to_string(),
+        (Err(_), _) => "none".to_owned(),
+    };
+    let actual = red(&format!("NOT {actual}"), std::io::stdout().is_terminal());
+    format!("{:<17} {scheme} {expected} {actual} {ms:.1}", row.scene)
+}
+
+/// Each refusal that was seen, and what it says to do.
+pub(super) fn advice(rows: &[Row]) {
+    say!("{:<19} {}", "refusal", "what it says to do");
+    let mut told: Vec<(&str, String)> = Vec::new();
+    for row in rows {
+        let Some(code) = row.expected.code() else { continue };
+        let advice = match (row.expected, &row.answer) {
+            (Expected::Refused(_), Ok(answer)) => answer.told("advice").unwrap_or_default(),
+            // It has no body to say it in.
+            _ => code.advice().to_owned(),
         };
-        let actual = match &row.answer {
-            Ok(answer) => {
-                let what = answer.code().unwrap_or_else(|| String::from_utf8_lossy(&answer.body).into_owned());
-                format!("{} {what}", answer.status.as_u16())
-            }
-            Err(fault) => fault.clone(),
-        };
-        say!("not as expected: {}, {}: expected {expected}, was {actual}", row.scene, row.scheme);
+        if told.iter().all(|(other, _)| *other != code.as_str()) {
+            told.push((code.as_str(), advice));
+        }
+    }
+    for (code, advice) in told {
+        say!("{code:<19} {advice}");
     }
 }
 
@@ -41,22 +72,34 @@ pub(super) fn costs(costs: &[Cost]) {
     }
 }
 
-/// Commands that work as they stand, and again later: the time stamp is the shell's.
-pub(super) fn to_try(cast: &Cast, dir: &Path, config: &Path) {
-    let (gateway, sender, dir, config) = (cast.gateway, cast.sender_api, dir.display(), config.display());
-    let (id, json) = (format!("{PARTNER}-ed25519"), "-H 'Content-Type: application/json'");
-    say!("Still serving until Ctrl-C. Try:");
+/// Commands that work as they stand in bash, one after the other, and again later: the time stamps are the shell's.
+pub(super) fn to_try(cast: &Cast, dir: &Path) {
+    let (gateway, sender, sidecar) = (cast.gateway, cast.sender_api, cast.sidecar);
+    let id = format!("{PARTNER}-ed25519");
+    say!("Still serving, until Ctrl-C. To try, in another bash:");
     say!("");
-    say!("cd {dir}   # keys, registry, gateway.log");
+    say!("cd {}   # keys, countersign.toml, gateway.log", dir.display());
     say!("M='{{\"message_id\": \"try-'$RANDOM'\", \"sender\": \"me\", \"content\": \"Hello\",");
     say!(" \"priority\": \"low\", \"timestamp\": \"'$(date -u +%FT%TZ)'\"}}'");
-    say!("# passes once, since the Sender API signs it; the second time it is a replay");
-    say!("curl -s http://{sender}/send/message1 {json} -d \"$M\"");
-    say!("# refused: nobody signed it");
-    say!("curl -s http://{gateway}/message1 {json} -d \"$M\"");
-    say!("# passes: signed by hand; says what the Receiver API has got");
-    say!("printf 'GET /messages HTTP/1.1\\nHost: {gateway}\\nConnection: close\\n\\n' |");
-    say!("  countersign sign --key {id}.key --id {id} | nc {} {}", gateway.ip(), gateway.port());
-    say!("# and no more, a second later");
-    say!("countersign key revoke {id} --reason 'just trying' --config {config}");
+    say!("J='Content-Type: application/json'");
+    say!("# The Sender API signs it: it passes. Sent again, it is a replay.");
+    say!("curl -s http://{sender}/send/message1 -H \"$J\" -d \"$M\"; echo");
+    say!("curl -s http://{sender}/send/message1 -H \"$J\" -d \"$M\"; echo");
+    say!("# A file.");
+    say!("curl -s http://{sender}/send/file -F message_id=f-$RANDOM -F sender=me \\");
+    say!("  -F timestamp=$(date -u +%FT%TZ) -F file=@public_key.pem; echo");
+    say!("# Refused: nobody signed it.");
+    say!("curl -s http://{gateway}/message1 -H \"$J\" -d \"$M\"; echo");
+    say!("# The same by the sidecar, which signs for a sender that can't.");
+    say!("curl -s http://{sidecar}/message1 -H \"$J\" -d \"$M\"; echo");
+    say!("# Signed by hand: what the Receiver API has got.");
+    say!("get() {{");
+    say!("  printf '%s\\n' 'GET /messages HTTP/1.1' 'Host: {gateway}' \\");
+    say!("    'Connection: close' '' |");
+    say!("  ./countersign sign --key {id}.key --id {id} |");
+    say!("  (exec 3<>/dev/tcp/{}/{}; cat >&3; cat <&3; echo); }}", gateway.ip(), gateway.port());
+    say!("get");
+    say!("# Revoked: a second later that key opens nothing.");
+    say!("./countersign key revoke {id} --reason 'just trying'");
+    say!("sleep 1; get");
 }

@@ -1,5 +1,7 @@
 //! The scenes: what is sent, and what has to come of it.
 
+mod http_message_signatures;
+mod limits;
 mod older;
 
 use std::net::SocketAddr;
@@ -17,11 +19,16 @@ use crate::moment;
 /// Who plays.
 pub(super) struct Cast {
     pub(super) gateway: SocketAddr,
+    /// Another gateway, with tight limits.
+    pub(super) narrow: SocketAddr,
+    pub(super) sidecar: SocketAddr,
     pub(super) sender_api: SocketAddr,
     pub(super) sender: std::sync::Arc<sender::Sender>,
     pub(super) signers: Signers,
     /// Known to nobody.
     pub(super) stranger: SigningKey,
+    /// What takes connections, and never answers.
+    pub(super) _silent: std::net::TcpListener,
 }
 
 /// One scene, played.
@@ -38,26 +45,40 @@ pub(super) struct Row {
 pub(super) enum Expected {
     Passed,
     Refused(Code),
+    /// Refused before it is HTTP: without a body, so by its status alone.
+    CutOff(Code),
 }
 
 impl Expected {
     pub(super) fn status(self) -> u16 {
+        self.code().map_or(200, Code::status)
+    }
+
+    pub(super) fn code(self) -> Option<Code> {
         match self {
-            Self::Passed => 200,
-            Self::Refused(code) => code.status(),
+            Self::Passed => None,
+            Self::Refused(code) | Self::CutOff(code) => Some(code),
         }
     }
 }
 
 impl Row {
-    /// Status and, for a refusal, its code are as expected.
+    /// Status and, for a refusal, its code are as expected, and a refusal says what to do.
     pub(super) fn holds(&self) -> bool {
         let Ok(answer) = &self.answer else { return false };
-        let code = match self.expected {
+        let told = match self.expected {
             Expected::Passed => true,
-            Expected::Refused(code) => answer.code().as_deref() == Some(code.as_str()),
+            Expected::Refused(code) => {
+                answer.told("code").as_deref() == Some(code.as_str()) && answer.told("advice").is_some()
+            }
+            Expected::CutOff(_) => answer.body.is_empty(),
         };
-        answer.status.as_u16() == self.expected.status() && code
+        answer.status.as_u16() == self.expected.status() && told
+    }
+
+    /// What came, as a refusal's code, where it was one.
+    pub(super) fn came(&self) -> Option<String> {
+        self.answer.as_ref().ok()?.told("code")
     }
 }
 
@@ -69,6 +90,9 @@ impl Cast {
         rows.extend(self.trusted_site().await?);
         rows.extend(self.app_hmac().await?);
         rows.extend(self.http_message_signatures().await?);
+        rows.extend(self.forms().await?);
+        rows.extend(self.sidecar().await);
+        rows.extend(self.limits().await?);
         Ok(rows)
     }
 
@@ -117,38 +141,18 @@ impl Cast {
         Ok(rows)
     }
 
-    async fn http_message_signatures(&self) -> Result<Vec<Row>, Failure> {
-        let scheme = Scheme::HttpMessageSignatures;
-        let mut rows = Vec::new();
-        let mut last = None;
-        for (algorithm, id, key) in &self.signers.partner {
-            let now = moment::now();
-            let letter = Letter::post_json("/message1", message1(now).to_string());
-            let letter = sign(letter, self.gateway, key, Form::new(scheme, id), now).await?;
-            last = Some(letter.clone());
-            rows.push(row(algorithm.to_string(), scheme, Expected::Passed, self.gateway, letter).await);
-        }
-        let Some(letter) = last else { return Ok(rows) };
-        let Some((_, id, key)) = self.signers.partner.first() else { return Ok(rows) };
-        let now = moment::now();
-        let by = async |letter, now| sign(letter, self.gateway, key, Form::new(scheme, id), now).await;
-        let message = || Letter::post_json("/message1", message1(now).to_string());
-        let changed = changed(&by(message(), now).await?);
-        let mut moved = by(message(), now).await?;
-        moved.target = "/message1?admin=true".to_owned();
-        let stale = by(message(), now.before(Duration::from_secs(600))).await?;
-        let scenes = [
-            ("GET /messages", Expected::Passed, by(Letter::get("/messages"), now).await?),
-            ("changed body", Expected::Refused(Code::DigestMismatch), changed),
-            ("changed target", Expected::Refused(Code::BadSignature), moved),
-            ("replayed", Expected::Refused(Code::Replayed), letter),
-            ("stale", Expected::Refused(Code::TooOld), stale),
-        ];
-        for (scene, expected, letter) in scenes {
-            rows.push(row(scene.to_owned(), scheme, expected, self.gateway, letter).await);
-        }
-        Ok(rows)
+    async fn all<const N: usize>(&self, scheme: Scheme, scenes: [(&str, Expected, Letter); N]) -> Vec<Row> {
+        at(self.gateway, scheme, scenes).await
     }
+}
+
+/// Plays scenes that are sent to the same address.
+async fn at<const N: usize>(to: SocketAddr, scheme: Scheme, scenes: [(&str, Expected, Letter); N]) -> Vec<Row> {
+    let mut rows = Vec::with_capacity(N);
+    for (scene, expected, letter) in scenes {
+        rows.push(row(scene.to_owned(), scheme, expected, to, letter).await);
+    }
+    rows
 }
 
 async fn row(scene: String, scheme: Scheme, expected: Expected, to: SocketAddr, letter: Letter) -> Row {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use countersign::Timestamp;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use super::http::Letter;
 
@@ -24,13 +24,13 @@ pub(super) fn letter(target: &str, message_id: &str, at: Timestamp) -> Letter {
     );
     let content_type = HeaderValue::from_static("multipart/form-data; boundary=----demo");
     let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, content_type)]);
-    Letter { method: Method::POST, target: target.to_owned(), headers, body: body.into() }
+    Letter { headers, ..Letter::post_json(target, body) }
 }
 
 const BOUNDARY: &str = "----demo";
 
 /// One part: its name, its file name, its content.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) name: String,
     pub(super) file_name: Option<String>,
@@ -40,7 +40,11 @@ pub(super) struct Part {
 /// The parts of a form, as a receiver without a care reads them; `None` where it is none.
 pub(super) fn parts(letter: &Letter) -> Option<Vec<Part>> {
     let content_type = letter.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    let boundary = content_type.strip_prefix("multipart/form-data; boundary=")?.trim_matches('"');
+    let (essence, boundary) = content_type.split_once(';')?;
+    let boundary = boundary.trim().strip_prefix("boundary=")?.trim_matches('"');
+    if !essence.trim().eq_ignore_ascii_case("multipart/form-data") {
+        return None;
+    }
     let delimiter = format!("\r\n--{boundary}");
     let body = [b"\r\n", &letter.body[..]].concat();
     let mut parts = Vec::new();

@@ -1,7 +1,7 @@
 //! Uploaded forms, and the schemes that were there before RFC 9421.
 
 use countersign::{Code, Form, Layout, Scheme, Signer, SigningKey};
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue};
 
 use super::super::upload;
 use super::{Cast, Expected, Letter, Row, changed, id, message1, row, sign};
@@ -88,14 +88,6 @@ impl Cast {
         }
         Ok(rows)
     }
-
-    async fn all<const N: usize>(&self, scheme: Scheme, scenes: [(&str, Expected, Letter); N]) -> Vec<Row> {
-        let mut rows = Vec::with_capacity(N);
-        for (scene, expected, letter) in scenes {
-            rows.push(row(scene.to_owned(), scheme, expected, self.gateway, letter).await);
-        }
-        rows
-    }
 }
 
 /// A form whose text holds a stamp and a nonce: the same MAC is that of a request to a longer path. Our own signers do not
@@ -105,7 +97,7 @@ async fn two_readings(id: &str, key: &SigningKey) -> Result<Letter, Failure> {
     let (target, nonce, body) = ("/app/message1", "a1b2c3d4", format!("note={}a1b2c3d4", seconds + 100));
     let signed = format!("POST{target}{seconds}{nonce}{body}");
     let mac: String = key.sign(signed.as_bytes()).await?.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut letter = Letter { method: Method::POST, ..Letter::post_json(target, body) };
+    let mut letter = Letter::post_json(target, body);
     let stamp = seconds.to_string();
     for (name, value) in [("appid", id), ("timestamp", stamp.as_str()), ("nonce", nonce), ("signature", &mac)] {
         let value = HeaderValue::from_str(value).map_err(Failure::ours)?;
