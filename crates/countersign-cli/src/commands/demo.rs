@@ -24,6 +24,6 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let dir = dir.map_err(|fault| Failure::ours(format!("no temporary directory: {}", crate::exit::words(&fault))))?;
     wait(async {
         let stop = if args.stay { Some(interrupted()?) } else { None };
-        demo::play(dir.path(), args.gateway_port, args.sender_port, stop).await
+        Box::pin(demo::play(dir.path(), args.gateway_port, args.sender_port, stop)).await
     })?
 }
