@@ -176,10 +176,32 @@ fn a_demo_that_stays_serves_both_apis() {
     assert_eq!(post("{}").0, 422, "nothing that a replay could be told by");
     let unsigned = format!("GET /messages HTTP/1.1\r\nHost: 127.0.0.1:{gateway}\r\nConnection: close\r\n\r\n");
     assert_eq!(send(at(gateway), &unsigned).0, 401);
+    a_sender_of_nobody_we_know_is_heard(to_try.iter().find(|line| line.starts_with("cd ")).unwrap(), gateway);
     what_is_printed_works_when_pasted(&format!("{}\nsleep 1; get\n", to_try.join("\n")));
     let kill = std::process::Command::new("kill").arg(child.0.id().to_string()).status();
     assert!(kill.unwrap().success());
     assert_eq!(child.0.wait().unwrap().code(), Some(0));
+}
+
+/// CPython prints the message, `openssl` signs it with the demo's key, `curl` sends it: all that `pki` takes.
+fn a_sender_of_nobody_we_know_is_heard(cd: &str, gateway: u16) {
+    let script = r#"
+        for salt in digest max 20; do
+          python3 -c '
+import json, datetime, sys
+now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+message = {"timestamp": now, "sender": "Büro", "priority": "high", "content": "é", "message_id": "python-" + sys.argv[1]}
+print(json.dumps(message, sort_keys=True), end="")' $salt > body.json
+          openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:$salt -sign private_key.pem body.json > signature
+          for body in body.json body.json other.json; do
+            sed 's/high/low/' body.json > other.json
+            curl -s -o answer -w '%{http_code} ' http://127.0.0.1:GATEWAY/message1 -H 'Content-Type: application/json' \
+              -H "Authorization: PKI $(base64 -w0 signature)" --data-binary @$body
+          done
+        done"#;
+    let script = format!("{cd}\n{}", script.replace("GATEWAY", &gateway.to_string()));
+    let ran = std::process::Command::new("bash").args(["-eu", "-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ran.stdout).trim(), ["200 401 401"; 3].join(" "), "{ran:?}");
 }
 
 /// Pasted into a shell, line by line, as by somebody who types nothing else. Twice: what passed must pass again.

@@ -31,6 +31,11 @@ examples! {
 }
 
 #[test]
+fn the_quickstart_for_partners() {
+    shows_what_it_says("docs/quickstart-partner.md", Start::Project);
+}
+
+#[test]
 fn every_example_is_run_and_small_and_named_in_the_index() {
     let index = repository::text("examples/README.md");
     for (folder, file) in files() {

@@ -28,8 +28,10 @@ fn the_examples_of_the_specifications_are_what_the_binary_makes_and_takes() {
 #[test]
 fn what_the_documents_say_to_type_works_and_shows_what_they_say() {
     let pages: Vec<_> = repository::files().into_iter().filter(|path| path.starts_with("docs")).collect();
-    assert!(!pages.is_empty(), "docs/ is gone");
-    for page in pages {
+    // This one has an example in it: `examples.rs` runs it with those.
+    let quickstart = Path::new("docs/quickstart-partner.md");
+    assert!(pages.iter().any(|page| page == quickstart) && pages.len() > 1, "docs/ is gone: {pages:?}");
+    for page in pages.iter().filter(|page| *page != quickstart) {
         shows_what_it_says(page, Start::Project);
     }
 }
