@@ -12,7 +12,7 @@ pub(crate) struct Args {
     #[arg(long)]
     stay: bool,
     /// The gateway's port [default: 8001, or a free one]
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", alias = "receiver-port")]
     gateway_port: Option<u16>,
     /// The Sender API's port [default: 8002, or a free one]
     #[arg(long, value_name = "PORT")]
