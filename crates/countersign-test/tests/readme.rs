@@ -10,7 +10,7 @@ fn what_the_readme_says_to_type_works_and_shows_what_it_says() {
     let readme = repository::text("README.md");
     assert!(readme.contains(&format!("```sh\n{SET_UP}```\n")), "the two set-up commands are not a block of their own");
     assert!(readme.contains("\ncountersign init\n"), "the first use is gone from the README");
-    shows_what_it_says("README.md", Start::Empty);
+    shows_what_it_says("README.md", Start::Project);
 }
 
 #[test]
