@@ -86,6 +86,16 @@ mod tests {
         assert_eq!(names, ["message_id", "timestamp", "sender", "description", "file"]);
         assert_eq!((&parts[0].content[..], &parts[4].content[..]), (&b"m-1"[..], &b"Hello, receiver"[..]));
         assert_eq!(parts[4].file_name.as_deref(), Some("hello.txt"));
+        for (content_type, read) in [
+            ("multipart/form-data;boundary=\"----demo\"", true),
+            ("Multipart/Form-Data; boundary=----demo", true),
+            ("multipart/mixed; boundary=----demo", false),
+            ("multipart/form-data", false),
+        ] {
+            let mut other = letter.clone();
+            other.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            assert_eq!(super::parts(&other).is_some(), read, "{content_type}");
+        }
         let torn = Letter { body: letter.body.slice(..letter.body.len() - 4), ..letter };
         assert_eq!(super::parts(&torn), None);
     }
