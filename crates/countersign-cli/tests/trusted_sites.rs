@@ -88,12 +88,12 @@ fn a_file_lets_a_site_in_and_its_removal_ends_that_at_every_gateway() {
 fn the_same_key_under_two_names_is_one_to_the_replay_memory() {
     let (dir, [gateway, _other]) = deployment();
     key(&dir, "site");
-    put(&dir, "site", "one");
-    put(&dir, "site", "two");
-    within_a_second("added", || send(gateway.address, &signed(&dir, &gateway, "site", "two")).0 == 200);
-    let message = signed(&dir, &gateway, "site", "one");
+    put(&dir, "site", "one_v1");
+    put(&dir, "site", "one_v2");
+    within_a_second("added", || send(gateway.address, &signed(&dir, &gateway, "site", "one_v2")).0 == 200);
+    let message = signed(&dir, &gateway, "site", "one_v1");
     assert_eq!(send(gateway.address, &message).0, 200);
-    let renamed = message.replace("\"one\"", "\"two\"");
+    let renamed = message.replace("\"one_v1\"", "\"one_v2\"");
     assert_ne!(message, renamed);
     let (status, refusal) = send(gateway.address, &renamed);
     assert_eq!((status, refusal.contains("\"replayed\"")), (401, true), "{refusal}");
