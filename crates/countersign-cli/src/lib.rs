@@ -13,6 +13,7 @@ pub mod config;
 mod demo;
 mod exit;
 mod file;
+mod last_use;
 mod message;
 mod moment;
 mod output;

@@ -15,6 +15,7 @@ use countersign_store::{DataLock, LockError, MemoryReplay, Registry, Snapshots};
 
 use crate::config::Config;
 use crate::exit::{Failure, io};
+use crate::last_use::LastUseWriter;
 use crate::place::Place;
 use crate::{moment, wire};
 
@@ -25,6 +26,7 @@ pub(crate) struct Serving {
     registry: Registry,
     snapshots: Snapshots,
     replay: Arc<MemoryReplay>,
+    uses: LastUseWriter,
     clock: Clock,
     marking: Arc<AtomicBool>,
     /// Last, so that nobody else begins before all of the above has ended.
@@ -47,6 +49,7 @@ impl Serving {
         let registry = place.registry_to_write().await?;
         let following = clock.clone();
         let snapshots = Snapshots::follow(&registry, config.registry.max_stale, move || following.now()).await?;
+        let uses = LastUseWriter::start(&registry);
         let marking = Arc::new(AtomicBool::new(true));
         let (keys, aging, aged_by) = (snapshots.clone(), snapshots.clone(), clock.clone());
         let handles = Handles {
@@ -54,6 +57,7 @@ impl Serving {
             log,
             checks: vec![data_directory(&marking), memory_begins(&replay, &clock)],
             snapshot_age: Some(Arc::new(move || aging.age(aged_by.now()))),
+            used: Some(uses.used()),
             ..Handles::new(Arc::new(move |now| keys.keys(now)), Arc::clone(&replay) as _)
         };
         let gateway = Gateway::bind(settings, handles).map_err(|fault| {
@@ -72,6 +76,7 @@ impl Serving {
             registry,
             snapshots,
             replay,
+            uses,
             clock,
             marking,
             _locks: (lock, registry_lock),
@@ -113,12 +118,13 @@ impl Serving {
 
     /// Serves until `shutdown` is ready, then ends in order: the replay memory is written down for the next start.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Failure> {
-        let Self { gateway, registry, snapshots, replay, clock, marking, config: _, _locks } = self;
+        let Self { gateway, registry, snapshots, replay, uses, clock, marking, config: _, _locks } = self;
         let marks = tokio::spawn(mark(Arc::clone(&replay), clock.clone(), marking));
         let outcome = gateway.run(shutdown).await;
         marks.abort();
         drop(snapshots);
         let closed = replay.close(clock.now());
+        uses.end().await;
         registry.close().await;
         outcome.map_err(Failure::ours)?;
         Ok(closed?)

@@ -56,7 +56,7 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`] for settings that make no gateway, or an address that can't be had.
     pub fn bind(settings: GatewaySettings, handles: Handles) -> Result<Self, GatewayError> {
-        let Handles { keys, replay, clock, log, checks, snapshot_age } = handles;
+        let Handles { keys, replay, clock, log, checks, snapshot_age, used } = handles;
         let metrics = Arc::new(Metrics::default());
         let table = Table::new(&settings, &metrics)?;
         if settings.listen.is_empty() {
@@ -89,7 +89,7 @@ impl Gateway {
             keys,
             replay,
             openers: Openers::default(),
-            recorder: Recorder::default(),
+            recorder: Recorder::new(used),
             clock,
             log,
             metrics,

@@ -2,7 +2,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Keys, ReplayStore, Timestamp, Unavailable};
+use countersign::{Identity, Keys, ReplayStore, Timestamp, Unavailable};
 
 use crate::clock::Clock;
 
@@ -21,6 +21,8 @@ pub struct Handles {
     pub checks: Vec<ReadyCheck>,
     /// The age of the key snapshot, for the metrics.
     pub snapshot_age: Option<Arc<dyn Fn() -> Duration + Send + Sync>>,
+    /// Told who signed each request that is admitted, and when it came. Called on the path: must neither block nor fail.
+    pub used: Option<Used>,
 }
 
 impl Handles {
@@ -33,12 +35,16 @@ impl Handles {
             log: Box::new(std::io::stderr()),
             checks: Vec::new(),
             snapshot_age: None,
+            used: None,
         }
     }
 }
 
 /// Where the keys come from.
 pub type KeySource = Arc<dyn Fn(Timestamp) -> Result<Arc<Keys>, Unavailable> + Send + Sync>;
+
+/// Whom an admitted request is told of.
+pub type Used = Arc<dyn Fn(&Identity, Timestamp) + Send + Sync>;
 
 /// Something without which a gateway is not ready.
 #[derive(Clone)]

@@ -66,6 +66,6 @@ pub mod fuzz {
 
 pub use clock::Clock;
 pub use gateway::{Control, Gateway, GatewayError};
-pub use handles::{Handles, KeySource, ReadyCheck};
+pub use handles::{Handles, KeySource, ReadyCheck, Used};
 pub use settings::{AdminSettings, Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};
 pub use sidecar::{Address, Allow, Sidecar, SidecarError, SidecarHandles, SidecarSettings};

@@ -1,12 +1,15 @@
 use countersign::{Basis, Unavailable};
 
+use crate::handles::Used;
 use crate::log::Entry;
 use crate::spool::Spool;
 use crate::trace::TraceId;
 
 /// Puts decisions on record. Before there is evidence, that is the log.
 #[derive(Default)]
-pub(crate) struct Recorder {}
+pub(crate) struct Recorder {
+    used: Option<Used>,
+}
 
 /// On record: the only thing that goes upstream.
 #[must_use = "a recorded request is still to be forwarded"]
@@ -16,6 +19,10 @@ pub(crate) struct Recorded {
 }
 
 impl Recorder {
+    pub(crate) fn new(used: Option<Used>) -> Self {
+        Self { used }
+    }
+
     /// Records why a request is forwarded.
     ///
     /// # Errors
@@ -31,6 +38,9 @@ impl Recorder {
             // What is only observed goes on without.
             (Err(_), Basis::Observed(..)) | (Ok(()), _) => {}
             (Err(unavailable), _) => return Err(unavailable),
+        }
+        if let (Some(used), Some(identity)) = (&self.used, basis.identity()) {
+            used(identity, entry.time);
         }
         if let Basis::Observed(_, outcome) = &basis {
             entry.observe(&outcome.refusal);

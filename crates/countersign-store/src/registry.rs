@@ -26,7 +26,7 @@ pub use error::{Error, Failed, Refused};
 pub use event::Event;
 pub use key::{KeyAdd, KeyAdded, KeyEntry, KeySelector};
 pub(crate) use key_add::checked;
-pub use last_use::LastUse;
+pub use last_use::{LastUse, LastUses};
 pub use partner::{Partner, PartnerState};
 pub(crate) use row::{SELECT_KEYS, record_of};
 

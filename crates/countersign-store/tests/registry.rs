@@ -2,8 +2,9 @@
 
 mod support;
 
-use countersign::{KeyState, Scheme};
-use countersign_store::registry::{KeyAdd, KeySelector, LastUse, PartnerState, Refused};
+use countersign::{Algorithm, Identity, KeyState, Scheme};
+use countersign_store::registry::{KeyAdd, KeySelector, LastUse, LastUses, PartnerState, Refused};
+use sqlx::Executor;
 use support::{Place, app_key, ed25519, key, later, now, refused};
 
 #[tokio::test]
@@ -204,6 +205,34 @@ async fn last_uses_come_in_any_order() {
     registry.note_last_uses(&[]).await.unwrap();
     assert_eq!(registry.key("k", None).await.unwrap()[0].last_used, Some(later(20)));
     assert_eq!(registry.events(0, 100).await.unwrap().len(), 3, "a use is not an event");
+}
+
+#[tokio::test]
+async fn what_was_noted_is_written_once_and_waits_while_it_can_not_be() {
+    let place = Place::new();
+    let registry = place.with_partners().await;
+    registry.add_key(key("alice", "k"), now()).await.unwrap();
+    let closed = place.open().await;
+    closed.close().await;
+    let identity = |id: &str, version| Identity {
+        partner: "alice".to_owned(),
+        key: id.to_owned(),
+        version,
+        scheme: Scheme::HttpMessageSignatures,
+        algorithm: Algorithm::Ed25519,
+        created: None,
+    };
+    let uses = LastUses::default();
+    uses.note(&identity("k", 1), later(20));
+    uses.note(&identity("k", 1), later(10));
+    uses.note(&identity("k", 2), later(30));
+    assert!(uses.write(&closed).await.is_err());
+    uses.note(&identity("k", 1), later(15));
+    uses.write(&registry).await.unwrap();
+    assert_eq!(registry.key("k", None).await.unwrap()[0].last_used, Some(later(20)));
+    raw(&place).await.execute("DELETE FROM last_use").await.unwrap();
+    uses.write(&registry).await.unwrap();
+    assert_eq!(registry.key("k", None).await.unwrap()[0].last_used, None, "it was written before");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use countersign::{Scheme, Timestamp};
-use countersign_store::registry::{KeyAdd, KeySelector};
+use countersign_store::registry::{KeyAdd, KeySelector, LastUse};
 use countersign_store::secrets::SealingKey;
 use countersign_store::{Registry, Snapshots};
 use support::{Place, app_key, ed25519, key, later, now};
@@ -127,6 +127,23 @@ async fn a_registry_that_is_gone_fails_closed_after_max_stale() {
     std::fs::rename(&away, &file).unwrap();
     within_a_second("back", || snapshots.failure().is_none()).await;
     assert_eq!(usable(&snapshots, "k", later(31)), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_last_use_loads_nothing_anew() {
+    let (place, clock) = (Place::new(), Clock::new());
+    let registry = place.with_partners().await;
+    registry.add_key(key("alice", "k"), now()).await.unwrap();
+    let snapshots = follow(&registry, &clock).await;
+    let (keys, changed) = (snapshots.keys(now()).unwrap(), snapshots.changed());
+    clock.set(later(5));
+    let last = LastUse { scheme: Scheme::HttpMessageSignatures, id: "k".to_owned(), version: 1, at: later(5) };
+    registry.note_last_uses(&[last]).await.unwrap();
+    clock.set(later(10));
+    within_a_second("asked since", || snapshots.confirmed_at() == later(10)).await;
+    assert!(Arc::ptr_eq(&keys, &snapshots.keys(later(10)).unwrap()));
+    assert!(!changed.has_changed().unwrap());
+    assert_eq!(registry.key("k", None).await.unwrap()[0].last_used, Some(later(5)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
