@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, gateway, init, key, lint, partner, sidecar, sign, vectors, verify, version};
+use crate::commands::{demo, gateway, init, key, lint, partner, registry, sidecar, sign, vectors, verify, version};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -25,6 +25,7 @@ enum Command {
     Sidecar(sidecar::Args),
     Partner(partner::Args),
     Key(key::Args),
+    Registry(registry::Args),
     Sign(sign::Args),
     Verify(verify::Args),
     Vectors(vectors::Args),
@@ -48,6 +49,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Sidecar(args) => sidecar::run(args),
         Command::Partner(args) => partner::run(args),
         Command::Key(args) => key::run(args),
+        Command::Registry(args) => registry::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Verify(args) => verify::run(&args),
         Command::Vectors(args) => vectors::run(args),

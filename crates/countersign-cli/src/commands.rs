@@ -6,6 +6,7 @@ pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod lint;
 pub(crate) mod partner;
+pub(crate) mod registry;
 pub(crate) mod sidecar;
 pub(crate) mod sign;
 pub(crate) mod vectors;

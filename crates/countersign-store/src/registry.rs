@@ -3,6 +3,7 @@
 //! One code path on [`sqlx::Any`]: `$1` placeholders, integers, text and bytes only. SQLite today; PostgreSQL will
 //! bring a folder of migrations and another word for `WRITE`.
 
+mod backup;
 mod error;
 mod event;
 mod key;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use sqlx::any::Any;
 use sqlx::{AnyConnection, AnyPool, Transaction};
 
+pub use backup::Backup;
 pub use error::{Error, Failed, Refused};
 pub use event::Event;
 pub use key::{KeyAdd, KeyAdded, KeyEntry, KeySelector};
@@ -81,15 +83,6 @@ impl Registry {
     #[must_use]
     pub fn file(&self) -> &Path {
         self.target.file()
-    }
-
-    /// Writes a consistent copy of the database to a new file (0600), while others go on writing. The sealing key
-    /// (`<data>/secrets.key`) is not part of it: keep a copy of that elsewhere.
-    ///
-    /// # Errors
-    /// [`Refused::BackupExists`] when something has that name; [`Failed`] when it can't be written.
-    pub async fn backup(&self, to: &Path) -> Result<(), Error> {
-        open::backup(&self.pool, to).await
     }
 
     /// Closes every connection.

@@ -58,8 +58,11 @@ async fn every_file_is_private_from_its_first_moment() {
     assert_eq!(names, ["registry.db", "registry.db-shm", "registry.db-wal", "secrets.key"]);
 
     let backup = place.dir.path().join("copy.db");
-    registry.backup(&backup).await.unwrap();
+    let what = registry.backup(&backup).await.unwrap();
+    assert_eq!((what.partners, what.keys, what.secrets), (2, 1, true));
     assert_eq!(mode(&backup), 0o600);
+    let beside: Vec<_> = std::fs::read_dir(place.dir.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(beside.len(), 2, "{beside:?}");
     assert_eq!(refused(registry.backup(&backup).await), Refused::BackupExists(backup.clone()));
     let copy = Registry::open(&format!("sqlite:{}", backup.display()), &place.data()).await.unwrap();
     assert_eq!(copy.keys(None).await.unwrap(), registry.keys(None).await.unwrap());

@@ -30,15 +30,24 @@ impl Target {
         let file = std::path::absolute(path).map_err(FileError::of("find", Path::new(path)))?;
         let encoded = percent_encoded(file.to_str().ok_or_else(refused)?);
         sqlx::any::install_default_drivers();
-        let options = AnyConnectOptions::from_str(&format!("sqlite://{encoded}?mode=rw"))
-            .map_err(Failed::to("read its URL"))?
-            .disable_statement_logging();
+        let options = options(&format!("sqlite://{encoded}?mode=rw"))?;
         Ok(Self { file, options })
+    }
+
+    /// Only to be read, and nothing is made beside it.
+    pub(super) fn read_only(file: &Path) -> Result<Self, Error> {
+        let found = Self::parse(&format!("sqlite:{}", file.display()))?;
+        let encoded = percent_encoded(&found.file.to_string_lossy());
+        Ok(Self { options: options(&format!("sqlite://{encoded}?mode=ro&immutable=1"))?, ..found })
     }
 
     pub(super) fn file(&self) -> &Path {
         &self.file
     }
+}
+
+fn options(url: &str) -> Result<AnyConnectOptions, Error> {
+    Ok(AnyConnectOptions::from_str(url).map_err(Failed::to("read its URL"))?.disable_statement_logging())
 }
 
 pub(super) async fn pool(target: &Target) -> Result<AnyPool, Error> {
@@ -71,25 +80,6 @@ pub(super) async fn pool(target: &Target) -> Result<AnyPool, Error> {
 /// `synchronous=FULL`, so what was committed stays committed.
 pub(super) async fn connect(target: &Target) -> Result<AnyConnection, Error> {
     target.options.connect().await.map_err(Failed::to("open its file"))
-}
-
-pub(super) async fn backup(pool: &AnyPool, to: &Path) -> Result<(), Error> {
-    let name = to.to_str().ok_or_else(|| Refused::Url(to.display().to_string()))?;
-    // VACUUM INTO takes an empty file, and keeps the mode that it was made with.
-    let made = file::create_private(to).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Error::from(Refused::BackupExists(to.to_owned())),
-        _ => FileError::of("make", to)(error).into(),
-    })?;
-    let copied = sqlx::query("VACUUM INTO $1").bind(name).execute(pool).await.map_err(Failed::to("copy itself"));
-    let copied = copied.and_then(|_| {
-        let sync = || made.sync_all().and_then(|()| file::sync_dir_of(to));
-        sync().map_err(FileError::of("write", to)).map_err(Error::from)
-    });
-    if copied.is_err() {
-        // Half a backup helps nobody; the failure itself is what is told.
-        let _ = std::fs::remove_file(to);
-    }
-    copied
 }
 
 /// Readers and one writer at once. The mode stays with the file. Changing it can't wait for others, so this does.
