@@ -3,7 +3,9 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, gateway, init, key, lint, partner, registry, sidecar, sign, vectors, verify, version};
+use crate::commands::{
+    completion, curl, demo, gateway, init, key, lint, man, partner, registry, sidecar, sign, vectors, verify, version,
+};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -28,13 +30,30 @@ enum Command {
     Registry(registry::Args),
     Sign(sign::Args),
     Verify(verify::Args),
+    Curl(curl::Args),
     Vectors(vectors::Args),
+    Completion(completion::Args),
+    Man(man::Args),
     Version(version::Args),
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 fine, 1 our own failure, 2 usage or configuration, 10 unsigned, 11 unknown or
-unusable key, 12 bad signature, 13 policy not met, 14 replay, 15 digest mismatch, 20 findings";
+Exit codes:
+   0 fine                     12 bad signature
+   1 our own failure          13 policy not met: coverage, algorithm, age
+   2 usage or configuration   14 replay
+  10 unsigned                 15 digest mismatch
+  11 unknown or unusable key  20 findings of lint
+
+First steps:
+  countersign demo            everything at once, nothing to configure
+  countersign init            a gateway of your own
+  countersign curl --help     a signed request to somebody else's";
+
+/// All commands and their flags: what help, completion, manual pages and the reference are made of.
+pub(crate) fn tree() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
 
 pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -52,7 +71,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Registry(args) => registry::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Verify(args) => verify::run(&args),
+        Command::Curl(args) => curl::run(args),
         Command::Vectors(args) => vectors::run(args),
+        Command::Completion(args) => completion::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Version(args) => {
             version::run(&args);
             Ok(Exit::FINE)
@@ -96,7 +118,7 @@ fn usage(fault: &clap::Error) -> ExitCode {
 
 /// `countersign key add`, as far as the arguments name commands.
 fn command_so_far() -> String {
-    let known = <Cli as clap::CommandFactory>::command();
+    let known = tree();
     let mut here = &known;
     let mut text = "countersign".to_owned();
     for argument in std::env::args().skip(1) {

@@ -1,10 +1,13 @@
 //! One file per command: its arguments, and what it does.
 
+pub(crate) mod completion;
+pub(crate) mod curl;
 pub(crate) mod demo;
 pub(crate) mod gateway;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod lint;
+pub(crate) mod man;
 pub(crate) mod partner;
 pub(crate) mod registry;
 pub(crate) mod sidecar;

@@ -19,6 +19,8 @@ mod moment;
 mod output;
 mod place;
 mod random;
+#[cfg(test)]
+mod reference;
 mod remember;
 mod serve;
 mod verdict;

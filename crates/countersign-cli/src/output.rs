@@ -83,6 +83,22 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
     }
 }
 
+/// A label and a sentence behind it, in lines of at most 80 columns. Not for commands: those are to be pasted.
+pub(crate) fn paragraph(label: &str, text: &str) -> String {
+    let mut out = format!("{label:<8}");
+    let mut column = out.len();
+    for word in text.split(' ') {
+        if column + 1 + word.chars().count() > 80 && column > 9 {
+            out.push_str("\n        ");
+            column = 8;
+        }
+        out.push(' ');
+        out.push_str(word);
+        column += 1 + word.chars().count();
+    }
+    out
+}
+
 /// `1 route`, `2 routes`.
 pub(crate) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
@@ -98,9 +114,49 @@ pub(crate) fn red(text: &str, terminal: bool) -> String {
     coloured(text, 31, terminal)
 }
 
-/// <https://no-color.org>: any value but the empty one says no.
 fn coloured(text: &str, colour: u8, terminal: bool) -> String {
-    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-    if terminal && !unwanted { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+    if wants_colour(terminal, |name| std::env::var(name).ok()) {
+        format!("\x1b[{colour}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// <https://no-color.org>: any value but the empty one says no, whatever else is said. <https://bixense.com/clicolors>:
+/// `CLICOLOR=0` says no, `CLICOLOR_FORCE` says yes also where no terminal reads.
+fn wants_colour(terminal: bool, variable: impl Fn(&str) -> Option<String>) -> bool {
+    let says = |name: &str, no: &str| variable(name).filter(|value| !value.is_empty()).map(|value| value != no);
+    match () {
+        () if says("NO_COLOR", "").is_some() => false,
+        () if says("CLICOLOR_FORCE", "0") == Some(true) => true,
+        () => terminal && says("CLICOLOR", "0") != Some(false) && says("TERM", "dumb") != Some(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_is_for_terminals_that_want_it() {
+        let wanted = |terminal, set: &[(&str, &str)]| {
+            wants_colour(terminal, |name| set.iter().find(|it| it.0 == name).map(|it| it.1.to_owned()))
+        };
+        assert!(wanted(true, &[]) && wanted(true, &[("NO_COLOR", "")]) && wanted(true, &[("CLICOLOR", "1")]));
+        assert!(!wanted(false, &[]) && !wanted(false, &[("CLICOLOR", "1")]));
+        assert!(!wanted(true, &[("NO_COLOR", "1")]) && !wanted(true, &[("TERM", "dumb")]));
+        assert!(!wanted(true, &[("CLICOLOR", "0")]));
+        assert!(wanted(false, &[("CLICOLOR_FORCE", "1")]) && !wanted(false, &[("CLICOLOR_FORCE", "0")]));
+        assert!(!wanted(false, &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+    }
+
+    #[test]
+    fn a_paragraph_stays_within_80_columns_and_keeps_its_words() {
+        let text = "word ".repeat(60) + &"x".repeat(100);
+        let lines = paragraph("fix", &text);
+        assert!(lines.starts_with("fix      word word"));
+        assert!(lines.lines().all(|line| line.len() <= 80 || line.trim().len() == 100), "{lines}");
+        assert!(lines.lines().skip(1).all(|line| line.starts_with("         ")), "{lines}");
+        assert_eq!(lines.split_whitespace().count(), 62);
+    }
 }

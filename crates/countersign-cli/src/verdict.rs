@@ -66,7 +66,7 @@ fn named(partner: &str) -> Option<&str> {
 }
 
 /// The check that failed, in the order of the contract, and what to do about it.
-fn check_and_fix(code: Code) -> (&'static str, &'static str) {
+pub(crate) fn check_and_fix(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::Malformed => ("form", "send one well-formed message: correct what the check names, then sign again"),
         Code::Ambiguous => ("form", "leave one signature in one scheme, or tell signatures apart by tag and key id"),

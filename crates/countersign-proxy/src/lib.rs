@@ -44,7 +44,8 @@ mod sent;
 mod tls;
 mod upstream;
 
-// The other end: signing for a sender beside it.
+// The other end: signing for a sender beside it, and sending what was signed.
+mod client;
 mod sidecar;
 
 // What the caller is told, and the operator.
@@ -64,6 +65,7 @@ pub mod fuzz {
     }
 }
 
+pub use client::{Answer, Client, ClientError};
 pub use clock::Clock;
 pub use gateway::{Control, Gateway, GatewayError};
 pub use handles::{Handles, KeySource, ReadyCheck, Used};
