@@ -60,7 +60,7 @@ impl From<Rejection> for Failure {
 
 impl From<SignError> for Failure {
     fn from(fault: SignError) -> Self {
-        Self::usage(fault)
+        fault.hint().into_iter().fold(Self::usage(fault), Self::hint)
     }
 }
 

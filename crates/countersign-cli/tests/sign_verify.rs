@@ -35,6 +35,22 @@ fn what_is_signed_verifies_with_every_algorithm() {
 }
 
 #[test]
+fn a_wrong_content_digest_is_refused_with_a_hint_and_a_right_one_stays() {
+    let dir = Dir::new();
+    dir.fine("key generate --algorithm ed25519 --out key");
+    let message =
+        |digest: &str| format!("POST /a HTTP/1.1\nHost: a\nContent-Digest: {digest}\n\n{{\"hello\": \"world\"}}");
+    let right = "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:";
+    let signed = dir.fine_with("sign --key key --id k", message(right).as_bytes());
+    assert_eq!(signed.matches("Content-Digest").count(), 1);
+    assert!(signed.contains(&format!("Content-Digest: {right}\r\n")), "{signed}");
+    dir.fine_with("verify --public-key key.pub", signed.as_bytes());
+    let wrong = dir.run_with("sign --key key --id k", message(&right.replace("WZD", "XZD")).as_bytes());
+    assert_eq!((wrong.code, wrong.out.as_str()), (2, ""), "{wrong:?}");
+    assert!(wrong.err.contains("not the digest of its body\nhint: leave Content-Digest out"), "{wrong:?}");
+}
+
+#[test]
 fn a_pki_message_verifies_in_both_forms_of_its_header() {
     let dir = Dir::new();
     dir.fine("key generate --algorithm rsa-pss-sha256 --bits 2048 --out key");

@@ -36,6 +36,15 @@ impl Expected {
         }
         Ok(expected)
     }
+
+    pub(crate) fn has_sha512(&self) -> bool {
+        self.sha512.is_some()
+    }
+
+    /// Whether a body with these digests is the one.
+    pub(crate) fn is_of(&self, sha256: [u8; 32], sha512: Option<[u8; 64]>) -> bool {
+        same(self.sha256, Some(sha256)) && same(self.sha512, sha512)
+    }
 }
 
 /// A body on its way past: what its signed digests will be compared with.

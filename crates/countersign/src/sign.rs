@@ -2,6 +2,7 @@
 
 mod exact;
 mod key;
+mod stated;
 mod usual;
 
 pub use key::{KeyPair, Signer, SigningKey};
@@ -21,6 +22,7 @@ use crate::message::Head;
 use crate::primitive::Sha256;
 use crate::scheme::{app_hmac, pki, trusted_site};
 use crate::time::Timestamp;
+use stated::Stated;
 
 /// How a message is to be signed.
 #[derive(Clone, Debug)]
@@ -71,6 +73,7 @@ pub struct Draft {
     head: Head,
     form: Form,
     hash: Sha256,
+    stated: Option<Stated>,
     /// The body, where the scheme signs it as a whole.
     body: Vec<u8>,
 }
@@ -78,13 +81,19 @@ pub struct Draft {
 impl Draft {
     /// A draft of a message with this head.
     pub fn new(head: Head, form: Form) -> Self {
-        Self { head, form, hash: Sha256::new(), body: Vec::new() }
+        let stated = Stated::of(&head);
+        Self { head, form, hash: Sha256::new(), stated, body: Vec::new() }
     }
 
     /// Takes the next part of the body.
     pub fn push(&mut self, chunk: &[u8]) {
         match self.form.scheme {
-            Scheme::HttpMessageSignatures => self.hash.update(chunk),
+            Scheme::HttpMessageSignatures => {
+                self.hash.update(chunk);
+                if let Some(stated) = &mut self.stated {
+                    stated.update(chunk);
+                }
+            }
             Scheme::Pki | Scheme::TrustedSite | Scheme::AppHmac => self.body.extend_from_slice(chunk),
         }
     }
@@ -97,12 +106,17 @@ impl Draft {
     /// The body has ended. `nonce` is new for every attempt: at least 16 random bytes in a form of printable ASCII.
     ///
     /// # Errors
-    /// [`SignError`] where the scheme can't carry this message.
+    /// [`SignError`] where the scheme can't carry this message, or the message carries a `Content-Digest` that is not its
+    /// body's: nothing is repaired.
     pub fn finish(self, nonce: &str, now: Timestamp) -> Result<Unsigned, SignError> {
         let content = match self.form.scheme {
             Scheme::HttpMessageSignatures => {
-                Content::Digest(self.head.has_body().then(|| content_digest(&self.hash.finish())))
+                let digest = self.hash.finish();
+                let stated = self.stated.map(|stated| stated.check(digest)).transpose()?;
+                let missing = stated.is_none() && self.head.has_body();
+                Content::Digest(missing.then(|| content_digest(&digest)))
             }
+            Scheme::TrustedSite if self.stated.is_some() => return Err(stated::WRAPPED),
             _ => Content::Body(self.body),
         };
         Unsigned::prepare(self.head, self.form, content, nonce, now)
@@ -353,3 +367,11 @@ impl Signed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SignError(&'static str);
+
+impl SignError {
+    /// What to do next, where that can be said.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        stated::hint(*self)
+    }
+}

@@ -65,9 +65,11 @@ impl Example {
             signature_input: Some(self.message.input(&self.label)),
             ..Form::new(Scheme::HttpMessageSignatures, &self.key_id())
         };
-        // The digest stands in the message already, so the signer need not know of the body.
-        let head = self.message.unsigned().head(self.request.as_ref(), false);
-        let unsigned = Draft::new(head, form).finish("unused", Timestamp::from_secs(0)).unwrap();
+        // The digest stands in the message already: it is held against the body, and stays.
+        let body = &self.message.body;
+        let mut draft = Draft::new(self.message.unsigned().head(self.request.as_ref(), !body.is_empty()), form);
+        draft.push(body);
+        let unsigned = draft.finish("unused", Timestamp::from_secs(0)).unwrap();
         let signed = run(unsigned.sign(key)).unwrap();
         let base = String::from_utf8(signed.signed_bytes().to_vec()).unwrap();
         let (_, signature) = signed.headers().find(|(name, _)| *name == "signature").unwrap();
