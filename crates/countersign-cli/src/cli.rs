@@ -108,6 +108,9 @@ fn usage(fault: &clap::Error) -> ExitCode {
             line if line.starts_with("tip: ") => hints.push(line["tip: ".len()..].to_owned()),
             line if line.starts_with("Usage: ") => hints.push(format!("usage: {}", &line["Usage: ".len()..])),
             line if line.starts_with("For more information") => {}
+            line if line.starts_with("[possible values: ") => {
+                hints.push(format!("possible values: {}", line["[possible values: ".len()..].trim_end_matches(']')));
+            }
             line => message.push(line.strip_prefix("error: ").unwrap_or(line).trim_end().to_owned()),
         }
     }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use countersign::{Algorithm, Material};
+use countersign::{Algorithm, Material, Scheme, SigningKey};
 use zeroize::Zeroizing;
 
 use crate::exit::{Failure, io};
@@ -40,9 +40,29 @@ pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     read_small(path)
 }
 
+/// Reads a private key or a secret to sign with.
+pub(crate) fn signing_key(path: &Path, scheme: Scheme, asked: Option<Algorithm>) -> Result<SigningKey, Failure> {
+    let algorithm = asked.or_else(|| scheme.algorithms().first().copied()).map_or("A", Algorithm::as_str);
+    let make = |out: String| format!("countersign key generate --algorithm {algorithm} --out {out}");
+    let missing = |failure: Failure| {
+        if path.exists() { failure } else { failure.hint(make(path.display().to_string())) }
+    };
+    let secret = read_small(path).map_err(missing)?;
+    SigningKey::from_file(&secret, scheme, asked).map_err(|fault| {
+        let failure = Failure::usage(format!("{}: {fault}", path.display()));
+        let private = path.with_extension("");
+        match path.extension() {
+            Some(extension) if extension == "pub" && private.exists() => {
+                failure.hint(format!("--key {}", private.display()))
+            }
+            _ => failure.hint(make("FILE".to_owned())),
+        }
+    })
+}
+
 /// Reads a secret that both sides hold: the bytes of the file, or the `k` of an `oct` JWK.
 pub(crate) fn shared_secret(path: &Path) -> Result<Material, Failure> {
-    let material = Material::from_secret_file(&read_secret(path)?).map_err(|fault| {
+    let material = Material::from_secret_file(&read_small(path)?).map_err(|fault| {
         Failure::usage(format!("{}: {fault}", path.display())).hint("a public key goes with --public-key")
     })?;
     warn_of_mode(path);
@@ -86,6 +106,10 @@ impl NewFile {
                     Failure::usage(format!("{} exists already and is never overwritten", path.display()))
                         .hint("choose another name with --out, or move the file away")
                 }
+                std::io::ErrorKind::NotFound => match path.parent() {
+                    Some(dir) => failure.hint(format!("mkdir -p {}", dir.display())),
+                    None => failure,
+                },
                 _ => failure,
             }
         })?;

@@ -63,34 +63,53 @@ pub(crate) fn warning(message: impl fmt::Display, hints: &[String]) {
     }
 }
 
-/// Rows under a head, each column as wide as its widest cell, no blanks at the end of a line.
+/// Rows under a head, each column as wide as its widest cell, no blanks at the end of a line. Each row has one line, so that
+/// it can be searched for; on a terminal that is too narrow for that, the columns that do not fit go below.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
+    let width = if io::stdout().is_terminal() { terminal_size::terminal_size_of(io::stdout()) } else { None };
+    for line in laid_out(head, rows, width.map(|(width, _)| usize::from(width.0))) {
+        say!("{line}");
+    }
+}
+
+fn laid_out(head: &[&str], rows: &[Vec<String>], limit: Option<usize>) -> Vec<String> {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(head.get(column).map(|name| name.len())).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
+    let mut out = Vec::new();
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
         let mut line = String::new();
+        let mut taken = 0;
         for (cell, &width) in cells.zip(&widths) {
+            if taken > widths[0] && limit.is_some_and(|limit| taken + width > limit) {
+                out.push(line.trim_end().to_owned());
+                taken = widths[0] + 2;
+                line = " ".repeat(taken);
+            }
             line.push_str(&format!("{cell:width$}  "));
+            taken += width + 2;
         }
-        say!("{}", line.trim_end());
+        out.push(line.trim_end().to_owned());
     };
     line(&mut head.iter().copied());
     for row in rows {
         line(&mut row.iter().map(String::as_str));
     }
+    out
 }
 
 /// A label and a sentence behind it, in lines of at most 80 columns. Not for commands: those are to be pasted.
 pub(crate) fn paragraph(label: &str, text: &str) -> String {
     let mut out = format!("{label:<8}");
-    let mut column = out.len();
+    let indent = out.len();
+    let mut column = indent;
     for word in text.split(' ') {
-        if column + 1 + word.chars().count() > 80 && column > 9 {
-            out.push_str("\n        ");
-            column = 8;
+        if column + 1 + word.chars().count() > 80 && column > indent {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            column = indent;
         }
         out.push(' ');
         out.push_str(word);
@@ -148,6 +167,16 @@ mod tests {
         assert!(!wanted(true, &[("CLICOLOR", "0")]));
         assert!(wanted(false, &[("CLICOLOR_FORCE", "1")]) && !wanted(false, &[("CLICOLOR_FORCE", "0")]));
         assert!(!wanted(false, &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+    }
+
+    #[test]
+    fn a_table_that_is_too_wide_goes_on_below() {
+        let rows = [vec!["acme-1".to_owned(), "trusted-site".to_owned(), "active".to_owned()]];
+        let wide = ["ID      SCHEME        STATE", "acme-1  trusted-site  active"];
+        assert_eq!(laid_out(&["ID", "SCHEME", "STATE"], &rows, None), wide);
+        assert_eq!(laid_out(&["ID", "SCHEME", "STATE"], &rows, Some(28)), wide);
+        let narrow = ["ID      SCHEME", "        STATE", "acme-1  trusted-site", "        active"];
+        assert_eq!(laid_out(&["ID", "SCHEME", "STATE"], &rows, Some(27)), narrow);
     }
 
     #[test]

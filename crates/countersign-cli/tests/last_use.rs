@@ -65,3 +65,29 @@ fn a_use_of_the_last_moment_survives_an_orderly_end() {
     assert_eq!(gateway.end("-TERM"), Some(0));
     assert!(last_used(&dir, "used").is_some());
 }
+
+#[test]
+fn a_trusted_site_known_by_its_file_alone_is_seen_in_use_too() {
+    let dir = Dir::new();
+    let config = format!(
+        "[gateway]\nlisten = [\"127.0.0.1:0\"]\nworkers = 1\n[admin]\nlisten = \"127.0.0.1:0\"\n[registry]\ntrusted_sites = \
+         \"keys\"\n[[route]]\npath = \"/site\"\nupstream = \"http://{}\"\nschemes = [\"trusted-site\"]\n",
+        upstream()
+    );
+    dir.write("countersign.toml", &config);
+    dir.fine("key generate --algorithm rsa-v1_5-sha256 --bits 2048 --out site");
+    std::fs::create_dir(dir.path("keys")).unwrap();
+    std::fs::copy(dir.path("site.pub"), dir.path("keys").join("drupal_public.pem")).unwrap();
+    let gateway = Gateway::start(&dir);
+    let shown = dir.fine("partner show drupal");
+    assert!(shown.contains("known by files of trusted sites alone") && shown.contains("\ndrupal  1 "), "{shown}");
+    assert!(dir.fine("partner list").contains("\ndrupal  active  1     by its file"));
+    let message = format!("POST /site HTTP/1.1\nHost: {}\nConnection: close\n\n{{}}", gateway.address);
+    let signed = dir.fine_with("sign --scheme trusted-site --key site --id drupal", message.as_bytes());
+    assert_eq!(send(gateway.address, &signed).0, 200);
+    assert_eq!(gateway.end("-TERM"), Some(0));
+    assert!(last_used(&dir, "drupal").is_some());
+    dir.fine("key revoke drupal --reason gone");
+    let list = dir.fine("key list");
+    assert!(list.lines().any(|line| line.starts_with("drupal ") && line.contains("revoked")), "{list}");
+}

@@ -78,6 +78,60 @@ fn a_second_key_under_an_id_is_its_next_version() {
 }
 
 #[test]
+fn a_change_says_what_became_of_each_version_and_what_was_so_already() {
+    let dir = Dir::new();
+    dir.fine("partner add acme");
+    for key in ["one", "two"] {
+        dir.fine(&format!("key generate --algorithm ed25519 --out {key}"));
+        dir.fine(&format!(
+            "key add --partner acme --scheme http-message-signatures --algorithm ed25519 --id a-1 --public-key {key}.pub"
+        ));
+    }
+    let out = dir.fine("key activate a-1 --version 1");
+    assert!(out.starts_with("activated  key a-1, version 1, of partner acme\nretiring   key a-1, version 2,"), "{out}");
+    let out = dir.fine("key activate a-1 --version 1");
+    assert!(out.starts_with("unchanged  key a-1, version 1: it is active already\n"), "{out}");
+    let out = dir.fine("key retire a-1 --version 2");
+    assert!(out.starts_with("retired    key a-1, version 2,") && out.contains("activate brings it back"), "{out}");
+    assert!(
+        dir.fine("key retire a-1 --version 2").starts_with("unchanged  key a-1, version 2: it is retired already\n")
+    );
+    let out = dir.fine("key revoke a-1 --reason \"laptop stolen\"");
+    assert!(out.starts_with("revoked    key a-1, version ") && out.contains("it can't be undone"), "{out}");
+    assert!(dir.fine("key revoke a-1 --reason again").starts_with("unchanged  key a-1: it is revoked already\n"));
+    assert!(dir.fine("key show a-1").contains("laptop stolen") && !dir.fine("key show a-1").contains("again"));
+
+    assert!(dir.fine("partner suspend acme").starts_with("suspended  partner acme: "));
+    assert!(dir.fine("partner suspend acme").starts_with("unchanged  partner acme: suspended already\n"));
+    assert!(dir.fine("partner resume acme").starts_with("resumed    partner acme: "));
+    assert!(dir.fine("partner resume acme").starts_with("unchanged  partner acme: active already\n"));
+}
+
+#[test]
+fn a_file_that_is_not_there_or_the_wrong_half_is_named_with_what_to_type() {
+    let dir = Dir::new();
+    dir.fine("key generate --algorithm ed25519 --out key");
+    for command in ["sign", "curl http://127.0.0.1:1/", "sidecar --listen 127.0.0.1:0 --to http://127.0.0.1:1"] {
+        let run = |key: &str| dir.run_with(&format!("{command} --key {key} --id k"), b"GET / HTTP/1.1\nHost: a\n\n");
+        let absent = run("absent");
+        assert_eq!(absent.code, 2, "{absent:?}");
+        assert!(
+            absent.err.contains("\nhint: countersign key generate --algorithm ed25519 --out absent\n"),
+            "{absent:?}"
+        );
+        let public = run("key.pub");
+        assert!(public.code == 2 && public.err.contains("\nhint: --key key\n"), "{public:?}");
+    }
+    let nowhere = dir.run("key generate --algorithm ed25519 --out no/key");
+    assert!(nowhere.code == 2 && nowhere.err.contains("\nhint: mkdir -p no\n"), "{nowhere:?}");
+    let unknown = dir.run("key generate --algorithm rot13 --out x");
+    assert!(
+        unknown.err.contains("'rot13'") && unknown.err.contains("\nhint: possible values: ed25519, "),
+        "{unknown:?}"
+    );
+}
+
+#[test]
 fn a_broken_configuration_says_where() {
     let dir = Dir::new();
     dir.write("countersign.toml", "[[route]]\npath = \"/a\"\nupstream = \"http://127.0.0.1:1\"\nmax_aeg = \"5m\"\n");

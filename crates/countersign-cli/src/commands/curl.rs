@@ -105,13 +105,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         app_hmac: args.form.form(args.scheme)?,
         ..Form::new(args.scheme, &args.id)
     };
-    let secret = file::read_secret(&args.key)?;
-    let key = SigningKey::from_file(&secret, args.scheme, args.algorithm).map_err(|fault| {
-        let algorithm = args.algorithm.or_else(|| args.scheme.algorithms().first().copied());
-        let algorithm = algorithm.map_or("A", Algorithm::as_str);
-        Failure::usage(format!("{}: {fault}", args.key.display()))
-            .hint(format!("countersign key generate --algorithm {algorithm} --out FILE"))
-    })?;
+    let key = file::signing_key(&args.key, args.scheme, args.algorithm)?;
     file::warn_of_mode(&args.key);
     let body = Body::read(&args.data, args.data_binary.as_deref())?;
     let outgoing = Outgoing::new(&args.url, args.method.clone(), &args.header, body)?;

@@ -20,24 +20,31 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let path =
         if args.dir == Path::new(".") { PathBuf::from("countersign.toml") } else { args.dir.join("countersign.toml") };
     let mut file = NewFile::create(&path, 0o644).map_err(|failure| Failure {
-        hints: vec![format!("countersign lint --config {}", path.display())],
+        hints: vec![
+            format!("countersign lint{} checks it", flag_of(&path)),
+            "countersign init --dir DIR writes one elsewhere".to_owned(),
+        ],
         ..failure
     })?;
     file.write(init_file().as_bytes())?;
     let config = ConfigFile::named(path.clone());
     let place = Place::find(&config)?;
-    let registry = wait(async {
-        let registry = place.registry_to_write().await?;
-        registry.close().await;
-        Ok::<_, Failure>(registry.file().to_owned())
+    wait(async {
+        place.registry_to_write().await?.close().await;
+        Ok::<_, Failure>(())
     })??;
     file.keep();
-    let flag = if path == Path::new("countersign.toml") { String::new() } else { config.flag() };
+    let flag = flag_of(&path);
     say!("configuration  {} (what is commented out is the default)", path.display());
     say!("data           {}", place.config.data.display());
-    say!("registry       {}", registry.display());
+    say!("registry       {}", place.registry_file()?.display());
     say!("next           countersign partner add NAME{flag}");
     say!("               countersign lint{flag}");
     say!("               countersign gateway{flag}");
     Ok(Exit::FINE)
+}
+
+/// What has to stand in a next command for it to mean this file.
+fn flag_of(path: &Path) -> String {
+    if path == Path::new("countersign.toml") { String::new() } else { ConfigFile::named(path.to_owned()).flag() }
 }

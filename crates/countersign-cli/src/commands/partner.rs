@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use clap::Subcommand;
 use countersign_store::Registry;
-use countersign_store::registry::Partner;
+use countersign_store::registry::{Error, Partner, PartnerState, Refused};
 use serde_json::{Value, json};
 
 use super::key::print;
@@ -74,7 +76,7 @@ async fn add(args: Named) -> Result<Exit, Failure> {
     let registry = place.registry_to_write().await?;
     let partner = registry.add_partner(&args.name, moment::now()).await?;
     say!("added     partner {}, active", partner.name);
-    say!("registry  {}", registry.file().display());
+    say!("registry  {}", place.registry_file()?.display());
     say!(
         "next      countersign key add --partner {} --id {}-1 --scheme http-message-signatures --algorithm ed25519 \
          --public-key FILE{}",
@@ -88,28 +90,48 @@ async fn add(args: Named) -> Result<Exit, Failure> {
 async fn list(args: List) -> Result<Exit, Failure> {
     let registry = Place::find(&args.config)?.registry_to_read().await?;
     let partners = registry.partners().await?;
+    let mut sites = BTreeMap::<String, u64>::new();
+    for key in registry.site_keys(None, moment::now()).await?.keys {
+        if partners.iter().all(|partner| partner.name != key.partner) {
+            *sites.entry(key.partner).or_default() += 1;
+        }
+    }
     if args.json {
-        output::json(&json!({ "partners": partners.iter().map(object).collect::<Vec<_>>() }));
-    } else if partners.is_empty() {
+        let alone = |(name, keys)| json!({ "name": name, "state": "active", "keys": keys, "added": null });
+        let all = partners.iter().map(object).chain(sites.iter().map(alone));
+        output::json(&json!({ "partners": all.collect::<Vec<_>>() }));
+    } else if partners.is_empty() && sites.is_empty() {
         output::note!("no partners yet");
         output::note!("hint: countersign partner add NAME{}", args.config.flag());
     } else {
-        let row = |it: &Partner| vec![it.name.clone(), it.state.to_string(), it.keys.to_string(), it.added.to_string()];
-        output::table(&["NAME", "STATE", "KEYS", "ADDED"], &partners.iter().map(row).collect::<Vec<_>>());
+        let row = |it: &Partner| vec![it.name.clone(), it.state.to_string(), it.keys.to_string(), print::day(it.added)];
+        let alone = |(name, keys): (&String, &u64)| {
+            vec![name.clone(), "active".to_owned(), keys.to_string(), "by its file".to_owned()]
+        };
+        let rows: Vec<_> = partners.iter().map(row).chain(sites.iter().map(alone)).collect();
+        output::table(&["NAME", "STATE", "KEYS", "ADDED"], &rows);
     }
     done(registry).await
 }
 
 async fn show(args: Show) -> Result<Exit, Failure> {
     let registry = Place::find(&args.config)?.registry_to_read().await?;
-    let partner = registry.partner(&args.name).await?;
-    let keys = registry.keys(Some(&args.name)).await?;
+    let sites = registry.site_keys(Some(&args.name), moment::now()).await?.keys;
+    let (partner, mut keys) = match registry.partner(&args.name).await {
+        // Known by files of the directory of trusted sites alone.
+        Err(Error::Refused(Refused::NoSuchPartner(_))) if !sites.is_empty() => (None, Vec::new()),
+        partner => (Some(partner?), registry.keys(Some(&args.name)).await?),
+    };
+    keys.extend(sites);
     if args.json {
-        let mut partner = object(&partner);
-        partner["keys"] = keys.iter().map(|key| print::object(key, moment::now())).collect();
-        output::json(&partner);
+        let mut shown = partner.as_ref().map_or_else(|| json!({ "name": args.name, "state": "active" }), object);
+        shown["keys"] = keys.iter().map(|key| print::object(key, moment::now())).collect();
+        output::json(&shown);
     } else {
-        say!("partner  {}, {}, added {}", partner.name, partner.state, partner.added);
+        match partner {
+            Some(partner) => say!("partner  {}, {}, added {}", partner.name, partner.state, partner.added),
+            None => say!("partner  {}, active, known by files of trusted sites alone", args.name),
+        }
         if keys.is_empty() {
             say!("keys     none");
         } else {
@@ -123,7 +145,11 @@ async fn turn(args: Named, active: bool) -> Result<Exit, Failure> {
     let place = Place::find(&args.config)?;
     let registry = place.registry_to_write().await?;
     let (now, flag) = (moment::now(), args.config.flag());
-    if active {
+    let before = registry.partner(&args.name).await?;
+    if (before.state == PartnerState::Active) == active {
+        say!("unchanged  partner {}: {} already", before.name, before.state);
+        say!("next       countersign partner show {}{flag}", before.name);
+    } else if active {
         let partner = registry.resume_partner(&args.name, now).await?;
         say!("resumed    partner {}: its active keys verify again within a second", partner.name);
         say!("next       countersign partner show {}{flag}", partner.name);

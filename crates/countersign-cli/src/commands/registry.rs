@@ -45,19 +45,21 @@ async fn backup(args: Backup) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("there is no directory {}", dir.display()))
             .hint(format!("mkdir -p {}", dir.display())));
     }
-    let registry = Place::find(&args.config)?.registry_to_read().await?;
+    let place = Place::find(&args.config)?;
+    let registry = place.registry_to_read().await?;
     let copied = registry.backup(&args.to).await;
-    let (file, sealing_key) = (registry.file().to_owned(), SealingKey::path_in(registry.data_dir()));
+    let (file, sealing_key) = (place.registry_file()?.display(), SealingKey::path_in(registry.data_dir()));
     registry.close().await;
     let copied = copied?;
     let count = |number: u64, what: &str| output::count(usize::try_from(number).unwrap_or(usize::MAX), what);
-    say!("copied    {} to {} (mode 0600)", file.display(), args.to.display());
+    say!("copied    {file} to {} (mode 0600)", args.to.display());
     say!("verified  {}, {}", count(copied.partners, "partner"), count(copied.keys, "key"));
     if copied.secrets {
         say!("keep too  {}: without it the shared secrets in the copy are lost.", sealing_key.display());
         say!("          Not in the same place: who has both can sign for your partners");
     }
-    say!("restore   stop the gateway, remove {0}-wal and -shm, put the copy in the place of {0}.", file.display());
+    say!("restore   stop the gateway, remove {file}-wal and -shm,");
+    say!("          put the copy in the place of {file}.");
     say!("          It does not know what was revoked since: revoke that again");
     Ok(Exit::FINE)
 }

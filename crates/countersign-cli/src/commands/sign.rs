@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use countersign::{Algorithm, Draft, Form, Origin, Scheme, SigningKey};
+use countersign::{Algorithm, Draft, Form, Origin, Scheme};
 
 use super::wait;
 use crate::app_hmac_form::FormFlags;
@@ -64,9 +64,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         return Err(Failure::usage("--nonce is not in the form that this key's nonces have")
             .hint("8 or 32 hexadecimal digits or a UUID in lower case, as --nonce-form says; or leave --nonce out"));
     }
-    let secret = file::read_secret(&args.key)?;
-    let key = SigningKey::from_file(&secret, args.scheme, args.algorithm)
-        .map_err(|fault| Failure::usage(format!("{}: {fault}", args.key.display())).hint(another_key(&args)))?;
+    let key = file::signing_key(&args.key, args.scheme, args.algorithm)?;
     file::warn_of_mode(&args.key);
     let mut message = Message::parse(&Message::read_stdin()?)?;
     let origin = match args.origin {
@@ -97,9 +95,4 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     message.sign(&signed);
     output::bytes(&message.write())?;
     Ok(Exit::FINE)
-}
-
-fn another_key(args: &Args) -> String {
-    let algorithm = args.algorithm.or_else(|| args.scheme.algorithms().first().copied()).map_or("A", Algorithm::as_str);
-    format!("countersign key generate --algorithm {algorithm} --out FILE")
 }

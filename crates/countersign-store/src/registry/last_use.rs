@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use countersign::{Identity, Scheme, Timestamp};
+use sqlx::AnyConnection;
 
 use super::{Error, Failed, Registry, commit};
 
@@ -66,6 +67,18 @@ impl LastUses {
     }
 }
 
+/// A key of the directory of trusted sites is no row of the registry, and has its uses apart.
+async fn note_site(change: &mut AnyConnection, last: &LastUse) -> Result<(), Error> {
+    let noted = sqlx::query(
+        "INSERT INTO site_use (id, at) \
+         SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM partner_key WHERE scheme = 'trusted-site' AND id = $1) \
+         ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE excluded.at > site_use.at",
+    )
+    .bind(last.id.as_str())
+    .bind(last.at.as_millis());
+    noted.execute(change).await.map_err(Failed::to("note a last use")).map(drop)
+}
+
 const SHARDS: usize = 16;
 
 /// The latest use of one version of a key.
@@ -83,7 +96,8 @@ pub struct LastUse {
 
 impl Registry {
     /// Writes a batch of last uses in one transaction, behind the data path. A time earlier than the one that stands
-    /// changes nothing, so that gateways may report in any order; a key that is not there is left out.
+    /// changes nothing, so that gateways may report in any order; a key that is not there is left out, but for those of the
+    /// directory of trusted sites.
     ///
     /// # Errors
     /// [`Failed`] when the database does not do it; nothing of the batch is written then.
@@ -105,6 +119,9 @@ impl Registry {
             .execute(&mut *change)
             .await
             .map_err(Failed::to("note a last use"))?;
+            if last.scheme == Scheme::TrustedSite {
+                note_site(&mut change, last).await?;
+            }
         }
         commit(change).await
     }

@@ -113,7 +113,10 @@ fn migrations() -> Migrator {
     let forward = |version, description: &'static str, sql: &'static str| {
         Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![forward(1, "registry", include_str!("../../migrations/sqlite/0001_registry.sql"))])
+    Migrator::with_migrations(vec![
+        forward(1, "registry", include_str!("../../migrations/sqlite/0001_registry.sql")),
+        forward(2, "site use", include_str!("../../migrations/sqlite/0002_site_use.sql")),
+    ])
 }
 
 /// A URL as it may be shown: a database URL can hold a password.

@@ -32,6 +32,7 @@ impl Registry {
         let rows = sqlx::query(SELECT_KEYS).bind("").bind("").bind("").fetch_all(&mut *reader).await;
         let rows = rows.map_err(Failed::to("read its keys"))?;
         let suspended = suspended(&mut reader).await?;
+        let uses = uses(&mut reader).await?;
         let of = of.map(ToOwned::to_owned);
         let look = move || {
             let mut sites = Sites::new(dir, Duration::ZERO);
@@ -40,7 +41,7 @@ impl Registry {
             Standing::of(&rows, suspended).add_sites(&sites, &mut good, &mut broken);
             let keys = good.iter().filter(|key| of.as_ref().is_none_or(|of| *of == key.record().partner));
             let files: HashMap<_, _> = sites.keys().map(|site| (site.name.id.as_str(), site.file)).collect();
-            SiteKeys { keys: keys.map(|key| entry(key, files.get(key.record().id.as_str()))).collect(), broken }
+            SiteKeys { keys: keys.map(|key| entry(key, files.get(key.record().id.as_str()), &uses)).collect(), broken }
         };
         let looked = tokio::task::spawn_blocking(look).await;
         looked.map_err(|error| Failed::Row(format!("looking at the trusted sites failed: {error}")).into())
@@ -82,7 +83,14 @@ pub(super) async fn suspended(connection: &mut sqlx::AnyConnection) -> Result<Ha
     rows.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect()).map_err(Failed::to("read its partners"))
 }
 
-fn entry(key: &VerifyingKey, file: Option<&PathBuf>) -> KeyEntry {
+/// When the keys of the directory were last used, by id.
+async fn uses(connection: &mut sqlx::AnyConnection) -> Result<HashMap<String, Timestamp>, Error> {
+    let rows = sqlx::query("SELECT id, at FROM site_use").fetch_all(connection).await;
+    let read = |row: &sqlx::any::AnyRow| Ok((row.try_get(0)?, Timestamp::from_millis(row.try_get(1)?)));
+    rows.and_then(|rows| rows.iter().map(read).collect()).map_err(Failed::to("read its last uses"))
+}
+
+fn entry(key: &VerifyingKey, file: Option<&PathBuf>, uses: &HashMap<String, Timestamp>) -> KeyEntry {
     let record = key.record();
     let written = file.and_then(|file| std::fs::metadata(file).ok()).map_or(0, |it| it.mtime());
     KeyEntry {
@@ -105,6 +113,6 @@ fn entry(key: &VerifyingKey, file: Option<&PathBuf>) -> KeyEntry {
         added: Timestamp::from_secs(written),
         ended: None,
         reason: None,
-        last_used: None,
+        last_used: uses.get(&record.id).copied(),
     }
 }

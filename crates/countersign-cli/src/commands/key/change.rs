@@ -1,6 +1,6 @@
 //! `key activate`, `key retire`, `key revoke`.
 
-use countersign::Scheme;
+use countersign::{KeyState, Scheme};
 use countersign_store::registry::{Error, KeySelector, Refused};
 
 use crate::exit::{Exit, Failure};
@@ -54,11 +54,11 @@ pub(super) async fn run(which: Which, change: Change) -> Result<Exit, Failure> {
     let registry = Place::find(&which.config)?.registry_to_write().await?;
     let selector = KeySelector { id: which.id.clone(), scheme: which.scheme, version: which.version };
     let now = moment::now();
-    let (changed, word) = match &change {
-        Change::Activate => (registry.activate_key(&selector, now).await, "activated"),
-        Change::Retire => (registry.retire_key(&selector, now).await, "retired  "),
+    let changed = match &change {
+        Change::Activate => registry.activate_key(&selector, now).await,
+        Change::Retire => registry.retire_key(&selector, now).await,
         Change::Revoke { reason } => {
-            let revoked = match registry.revoke_key(&selector, reason, now).await {
+            match registry.revoke_key(&selector, reason, now).await {
                 // The key of a file is known by that alone: it becomes an entry, which stays when the file is gone.
                 Err(Error::Refused(Refused::NoSuchKey { .. })) if which.may_be_a_site() => {
                     match registry.adopt_site_key(&which.id, now).await {
@@ -67,19 +67,23 @@ pub(super) async fn run(which: Which, change: Change) -> Result<Exit, Failure> {
                     }
                 }
                 revoked => revoked,
-            };
-            (revoked, "revoked  ")
+            }
         }
     };
     registry.close().await;
     let changed = changed?;
     for key in &changed {
-        say!("{word}  key {}, version {}, of partner {}", key.id, key.version, key.partner);
+        let word = if key.state == KeyState::Active { "activated" } else { key.state.as_str() };
+        say!("{word:<9}  key {}, version {}, of partner {}", key.id, key.version, key.partner);
     }
-    if changed.is_empty() {
-        say!("unchanged  key {}: it was so already", which.id);
-    } else if let Change::Revoke { .. } = change {
-        say!("effect     within a second at every gateway; it can't be undone");
+    let version = which.version.map_or_else(String::new, |version| format!(", version {version}"));
+    match (&change, changed.is_empty()) {
+        (Change::Activate, true) => say!("unchanged  key {}{version}: it is active already", which.id),
+        (Change::Retire, true) => say!("unchanged  key {}{version}: it is retired already", which.id),
+        (Change::Revoke { .. }, true) => say!("unchanged  key {}{version}: it is revoked already", which.id),
+        (Change::Activate, false) => say!("effect     within a second at every gateway"),
+        (Change::Retire, false) => say!("effect     within a second at every gateway; activate brings it back"),
+        (Change::Revoke { .. }, false) => say!("effect     within a second at every gateway; it can't be undone"),
     }
     say!("next       countersign key show {}{}", which.id, which.config.flag());
     Ok(Exit::FINE)

@@ -98,7 +98,7 @@ fn standing(key: &KeyEntry, now: Timestamp) -> String {
     format!("{}{but}", key.state)
 }
 
-fn day(time: Timestamp) -> String {
+pub(crate) fn day(time: Timestamp) -> String {
     time.to_string().chars().take(10).collect()
 }
 

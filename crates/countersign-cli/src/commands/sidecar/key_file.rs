@@ -27,7 +27,7 @@ type Stamp = Option<(u64, u64, i64, i64)>;
 
 impl KeyFile {
     pub(super) fn read(path: &Path, scheme: Scheme, asked: Option<Algorithm>) -> Result<Self, Failure> {
-        let key = parse(path, scheme, asked)?;
+        let key = file::signing_key(path, scheme, asked)?;
         file::warn_of_mode(path);
         Ok(Self { path: path.to_owned(), scheme, asked, present: Arc::new(ArcSwap::from_pointee(key)) })
     }
@@ -51,7 +51,7 @@ impl KeyFile {
                 continue;
             }
             seen = now;
-            match parse(&self.path, self.scheme, self.asked) {
+            match file::signing_key(&self.path, self.scheme, self.asked) {
                 Ok(key) => {
                     self.present.store(Arc::new(key));
                     output::note!("signing with the new key in {}", self.path.display());
@@ -63,15 +63,6 @@ impl KeyFile {
             }
         }
     }
-}
-
-fn parse(path: &Path, scheme: Scheme, asked: Option<Algorithm>) -> Result<SigningKey, Failure> {
-    let secret = file::read_secret(path)?;
-    SigningKey::from_file(&secret, scheme, asked).map_err(|fault| {
-        let algorithm = asked.or_else(|| scheme.algorithms().first().copied()).map_or("A", Algorithm::as_str);
-        Failure::usage(format!("{}: {fault}", path.display()))
-            .hint(format!("countersign key generate --algorithm {algorithm} --out FILE"))
-    })
 }
 
 fn stamp(path: &Path) -> Stamp {

@@ -27,10 +27,10 @@ impl Folder {
     }
 
     fn find_in(dir: &Path, depth: usize, found: &mut Vec<Self>) -> Result<(), Failure> {
-        let entries = std::fs::read_dir(dir).map_err(|fault| io("read", dir, &fault))?;
+        let entries = std::fs::read_dir(dir).map_err(|fault| io("can't read", dir, &fault))?;
         let mut paths = Vec::new();
         for entry in entries {
-            paths.push(entry.map_err(|fault| io("read", dir, &fault))?.path());
+            paths.push(entry.map_err(|fault| io("can't read", dir, &fault))?.path());
         }
         paths.sort();
         if paths.iter().any(|path| path.file_name().is_some_and(|name| name == "keys.json")) {
@@ -45,7 +45,7 @@ impl Folder {
     }
 
     fn read(dir: &Path, paths: &[PathBuf]) -> Result<Self, Failure> {
-        let text = |path: &Path| std::fs::read(path).map_err(|fault| io("read", path, &fault));
+        let text = |path: &Path| std::fs::read(path).map_err(|fault| io("can't read", path, &fault));
         let file = dir.join("keys.json");
         let keys = keys::read(&file, &String::from_utf8_lossy(&text(&file)?))?;
         let mut cases = BTreeMap::new();
