@@ -29,6 +29,7 @@ use show::Received;
 /// is sent as application/json, any other as curl does, unless a header says otherwise. Signed is what `countersign sign`
 /// would sign.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 #[allow(clippy::struct_excessive_bools)] // four flags that have nothing to do with each other
 pub(crate) struct Args {
     /// The private key (PEM, DER or JWK), or a shared secret as it stands
@@ -97,6 +98,12 @@ enum Tamper {
     /// The same request is sent twice, and the second answer is shown
     Replay,
 }
+
+const EXAMPLES: &str = "\
+Examples, with U=https://api.example.com/orders:
+  countersign curl --key acme.key --id acme-1 \"$U?open=1\"
+  countersign curl --key acme.key --id acme-1 $U -d @order.json
+  countersign curl --key acme.key --id acme-1 $U -d '{\"n\": 1}' --tamper body";
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let form = Form {
