@@ -26,7 +26,7 @@ impl Refused {
     /// ours has its trace in head and body.
     pub(super) fn read(received: &Received) -> Option<Self> {
         let problem: Value = serde_json::from_slice(&received.body).ok()?;
-        let text = |name: &str| problem[name].as_str().map(str::to_owned);
+        let text = |name: &str| problem[name].as_str().map(harmless);
         let code: Code = problem["code"].as_str()?.parse().ok()?;
         let trace = text("trace")?;
         let traced = received.headers.get("countersign-trace").is_some_and(|it| it.as_bytes() == trace.as_bytes());
@@ -89,10 +89,8 @@ impl Refused {
             }
             Code::NoRoute => "correct the path, or let the gateway serve it".to_owned(),
             Code::RateLimited | Code::Unavailable => {
-                format!(
-                    "wait {} s; every call signs anew",
-                    header(&received.headers, RETRY_AFTER.as_str()).unwrap_or("1")
-                )
+                let seconds = header(&received.headers, RETRY_AFTER.as_str()).and_then(|it| it.parse::<u32>().ok());
+                format!("wait {} s; every call signs anew", seconds.unwrap_or(1))
             }
             Code::UpstreamFailed | Code::UpstreamTimeout => {
                 "nothing here: the signature held, and the API behind the gateway does not answer".to_owned()
@@ -160,11 +158,23 @@ fn lacks_content_type(received: &Received, outgoing: &Outgoing) -> bool {
     all.contains(&"content-type") && !outgoing.headers.contains_key(http::header::CONTENT_TYPE)
 }
 
-/// The components of an `Accept-Signature` (RFC 9421 §5.1), where all are bare.
+/// The components of an `Accept-Signature` (RFC 9421 §5.1), where all are bare names: they end in a command to be pasted.
 fn demanded(accept: &str) -> Option<Vec<&str>> {
     let (_, rest) = accept.split_once('(')?;
     let (list, _) = rest.split_once(')')?;
-    list.split(' ').map(|name| name.strip_prefix('"')?.strip_suffix('"')).collect()
+    let bare = |name: &&str| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'@');
+        (1..=64).contains(&name.len()) && name.bytes().all(plain)
+    };
+    list.split(' ').map(|name| name.strip_prefix('"')?.strip_suffix('"').filter(bare)).collect()
+}
+
+/// Text of a server that is not trusted: on a terminal it may neither move a cursor nor turn the reading direction.
+fn harmless(text: &str) -> String {
+    let shown = |c: char| {
+        !c.is_control() && !matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().take(500).map(|c| if shown(c) { c } else { '\u{fffd}' }).collect()
 }
 
 /// The schemes of the challenges.
@@ -182,4 +192,30 @@ fn admitted(headers: &HeaderMap) -> Vec<&'static str> {
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_server_puts_nothing_into_a_command_that_is_pasted() {
+        let usual = "sig1=(\"@method\" \"content-digest\");created;nonce=\"x\"";
+        assert_eq!(demanded(usual), Some(vec!["@method", "content-digest"]));
+        for evil in [
+            "sig1=(\"@method\" \"';rm${IFS}-rf${IFS}~;'\")",
+            "sig1=(\"a$(id)\")",
+            "sig1=(\"a`id`\")",
+            "sig1=(\"\")",
+            "(",
+        ] {
+            assert_eq!(demanded(evil), None, "{evil}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_server_does_not_write_to_the_terminal() {
+        assert_eq!(harmless("a\u{1b}[2Jb\r\u{202e}c é"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}c é");
+        assert_eq!(harmless(&"x".repeat(10_000)).len(), 500);
+    }
 }
