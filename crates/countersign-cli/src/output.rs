@@ -102,18 +102,32 @@ fn laid_out(head: &[&str], rows: &[Vec<String>], limit: Option<usize>) -> Vec<St
 
 /// A label and a sentence behind it, in lines of at most 80 columns. Not for commands: those are to be pasted.
 pub(crate) fn paragraph(label: &str, text: &str) -> String {
-    let mut out = format!("{label:<8}");
-    let indent = out.len();
-    let mut column = indent;
+    let label = format!("{label:<8} ");
+    folded(&label, label.len(), text)
+}
+
+/// Text for stdout: on a terminal in lines of at most 80 columns, elsewhere on one, so that it can be searched for.
+pub(crate) fn fitted(start: &str, indent: usize, text: &str) -> String {
+    if io::stdout().is_terminal() { folded(start, indent, text) } else { format!("{start}{text}") }
+}
+
+fn folded(start: &str, indent: usize, text: &str) -> String {
+    let mut out = start.to_owned();
+    let mut column = start.chars().count();
+    let mut first = true;
     for word in text.split(' ') {
-        if column + 1 + word.chars().count() > 80 && column > indent {
+        let width = word.chars().count();
+        if !first && column + 1 + width > 80 {
             out.push('\n');
             out.push_str(&" ".repeat(indent));
             column = indent;
+        } else if !first {
+            out.push(' ');
+            column += 1;
         }
-        out.push(' ');
         out.push_str(word);
-        column += 1 + word.chars().count();
+        column += width;
+        first = false;
     }
     out
 }

@@ -29,13 +29,8 @@ pub(crate) fn print(verdict: &Result<Identity, Refusal>, now: Timestamp, as_json
             } else {
                 let red = output::red("refused", std::io::IsTerminal::is_terminal(&std::io::stdout()));
                 say!("{red}: {code}");
-                let line = |label: &str, text: &str| {
-                    // One line each for whoever searches them; a terminal is 80 columns wide.
-                    let terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
-                    if terminal { output::paragraph(label, text) } else { format!("{label} {text}") }
-                };
-                say!("{}", line("check     ", &format!("{check}: {}", rejection.reason())));
-                say!("{}", line("fix       ", fix));
+                say!("{}", output::fitted("check      ", 11, &format!("{check}: {}", rejection.reason())));
+                say!("{}", output::fitted("fix        ", 11, fix));
             }
             Ok(code.into())
         }

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::config::Finding;
 use crate::exit::{Exit, Failure};
-use crate::output::{self, say};
+use crate::output::{self, fitted, say};
 use crate::place::ConfigFile;
 
 /// Checks a configuration and its policies offline
@@ -36,14 +36,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         }));
     } else {
         for warning in &warnings {
-            say!("{}", warning.message());
+            say!("{}", fitted("", 2, &warning.message()));
             for hint in warning.hints() {
-                say!("  hint: {hint}");
+                say!("{}", fitted("  hint: ", 8, hint));
             }
         }
         for finding in &findings {
-            say!("{finding}");
-            say!("  hint: {}", finding.fix);
+            say!("{}", fitted("", 2, &finding.to_string()));
+            say!("{}", fitted("  hint: ", 8, &finding.fix));
         }
         match warnings.len() + findings.len() {
             0 => {
