@@ -92,14 +92,12 @@ pub(super) fn to_try(cast: &Cast, dir: &Path) {
     say!("curl -s http://{gateway}/message1 -H \"$J\" -d \"$M\"; echo");
     say!("# The same by the sidecar, which signs for a sender that can't.");
     say!("curl -s http://{sidecar}/message1 -H \"$J\" -d \"$M\"; echo");
-    say!("# Signed by hand: what the Receiver API has got.");
-    say!("get() {{");
-    say!("  printf '%s\\n' 'GET /messages HTTP/1.1' 'Host: {gateway}' \\");
-    say!("    'Connection: close' '' |");
-    say!("  ./countersign sign --key {id}.key --id {id} |");
-    say!("  (exec 3<>/dev/tcp/{}/{}; cat >&3; cat <&3; echo); }}", gateway.ip(), gateway.port());
-    say!("get");
+    say!("# Signed with a key of the partner: what the Receiver API has got.");
+    say!("get() {{ ./countersign curl --key {id}.key --id {id} $*; }}");
+    say!("get http://{gateway}/messages; echo");
+    say!("# The same, sent twice: refused, with what to do about it.");
+    say!("get http://{gateway}/messages --tamper replay");
     say!("# Revoked: a second later that key opens nothing.");
     say!("./countersign key revoke {id} --reason 'just trying'");
-    say!("sleep 1; get");
+    say!("sleep 1; get http://{gateway}/messages");
 }
