@@ -102,6 +102,9 @@ fn time_is_judged_from_inside_the_signature() {
     assert_eq!(at(31), Some(Code::NotYetValid));
     let mut request = order();
     let form = Form { expires_after: Some(Duration::from_secs(10)), ..Form::new(RFC, "key-1") };
+    let mut in_time = order();
+    in_time.sign_as(&pair, form.clone(), "n", Timestamp::from_secs(NOW.as_secs() - 10));
+    assert_eq!(in_time.pass(&pair.keys(), &policy(|_| {}), &Memory::default(), NOW).err(), None);
     request.sign_as(&pair, form, "n", Timestamp::from_secs(NOW.as_secs() - 11));
     assert_eq!(request.pass(&pair.keys(), &policy(|_| {}), &Memory::default(), NOW).err(), Some(Code::TooOld));
 }
@@ -256,4 +259,61 @@ fn an_unsigned_override_never_reaches_the_upstream_and_a_signed_one_does() {
     covered.sign_as(&pair, Form { cover: Some(cover), ..Form::new(RFC, "key-1") }, "n", NOW);
     let (head, ..) = covered.pass(&pair.keys(), &policy(|_| {}), &Memory::default(), NOW).unwrap().into_parts();
     assert!(head.headers().contains_key("x-http-method-override"));
+}
+
+/// Keeps until when a use is to be remembered.
+#[derive(Default)]
+struct Asked(std::sync::Mutex<Vec<Timestamp>>);
+
+impl ReplayStore for Asked {
+    fn first_use<'a>(&'a self, once: &'a Use, _: Timestamp) -> BoxFuture<'a, Result<Seen, Unavailable>> {
+        self.0.lock().unwrap().push(once.until());
+        Box::pin(std::future::ready(Ok(Seen::First)))
+    }
+}
+
+#[test]
+fn a_use_is_remembered_as_long_as_it_could_verify_anywhere_and_a_minute() {
+    let pair = Pair::new(RFC, Algorithm::Ed25519, "key-1", "acme");
+    let signed = Timestamp::from_secs(NOW.as_secs() - 20);
+    let until = |change: &dyn Fn(&mut Demands)| {
+        let request = order().sign(&pair, "n", signed);
+        let policy = policy(|d| change(d));
+        let mut open = Claim::read(request.head().unwrap(), &policy).unwrap().check(&pair.keys(), NOW).unwrap();
+        open.push(request.body.clone().into()).unwrap();
+        let (authentic, asked) = (open.finish(&pair.keys(), NOW).unwrap(), Asked::default());
+        assert!(support::run(authentic.first_use(&pair.keys(), &asked, NOW)).is_ok());
+        let asked = asked.0.lock().unwrap();
+        asked[0].as_secs() - signed.as_secs()
+    };
+    assert_eq!(until(&|_| {}), 300 + 30 + 60);
+    assert_eq!(until(&|d| d.max_skew = Some(Duration::from_secs(100))), 300 + 100 + 60);
+    // As long as the longest of all that share the memory, and never shorter than this one's own.
+    assert_eq!(until(&|d| d.memory.window = Duration::from_secs(1000)), 1000 + 60);
+    assert_eq!(until(&|d| d.memory.window = Duration::from_secs(10)), 300 + 30 + 60);
+}
+
+#[test]
+fn the_log_is_told_why_a_key_is_not_usable() {
+    let pair = Pair::new(RFC, Algorithm::Ed25519, "key-1", "acme");
+    let second = Duration::from_secs(1);
+    let why = |change: &dyn Fn(&mut KeyRecord)| {
+        let mut record = pair.record.clone();
+        change(&mut record);
+        let keys = Keys::new([VerifyingKey::new(record).unwrap()]);
+        let request = order().sign(&pair, "n", NOW);
+        let rejection = Claim::read(request.head().unwrap(), &policy(|_| {})).unwrap().check(&keys, NOW).err().unwrap();
+        assert_eq!(rejection.code(), Code::KeyNotUsable);
+        rejection.reason().to_owned()
+    };
+    assert_eq!(why(&|r| r.partner_active = false), "the key's partner is suspended");
+    assert_eq!(why(&|r| r.not_before = Some(NOW.after(second))), "the key's validity has not begun");
+    assert_eq!(why(&|r| r.not_after = Some(NOW)), "the key's validity has ended");
+    assert_eq!(why(&|r| r.not_after = Some(NOW.before(second))), "the key's validity has ended");
+    let valid = |r: &mut KeyRecord| (r.not_before, r.not_after) = (Some(NOW), Some(NOW.after(second)));
+    let revoked = |r: &mut KeyRecord| {
+        valid(r);
+        r.state = KeyState::Revoked;
+    };
+    assert_eq!(why(&revoked), "the key is revoked");
 }
