@@ -316,6 +316,9 @@ mod tests {
         assert_eq!(unmet(&["@target-uri"], &parts[1..], "/a?b", false).as_deref(), Some("@target-uri"));
         assert_eq!(unmet(&["@path", "@query"], &["@request-target"], "/a?b", false), None);
         assert_eq!(unmet(&["@authority"], &["@request-target"], "/a?b", false).as_deref(), Some("@authority"));
+        assert_eq!(unmet(&["@request-target"], &["@request-target"], "/a?b", false), None);
+        assert_eq!(unmet(&["@request-target"], &["@path", "@query"], "/a?b", false), None);
+        assert_eq!(unmet(&["@request-target"], &["@path"], "/a?b", false).as_deref(), Some("@request-target"));
     }
 
     #[test]

@@ -106,6 +106,30 @@ fn a_response_that_says_nothing_of_its_request_is_not_enough() {
 }
 
 #[test]
+fn a_member_of_another_field_is_no_signature_of_the_request() {
+    let gateway = Pair::new(RFC, Algorithm::Ed25519, "gateway-1", "gateway");
+    let to = || {
+        let mut headers = request("n1").into_headers();
+        headers.insert("x-other", "sig1=1".parse().unwrap());
+        let origin = Origin::parse("https://api.example.com").unwrap();
+        Head::request(http::Method::POST, "/orders?a=b", origin, headers, true).unwrap()
+    };
+    let usual = sign(&gateway, to());
+    let input = usual.headers().find(|(name, _)| *name == "signature-input").unwrap().1.to_str().unwrap().to_owned();
+    let input = input.strip_prefix("sig1=").unwrap().replace("\"signature\";req;key", "\"x-other\";req;key");
+    let mut draft =
+        Draft::new(answer(201, None, to()), Form { signature_input: Some(input), ..Form::new(RFC, "gateway-1") });
+    draft.push(BODY);
+    let signed = run(draft.finish("nonce", NOW).unwrap().sign(&gateway.signer)).unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", "application/json".parse().unwrap());
+    usual.apply(&mut headers);
+    signed.headers().for_each(|(name, value)| drop(headers.insert(name.clone(), value.clone())));
+    let response = Head::response(StatusCode::CREATED, headers, true, Some(to()));
+    assert_eq!(judge(&gateway, response, BODY), Err(Code::CoverageTooSmall));
+}
+
+#[test]
 fn req_on_a_request_is_malformed() {
     let gateway = Pair::new(RFC, Algorithm::Ed25519, "gateway-1", "gateway");
     let mut request = Request::get("/");
