@@ -253,3 +253,16 @@ fn a_second_key_under_the_id_is_its_next_version_and_both_verify() {
         assert_eq!(send(gateway.address, &signed).0, 200, "{sign}");
     }
 }
+
+#[test]
+fn a_method_first_key_without_an_end_is_added_with_a_warning() {
+    let dir = Dir::new();
+    dir.fine("partner add acme");
+    dir.fine("key generate --algorithm hmac-sha256 --out a.key");
+    let add = "key add --partner acme --scheme app-hmac --algorithm hmac-sha256 --secret-file a.key --id";
+    let ran = dir.run(&format!("{add} app-1"));
+    assert!(ran.code == 0 && ran.err.contains("without an end") && ran.err.contains("--not-after"), "{ran:?}");
+    dir.fine("key generate --algorithm hmac-sha256 --out b.key");
+    let ran = dir.run(&format!("{} app-2 --not-after 2030-01-01T00:00:00Z", add.replace("a.key", "b.key")));
+    assert!(ran.code == 0 && !ran.err.contains("without an end"), "{ran:?}");
+}

@@ -10,7 +10,7 @@ use super::print;
 use crate::app_hmac_form::FormFlags;
 use crate::exit::{Exit, Failure};
 use crate::moment::{self, Moment};
-use crate::output::say;
+use crate::output::{self, say};
 use crate::place::{ConfigFile, Place};
 use crate::{arguments, file};
 
@@ -88,6 +88,17 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     for former in &added.retiring {
         let until = former.not_after.map_or_else(|| "it is retired".to_owned(), |until: Timestamp| until.to_string());
         say!("retiring     version {}, verifies until {until}", former.version);
+    }
+    let method_first = key.form.is_some_and(|form| form.layout == Layout::MethodFirst);
+    if method_first && key.not_after.is_none() {
+        // Without an end every stamp of the next centuries counts as one that another request could carry.
+        output::warning(
+            "without an end, a body that begins like a target (a=1) is ambiguous where the nonce begins with a digit",
+            &[
+                "give the key an end: --not-after".to_owned(),
+                "or let the sender begin its nonces with a letter".to_owned(),
+            ],
+        );
     }
     let flag = args.config.flag();
     match (args.pending, added.retiring.first()) {
