@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use countersign::{Code, Draft, Head, Origin, Rejection, SignError, Unavailable, Unsigned};
+use countersign::{Code, Draft, Head, Origin, Rejection, SignError, Unavailable};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use hyper::body::Incoming;
@@ -41,11 +41,7 @@ impl Desk {
         guard::check_allowed(&settings.allow, &method, head.path().unwrap_or_default())?;
 
         let content = self.read(body).await?;
-        let fields = head.headers().clone();
-        let mut draft = Draft::new(head, settings.form.clone());
-        draft.push(&content);
-        let unsigned = draft.finish(&(self.nonce)()?, self.clock.now()).map_err(unsignable)?;
-        let order = Order { unsigned, method, target, fields, content };
+        let order = Order { head, method, target, content };
         if let Some(lease) = self.upstreams.unused(&self.to, limits)
             && let Some(answer) = self.upstreams.send_on(lease, self.sign(&order).await?, limits).await?
         {
@@ -56,12 +52,14 @@ impl Desk {
 
     /// The request for one attempt, with a nonce and a time of its own: a verifier may have spent the one before.
     async fn sign(&self, order: &Order) -> Result<Request<Sent>, Fault> {
-        let Order { unsigned, method, target, fields, content } = order;
-        let unsigned = unsigned.again(&(self.nonce)()?, self.clock.now()).map_err(unsignable)?;
+        let Order { head, method, target, content } = order;
+        let mut draft = Draft::new(head.clone(), self.settings.form.clone());
+        draft.push(content);
+        let unsigned = draft.finish(&(self.nonce)()?, self.clock.now()).map_err(unsignable)?;
         let signer = (self.signer)();
         let signed = unsigned.sign(&*signer).await.map_err(failed)?;
         let body = signed.body().cloned().unwrap_or_else(|| content.clone());
-        let mut fields = fields.clone();
+        let mut fields = head.headers().clone();
         signed.apply(&mut fields);
         outgoing(method, target, fields, body, self.settings.to.authority())
     }
@@ -91,10 +89,9 @@ impl Desk {
 
 /// What is to be signed and sent, once or twice.
 struct Order {
-    unsigned: Unsigned,
+    head: Head,
     method: Method,
     target: String,
-    fields: HeaderMap,
     content: Bytes,
 }
 
