@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::headers::{self, Connection};
 use crate::inbound::Inbound;
 use crate::sent::Sent;
-use crate::spool::{Held, Spool};
+use crate::spool::{Held, Share, Spool};
 use crate::upstream::Relay;
 
 impl Desk {
@@ -40,7 +40,8 @@ impl Desk {
         let method = head.method().cloned().unwrap_or_default();
         guard::check_allowed(&settings.allow, &method, head.path().unwrap_or_default())?;
 
-        let content = self.read(body).await?;
+        // The share of the room is held until the answer began: so long are the bytes.
+        let (content, _share) = self.read(body).await?;
         let order = Order { head, method, target, content };
         if let Some(lease) = self.upstreams.unused(&self.to, limits)
             && let Some(answer) = self.upstreams.send_on(lease, self.sign(&order).await?, limits).await?
@@ -64,7 +65,7 @@ impl Desk {
         outgoing(method, target, fields, body, self.settings.to.authority())
     }
 
-    async fn read(&self, body: &mut Inbound) -> Result<Bytes, Fault> {
+    async fn read(&self, body: &mut Inbound) -> Result<(Bytes, Share), Fault> {
         let (limits, most) = (&self.settings.limits, self.settings.max_body);
         let too_large = || Rejection::new(Code::BodyTooLarge, format!("the body is longer than {most} bytes"));
         if body.length().is_some_and(|length| length > most) {
@@ -81,7 +82,7 @@ impl Desk {
             spool.write(chunk);
         }
         match spool.into_parts() {
-            (Held::Kept(bytes), _) => Ok(bytes),
+            (Held::Kept(bytes), share) => Ok((bytes, share)),
             (Held::Passing(_), _) => Err(Unavailable::new("sidecar", "a body was passed on").into()),
         }
     }
