@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use countersign::{Demands, HttpMessageSignatures, Memory, Pki, Policy, Raised};
-use countersign_proxy::{AdminSettings, Disclosure, GatewaySettings, Limits, RouteSettings};
+use countersign_proxy::{AdminSettings, Disclosure, GatewaySettings, Limits, Quota, RouteSettings};
 
-use crate::config::{self, Config, Mode, Nonce, PkiReplay, Refusals, Route, Zone};
+use crate::config::{self, Config, Mode, Nonce, PkiReplay, Rate, Refusals, Route, Zone};
 use crate::exit::Failure;
 
 /// The gateway's settings. `raised` are shorter ages of before, see [`Memory`].
@@ -24,6 +24,8 @@ pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySe
         shutdown_grace: gateway.limits.shutdown_timeout,
         max_connections: gateway.limits.max_connections,
         max_held: gateway.limits.spool_space,
+        source_rate: Some(quota(gateway.limits.source_rate)),
+        limit_loopback: gateway.limits.limit_loopback,
         ..defaults
     };
     Ok(GatewaySettings {
@@ -47,7 +49,12 @@ fn route(route: &Route, memory: &Memory) -> Result<RouteSettings, Failure> {
             Refusals::Components => Disclosure::Components,
             Refusals::Full => Disclosure::Full,
         },
+        rate: route.rate.map(quota),
     })
+}
+
+fn quota(rate: Rate) -> Quota {
+    Quota { requests: rate.count, per: rate.per }
 }
 
 /// What a route demands, in the words of the core.

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
+use std::time::Instant;
 
 use countersign::{Code, Rejection, Unavailable};
 use http::{HeaderValue, Request, Response, header};
@@ -21,6 +22,7 @@ use crate::gate::Gate;
 use crate::headers;
 use crate::inbound::Inbound;
 use crate::log::Entry;
+use crate::rate::Quota;
 use crate::refusal;
 use crate::reply::Reply;
 use crate::settings::Limits;
@@ -97,6 +99,11 @@ async fn answer(gate: &Gate, upstreams: &Upstreams, peer: IpAddr, request: Reque
         }
         Err(fault) => {
             count(gate, route.as_deref(), Some(fault.code()));
+            if fault.is_the_senders()
+                && let Some(quota) = source_quota(&table.limits, peer)
+            {
+                gate.rates.sources.failed(peer, quota, gate.rates.time(Instant::now()));
+            }
             entry.claimed = fault.claimed().map(|(scheme, key)| (scheme, key.to_owned()));
             entry.answered(Some(fault.code().status()), Some(fault.code()), Some(&fault.reason()));
             refusal::answer(&fault, route.as_deref(), has_body, trace, gate.clock.now())
@@ -124,12 +131,27 @@ async fn pass(
     if head.target() == Some("*") {
         return Err(Rejection::new(Code::NoRoute, "OPTIONS * asks about the gateway, which has nothing to tell").into());
     }
-    let route = Arc::clone(table.route(head.path().unwrap_or_default())?);
+    let route = table.route(head.path().unwrap_or_default());
+    if !route.as_ref().is_ok_and(|route| route.policy.permit().is_some()) {
+        within_rate(gate, &table.limits, peer, visit.entry.started)?;
+    }
+    let route = Arc::clone(route?);
     visit.entry.route = Some(route.name.clone());
     let route = visit.route.insert(route);
     let Some(body) = &mut visit.body else { return Err(Unavailable::new("gateway", "a body was lost").into()) };
     let crossing = Crossing { gate, upstreams, route, limits: &table.limits, peer };
     crossing.pass(head, body, &mut visit.entry).await
+}
+
+/// Counts the request for its source, before any cryptography. Whoever only watches refuses nobody for it.
+fn within_rate(gate: &Gate, limits: &Limits, peer: IpAddr, started: Instant) -> Result<(), Fault> {
+    let Some(quota) = source_quota(limits, peer) else { return Ok(()) };
+    let standing = gate.rates.sources.take(peer, quota, gate.rates.time(started));
+    if standing.is_over() { Err(Fault::Limited(standing)) } else { Ok(()) }
+}
+
+fn source_quota(limits: &Limits, peer: IpAddr) -> Option<Quota> {
+    limits.source_rate.filter(|_| limits.limit_loopback || !peer.to_canonical().is_loopback())
 }
 
 fn count(gate: &Gate, route: Option<&Route>, code: Option<Code>) {

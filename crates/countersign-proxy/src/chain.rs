@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use countersign::{Authentic, Basis, Claim, Code, Head, Keys, Open, Refusal, Rejection, Timestamp, Unavailable};
 use http::Response;
@@ -10,6 +11,7 @@ use crate::fault::Fault;
 use crate::gate::Gate;
 use crate::inbound::Inbound;
 use crate::log::Entry;
+use crate::rate::Standing;
 use crate::settings::Limits;
 use crate::spool::Spool;
 use crate::table::Route;
@@ -59,9 +61,23 @@ impl Crossing<'_> {
         entry.identity = Some(authentic.identity());
         let fresh = authentic.first_use(&keys, &*gate.replay, now).await;
         gate.replay_answered(!matches!(fresh, Err(Refusal::Unavailable(_))), now);
-        let ready = fresh?.unpack(&gate.openers, spool)?;
+        let fresh = fresh?;
+        let standing = self.within_rate(entry)?;
+        let ready = fresh.unpack(&gate.openers, spool)?;
         let recorded = gate.recorder.record(Basis::Signed(ready), entry).await?;
-        self.upstreams.forward(recorded, self.peer, route, limits).await
+        let mut response = self.upstreams.forward(recorded, self.peer, route, limits).await?;
+        if let Some(standing) = standing {
+            standing.tell(response.headers_mut());
+        }
+        Ok(response)
+    }
+
+    /// Counts the request for its partner, whose signature held, so that nobody else can spend what it may ask for.
+    fn within_rate(&self, entry: &Entry) -> Result<Option<Standing>, Fault> {
+        let (Some((quota, partners)), Some(identity)) = (&self.route.rate, &entry.identity) else { return Ok(None) };
+        let now = self.gate.rates.time(Instant::now());
+        let standing = partners.take(identity.partner.as_str(), *quota, now);
+        if standing.is_over() { Err(Fault::Limited(standing)) } else { Ok(Some(standing)) }
     }
 
     /// What is announced to be too large is refused before a byte of it is asked for.

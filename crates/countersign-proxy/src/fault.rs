@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use countersign::{Code, Refusal, Rejection, Scheme, Unavailable};
 
+use crate::rate::Standing;
+
 /// Why a request was not answered by its upstream: the sender's fault, ours, or the upstream's.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -10,6 +12,8 @@ pub(crate) enum Fault {
     Refused(Refusal),
     /// The API behind: `upstream_failed` or `upstream_timeout`, and why, for the log.
     Upstream(Code, String),
+    /// More than a source or a partner may ask for: `rate_limited`.
+    Limited(Standing),
 }
 
 impl Fault {
@@ -18,6 +22,7 @@ impl Fault {
             Self::Refused(Refusal::Rejected(rejection)) => rejection.code(),
             Self::Refused(Refusal::Unavailable(_)) => Code::Unavailable,
             Self::Upstream(code, _) => *code,
+            Self::Limited(_) => Code::RateLimited,
         }
     }
 
@@ -27,6 +32,7 @@ impl Fault {
             Self::Refused(Refusal::Rejected(rejection)) => rejection.reason().into(),
             Self::Refused(Refusal::Unavailable(unavailable)) => unavailable.to_string().into(),
             Self::Upstream(_, reason) => reason.into(),
+            Self::Limited(standing) => standing.to_string().into(),
         }
     }
 
@@ -34,6 +40,7 @@ impl Fault {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(Refusal::Unavailable(unavailable)) => unavailable.retry_after(),
+            Self::Limited(standing) => Some(standing.wait()),
             _ => None,
         }
     }
@@ -44,6 +51,11 @@ impl Fault {
             Self::Refused(Refusal::Rejected(rejection)) => rejection.claimed(),
             _ => None,
         }
+    }
+
+    /// Whether a sender is to blame, who is charged for it.
+    pub(crate) fn is_the_senders(&self) -> bool {
+        matches!(self, Self::Refused(Refusal::Rejected(_)))
     }
 
     /// What the caller may be told beyond the code: of the caller's own faults only.

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::handles::{KeySource, ReadyCheck};
 use crate::log::Log;
 use crate::metrics::Metrics;
+use crate::rate::Rates;
 use crate::record::Recorder;
 use crate::spool::Room;
 use crate::table::Table;
@@ -23,6 +24,7 @@ pub(crate) struct Gate {
     pub(crate) clock: Clock,
     pub(crate) log: Log,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) rates: Rates,
     pub(crate) room: Arc<Room>,
     pub(crate) health: Health,
 }

@@ -14,6 +14,7 @@ use crate::gate::{Gate, Health};
 use crate::handles::Handles;
 use crate::log::Log;
 use crate::metrics::Metrics;
+use crate::rate::Rates;
 use crate::record::Recorder;
 use crate::settings::{GatewaySettings, InvalidSettings};
 use crate::table::Table;
@@ -58,7 +59,8 @@ impl Gateway {
     pub fn bind(settings: GatewaySettings, handles: Handles) -> Result<Self, GatewayError> {
         let Handles { keys, replay, clock, log, checks, snapshot_age, used } = handles;
         let metrics = Arc::new(Metrics::default());
-        let table = Table::new(&settings, &metrics)?;
+        let rates = Rates::new();
+        let table = Table::new(&settings, &metrics, &rates)?;
         if settings.listen.is_empty() {
             return Err(InvalidSettings("no address to listen on".to_owned()).into());
         }
@@ -93,6 +95,7 @@ impl Gateway {
             clock,
             log,
             metrics,
+            rates,
             room: Arc::default(),
             health: Health::new(checks, snapshot_age),
         };
@@ -184,7 +187,7 @@ impl Control {
     /// # Errors
     /// [`InvalidSettings`]: the last good settings stay, and `/readyz`, the metrics and the log say so.
     pub fn reload(&self, settings: &GatewaySettings) -> Result<(), InvalidSettings> {
-        match Table::new(settings, &self.gate.metrics) {
+        match Table::new(settings, &self.gate.metrics, &self.gate.rates) {
             Ok(table) => {
                 self.gate.table.store(Arc::new(table));
                 self.gate.health.failed_reload.store(Arc::new(None));

@@ -84,6 +84,9 @@ fn written(fault: &Fault, code: Code, problem: &Value) -> Response<Reply> {
         let seconds = fault.retry_after().map_or(1, |time| time.as_secs() + 1);
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    if let Fault::Limited(standing) = fault {
+        standing.tell(headers);
+    }
     response
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use countersign::{Origin, Policy};
 
+use crate::rate::Quota;
+
 /// What a gateway is told at its start, and again at a reload. Plain data: [`crate::Gateway::bind`] judges it.
 #[derive(Clone, Debug, Default)]
 pub struct GatewaySettings {
@@ -35,6 +37,9 @@ pub struct RouteSettings {
     pub policy: Arc<Policy>,
     /// How much a refusal tells the caller.
     pub refusals: Disclosure,
+    /// What one partner may ask for, counted once it has proved who it is; `None` for no limit. Nobody is limited where the
+    /// policy only observes.
+    pub rate: Option<Quota>,
 }
 
 /// How much a refusal tells the caller.
@@ -76,6 +81,11 @@ pub struct Limits {
     pub write_time: Duration,
     /// Connections of callers, all listeners together; more wait to be accepted.
     pub max_connections: usize,
+    /// What one source may ask for, counted before anything dear is done for it: an IPv4 address, or an IPv6 network of 64
+    /// bits. A request that is refused counts as ten. `None` for no limit.
+    pub source_rate: Option<Quota>,
+    /// Whether loopback is a source, too. Mostly a proxy of the operator's own is there, with everybody behind it.
+    pub limit_loopback: bool,
     /// Bytes of all bodies that wait for their verdict or their upstream, together; what does not fit is `unavailable`.
     pub max_held: u64,
     /// Until the connection to an upstream stands.
@@ -102,6 +112,8 @@ impl Default for Limits {
             idle_time: Duration::from_secs(60),
             write_time: Duration::from_secs(30),
             max_connections: 10_000,
+            source_rate: Some(Quota { requests: 10_000, per: Duration::from_secs(1) }),
+            limit_loopback: false,
             max_held: 512 << 20,
             connect_time: Duration::from_secs(5),
             response_time: Duration::from_secs(60),

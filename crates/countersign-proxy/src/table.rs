@@ -4,6 +4,7 @@ use std::sync::Arc;
 use countersign::{Code, Origin, Policy, Rejection};
 
 use crate::metrics::{Metrics, RouteMetrics};
+use crate::rate::{PartnerRates, Quota, Rates};
 use crate::settings::{Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};
 use crate::tls;
 use crate::upstream::Destination;
@@ -27,10 +28,12 @@ pub(crate) struct Route {
     pub(crate) policy: Arc<Policy>,
     pub(crate) refusals: Disclosure,
     pub(crate) metrics: Arc<RouteMetrics>,
+    /// What a partner may ask for, and what each asked for.
+    pub(crate) rate: Option<(Quota, Arc<PartnerRates>)>,
 }
 
 impl Table {
-    pub(crate) fn new(settings: &GatewaySettings, metrics: &Metrics) -> Result<Self, InvalidSettings> {
+    pub(crate) fn new(settings: &GatewaySettings, metrics: &Metrics, rates: &Rates) -> Result<Self, InvalidSettings> {
         let limits = settings.limits.clone();
         if !(256..=1 << 20).contains(&limits.head_bytes) || !(4..=1000).contains(&limits.head_fields) {
             return Err(InvalidSettings("a head has 256 bytes to 1 MiB and 4 to 1000 fields".to_owned()));
@@ -46,7 +49,7 @@ impl Table {
             longest: 0,
         };
         for settings in &settings.routes {
-            let route = Route::new(settings, metrics)?;
+            let route = Route::new(settings, metrics, rates)?;
             let twice = table.routes.values().any(|other| other.name == route.name);
             table.longest = table.longest.max(settings.path.len());
             let route = Arc::new(route);
@@ -120,8 +123,8 @@ fn plain(path: &str) -> String {
 }
 
 impl Route {
-    fn new(settings: &RouteSettings, metrics: &Metrics) -> Result<Self, InvalidSettings> {
-        let RouteSettings { name, path, upstream, policy, refusals } = settings;
+    fn new(settings: &RouteSettings, metrics: &Metrics, rates: &Rates) -> Result<Self, InvalidSettings> {
+        let RouteSettings { name, path, upstream, policy, refusals, rate } = settings;
         let bad = |why: &str| Err(InvalidSettings(format!("route {name}: {why}")));
         let whole = path == "/" || (path.starts_with('/') && !path.ends_with('/') && !path.contains("//"));
         if !whole
@@ -143,6 +146,7 @@ impl Route {
             policy: Arc::clone(policy),
             refusals: *refusals,
             metrics: metrics.route(name),
+            rate: rate.map(|quota| (quota, rates.route(name))),
         })
     }
 }
@@ -160,12 +164,13 @@ mod tests {
             upstream: Origin::parse("http://127.0.0.1:1").unwrap(),
             policy: Arc::new(Policy::new(Demands { path: path.to_owned(), ..Demands::default() }).unwrap()),
             refusals: Disclosure::Code,
+            rate: None,
         }
     }
 
     fn table(paths: &[&str]) -> Result<Table, InvalidSettings> {
         let routes = paths.iter().map(|path| route(path)).collect();
-        Table::new(&GatewaySettings { routes, ..GatewaySettings::default() }, &Metrics::default())
+        Table::new(&GatewaySettings { routes, ..GatewaySettings::default() }, &Metrics::default(), &Rates::new())
     }
 
     fn found(table: &Table, path: &str) -> String {

@@ -8,6 +8,7 @@ use super::forms;
 use super::names::ClientAuth;
 use super::origin::{Origin, origin};
 use super::section::Section;
+use super::units::Rate;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -56,6 +57,11 @@ pub struct Limits {
     pub max_headers: usize,
     /// Connections at a time; 10 000.
     pub max_connections: usize,
+    /// What one source may ask for, an IPv4 address or an IPv6 network of 64 bits; ten thousand a second. What is refused
+    /// counts as ten.
+    pub source_rate: Rate,
+    /// Whether loopback is a source, too; false, since mostly a proxy is there, with everybody behind it.
+    pub limit_loopback: bool,
     /// How much of one body is kept in memory, in bytes; 64 KiB. What is longer goes through an unlinked file, but for the
     /// schemes that need the whole.
     pub body_in_memory: u64,
@@ -106,6 +112,8 @@ impl Limits {
             max_head: section.size("max_head", 8 << 10..=1 << 20).unwrap_or(64 << 10),
             max_headers: section.number("max_headers", 16..=1000).unwrap_or(100),
             max_connections: section.number("max_connections", 1..=1_000_000).unwrap_or(10_000),
+            source_rate: section.value("source_rate", forms::rate).unwrap_or(Rate { count: 10_000, per: SECOND }),
+            limit_loopback: section.value("limit_loopback", forms::flag).unwrap_or(false),
             body_in_memory: section.size("body_in_memory", 0..=64 << 20).unwrap_or(64 << 10),
             spool_space: section.size("spool_space", 0..=1 << 50).unwrap_or(1 << 30),
         }

@@ -45,7 +45,6 @@ const TABLE: &[NotYet] = &[
     warning("evidence.durability", Asks::Unless("off"), "evidence is not kept yet: decisions go to the log only"),
     error("token", Asks::Always, "user tokens are not issued and not checked yet"),
     warning("seal.keys", Asks::Any, "sealed fields are not opened yet, and no sealing key is published"),
-    warning("route.rate", Asks::Always, "rates are not limited yet"),
     error("route.channel", Asks::Unless("any"), "client certificates are not compared with the signer yet"),
     error("route.open", Asks::Any, "sealed fields are not opened yet, and would be forwarded as they are"),
     warning("route.unbound", Asks::True, "sealed fields are not opened yet"),

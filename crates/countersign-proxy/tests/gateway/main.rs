@@ -5,6 +5,7 @@ mod client;
 mod http2;
 mod observe;
 mod operation;
+mod rate;
 mod refused;
 mod replay;
 mod schemes;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use countersign::{BoxFuture, Demands, Keys, Origin, Policy, ReplayStore, Seen, Timestamp, Unavailable, Use, UseMark};
 use countersign_proxy::{
-    AdminSettings, Clock, Control, Disclosure, Gateway, GatewaySettings, Handles, Limits, RouteSettings,
+    AdminSettings, Clock, Control, Disclosure, Gateway, GatewaySettings, Handles, Limits, Quota, RouteSettings,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,6 +24,7 @@ pub(crate) struct Setting {
     pub(crate) refusals: Disclosure,
     pub(crate) limits: Limits,
     pub(crate) public_url: Vec<&'static str>,
+    pub(crate) rate: Option<Quota>,
     pub(crate) workers: usize,
 }
 
@@ -34,6 +35,7 @@ impl Default for Setting {
             refusals: Disclosure::Components,
             limits: Limits { shutdown_grace: Duration::from_secs(2), ..Limits::default() },
             public_url: Vec::new(),
+            rate: None,
             workers: 2,
         }
     }
@@ -85,6 +87,7 @@ impl Stage {
                 upstream: Origin::parse(&format!("http://{}", upstream.address)).unwrap(),
                 policy,
                 refusals: setting.refusals,
+                rate: setting.rate,
             }],
             limits: setting.limits,
             admin: Some(AdminSettings { listen: "127.0.0.1:0".parse().unwrap(), hosts: Vec::new() }),

@@ -41,7 +41,6 @@ fn what_is_missing_and_makes_traffic_no_less_safe_is_a_warning() {
         "evidence.durability = \"strict\"\n".to_owned(),
         "evidence.durability = \"buffered\"\n".to_owned(),
         "seal.keys = [\"s\"]\n".to_owned(),
-        route("rate = \"100/s\""),
         route("unbound = true"),
     ] {
         let (_, warnings) = read(&text).unwrap();

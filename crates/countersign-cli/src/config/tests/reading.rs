@@ -67,6 +67,8 @@ fn every_setting_of_the_contract_is_read() {
     assert_eq!(limits.shutdown_timeout, Duration::ZERO);
     assert_eq!((limits.max_head, limits.max_headers, limits.max_connections), (128 << 10, 50, 10));
     assert_eq!((limits.body_in_memory, limits.spool_space), (1 << 20, 2 << 30));
+    assert_eq!(limits.source_rate, Rate { count: 500, per: Duration::from_secs(1) });
+    assert!(limits.limit_loopback);
     let tls = gateway.tls.as_ref().unwrap();
     assert_eq!(tls.key, Path::new("/run/secrets/tls.key"));
     assert_eq!((tls.client_auth, tls.client_ca.is_some(), tls.crl.is_some()), (ClientAuth::Required, true, true));
