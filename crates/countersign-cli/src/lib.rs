@@ -11,6 +11,7 @@ mod cli;
 mod commands;
 pub mod config;
 mod demo;
+mod descriptors;
 mod exit;
 mod file;
 mod last_use;

@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind};
 
 use super::key::print;
 use super::{interrupted, listen_to, wait};
+use crate::descriptors;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, say};
 use crate::place::{ConfigFile, Place};
@@ -33,6 +34,7 @@ async fn serve(file: &ConfigFile) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("{} has no route: there is nothing to serve", file.path().display()))
             .hint("add a [[route]] with `path` and `upstream`, then countersign lint"));
     }
+    descriptors::raise(config.gateway.limits.max_connections);
     let stop = interrupted()?;
     let hangup = listen_to(SignalKind::hangup())?;
     let place = Place::of(config);

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::Dir;
@@ -56,8 +56,14 @@ impl Gateway {
     /// Starts `countersign gateway` and waits until it says where it listens.
     #[track_caller]
     pub fn start(dir: &Dir) -> Self {
+        Self::started(dir, dir.command("gateway"))
+    }
+
+    /// The same by a command of one's own.
+    #[track_caller]
+    pub fn started(dir: &Dir, mut command: Command) -> Self {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.path("log")).unwrap();
-        let mut child = dir.command("gateway").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut address = |what: &str| -> SocketAddr {
             let line = lines.next().unwrap_or_else(|| panic!("no line: {}", dir.read("log"))).unwrap();
@@ -76,7 +82,7 @@ impl Gateway {
     }
 
     pub fn signal(&self, signal: &str) {
-        let kill = std::process::Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        let kill = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(kill.unwrap().success());
     }
 }
