@@ -11,18 +11,18 @@ use countersign::{Draft, Form, Head, Origin, Scheme, SigningKey, Timestamp};
 
 /// What signs, for as many threads as want to.
 #[derive(Clone)]
-pub struct Sender {
+pub(crate) struct Sender {
     key: Arc<SigningKey>,
     id: &'static str,
 }
 
 impl Sender {
-    pub fn new(key_file: &[u8], id: &'static str) -> Self {
+    pub(crate) fn new(key_file: &[u8], id: &'static str) -> Self {
         Self { key: Arc::new(SigningKey::from_file(key_file, Scheme::HttpMessageSignatures, None).unwrap()), id }
     }
 
     /// A request that was never sent before, with its signature.
-    pub fn request(&self, host: SocketAddr, target: &str, body: &str) -> String {
+    pub(crate) fn request(&self, host: SocketAddr, target: &str, body: &str) -> String {
         static NONCE: AtomicU64 = AtomicU64::new(0);
         let origin = Origin::new(false, &host.to_string()).unwrap();
         let head = Head::request(http::Method::POST, target, origin, http::HeaderMap::new(), true).unwrap();
@@ -42,21 +42,21 @@ impl Sender {
 }
 
 /// Threads that send good requests until they are told to end.
-pub struct Load {
+pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<Vec<Duration>>>,
     faults: Arc<Mutex<Vec<String>>>,
 }
 
 /// What became of a load.
-pub struct Outcome {
-    pub latencies: Vec<Duration>,
-    pub faults: Vec<String>,
+pub(crate) struct Outcome {
+    pub(crate) latencies: Vec<Duration>,
+    pub(crate) faults: Vec<String>,
 }
 
 impl Load {
     /// So many requests a second on a few connections, in turn to each of `gateways`.
-    pub fn start(sender: &Sender, gateways: &[SocketAddr], target: &'static str, rate: u32) -> Self {
+    pub(crate) fn start(sender: &Sender, gateways: &[SocketAddr], target: &'static str, rate: u32) -> Self {
         let (stop, faults) = (Arc::new(AtomicBool::new(false)), Arc::default());
         let pause = Duration::from_secs(1) * CONNECTIONS / rate;
         let threads = (0..CONNECTIONS as usize)
@@ -71,7 +71,7 @@ impl Load {
         Self { stop, threads, faults }
     }
 
-    pub fn end(self) -> Outcome {
+    pub(crate) fn end(self) -> Outcome {
         self.stop.store(true, Relaxed);
         let latencies = self.threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         Outcome { latencies, faults: std::mem::take(&mut *self.faults.lock().unwrap()) }
@@ -80,7 +80,7 @@ impl Load {
 
 impl Outcome {
     /// The latency that so many of a hundred do not exceed.
-    pub fn percentile(&self, percent: usize) -> Duration {
+    pub(crate) fn percentile(&self, percent: usize) -> Duration {
         let mut all = self.latencies.clone();
         all.sort();
         all.get((all.len() * percent / 100).min(all.len().saturating_sub(1))).copied().unwrap_or_default()
