@@ -39,6 +39,15 @@ enum Order {
 }
 
 impl FormFlags {
+    /// These flags, over what a configuration says of unit, nonce form and layout.
+    pub(crate) fn over(self, [unit, nonce, layout]: [Option<&str>; 3]) -> Self {
+        Self {
+            timestamp_unit: self.timestamp_unit.or_else(|| Unit::from_str(unit?, false).ok()),
+            nonce_form: self.nonce_form.or_else(|| Nonce::from_str(nonce?, false).ok()),
+            layout: self.layout.or_else(|| Order::from_str(layout?, false).ok()),
+        }
+    }
+
     /// Each flag, and whether it was given.
     pub(crate) fn given(&self) -> [(&'static str, bool); 3] {
         [

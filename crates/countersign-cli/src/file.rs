@@ -6,6 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use countersign::{Algorithm, Material, Scheme, SigningKey};
+use countersign_proxy::ClientCertificate;
 use zeroize::Zeroizing;
 
 use crate::exit::{Failure, io};
@@ -57,6 +58,17 @@ pub(crate) fn signing_key(path: &Path, scheme: Scheme, asked: Option<Algorithm>)
             }
             _ => failure.hint(make("FILE".to_owned())),
         }
+    })
+}
+
+/// Reads a certificate to show to who asks for one: chain and private key in one file.
+pub(crate) fn client_certificate(path: &Path) -> Result<ClientCertificate, Failure> {
+    let pem = read_small(path)?;
+    warn_of_mode(path);
+    ClientCertificate::from_pem(&pem).map_err(|fault| {
+        Failure::usage(format!("{}: {fault}", path.display()))
+            .hint("it takes the certificate, what stands between it and its authority, and the private key, all as PEM")
+            .hint("cat client.pem intermediate.pem client.key > FILE; chmod 600 FILE")
     })
 }
 

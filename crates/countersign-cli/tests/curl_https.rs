@@ -3,20 +3,15 @@
 mod support;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use support::Dir;
+use support::https::tls;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
-
-/// `tests/tls` holds an authority whose key is gone, a certificate of it for localhost, and an authority that vouches for nothing.
-fn tls(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/tls").join(name)
-}
 
 /// A server that answers each request with itself.
 fn server() -> SocketAddr {

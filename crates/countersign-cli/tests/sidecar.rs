@@ -5,13 +5,13 @@ mod support;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use support::Dir;
 use support::gateway::{Gateway, send, upstream};
+use support::sidecar::Sidecar;
 
 /// A gateway with a route per scheme, and a key of `acme` for each.
 fn deployment() -> Dir {
@@ -39,46 +39,6 @@ fn deployment() -> Dir {
     dir.fine("key generate --algorithm hmac-sha256 --out app-hmac.key");
     dir.fine("key add --partner acme --id acme-1 --scheme app-hmac --algorithm hmac-sha256 --secret-file app-hmac.key");
     dir
-}
-
-struct Sidecar {
-    address: String,
-    child: Child,
-}
-
-impl Sidecar {
-    #[track_caller]
-    fn start(dir: &Dir, arguments: &str) -> Self {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.path("sidecar.log")).unwrap();
-        let mut child =
-            dir.command(&format!("sidecar {arguments}")).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines.next().unwrap_or_else(|| panic!("no line: {}", dir.read("sidecar.log"))).unwrap();
-        let address = line.strip_prefix("sidecar").unwrap_or_else(|| panic!("{line}")).trim().to_owned();
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { address: address.trim_start_matches("http://").to_owned(), child }
-    }
-
-    fn tcp(&self) -> SocketAddr {
-        self.address.parse().unwrap()
-    }
-
-    #[track_caller]
-    fn send(&self, method: &str, target: &str, fields: &str, body: &str) -> (u16, String) {
-        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-        let text = format!(
-            "{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{length}{fields}\r\n{body}",
-            self.address
-        );
-        send(self.tcp(), &text)
-    }
-}
-
-impl Drop for Sidecar {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
 }
 
 fn signing(gateway: &Gateway, scheme: &str) -> String {
@@ -199,6 +159,41 @@ fn a_unix_socket_is_its_owners_alone_and_goes_with_its_sidecar() {
         std::thread::sleep(Duration::from_millis(20));
         !dir.path("sidecar.sock").exists()
     }));
+}
+
+#[test]
+fn a_unix_socket_opens_to_a_group_where_it_is_told_to() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let dir = Dir::new();
+    dir.fine("key generate --algorithm ed25519 --out key");
+    let own = std::fs::metadata(dir.here()).unwrap().gid();
+    let to = "[sidecar]\nkey = \"key\"\nid = \"k\"\nto = \"http://127.0.0.1:1\"\nlisten = \"unix:socket\"\n";
+    dir.write("grouped.toml", &format!("{to}socket_group = \"{own}\"\n"));
+    dir.write("open.toml", &format!("{to}socket_mode = \"0666\"\n"));
+    for (flags, mode) in [
+        ("--config grouped.toml", 0o660),
+        ("--config grouped.toml --socket-mode 620", 0o620),
+        ("--config open.toml", 0o666),
+        ("--config open.toml --socket-mode 0600", 0o600),
+    ] {
+        let _sidecar = Sidecar::start(&dir, flags);
+        let socket = std::fs::metadata(dir.path("socket")).unwrap();
+        assert_eq!((socket.permissions().mode() & 0o777, socket.gid()), (mode, own), "{flags}");
+    }
+    dir.write("number.toml", &format!("{to}socket_mode = 660\n"));
+    for (flags, says) in [
+        ("--config number.toml", "expected permissions in octal"),
+        ("--config open.toml --listen 127.0.0.1:0 --socket-mode 0660", "are for a Unix socket"),
+        ("--config open.toml --socket-mode 0888", "write it in octal"),
+        ("--config open.toml --socket-group no-such-group", "no group no-such-group"),
+        ("--config open.toml --listen unix:absent/socket", "make its directory first"),
+    ] {
+        let ran = dir.run(&format!("sidecar {flags}"));
+        assert!(
+            ran.code == 2 && ran.err.contains(says) && ran.err.contains("hint: ") || says.contains("octal"),
+            "{flags}: {ran:?}"
+        );
+    }
 }
 
 #[test]

@@ -7,11 +7,11 @@ use http_body_util::BodyExt;
 
 use crate::fault::Fault;
 use crate::sent::Sent;
-use crate::settings::Limits;
+use crate::settings::{Limits, Protocol};
 use crate::tls;
 use crate::upstream::{Destination, Pool, Relay, Upstreams};
 
-/// Sends requests to one host, over HTTP or HTTPS.
+/// Sends requests to one host, over HTTP or HTTPS, there in HTTP/2 where that is agreed upon.
 pub struct Client {
     to: Destination,
     upstreams: Upstreams,
@@ -38,7 +38,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Unusable`].
     pub fn new(to: &Origin, limits: Limits) -> Result<Self, ClientError> {
-        let to = Destination::new(to, tls::client).map_err(ClientError::Unusable)?;
+        let to = Destination::new(to, tls::client).map_err(ClientError::Unusable)?.speaking(Protocol::Agreed);
         Ok(Self { to, upstreams: Upstreams::new(Pool::default()), limits })
     }
 

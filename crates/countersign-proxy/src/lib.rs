@@ -47,6 +47,7 @@ mod upstream;
 
 // The other end: signing for a sender beside it, and sending what was signed.
 mod client;
+mod client_certificate;
 mod sidecar;
 
 // What the caller is told, and the operator.
@@ -67,9 +68,10 @@ pub mod fuzz {
 }
 
 pub use client::{Answer, Client, ClientError};
+pub use client_certificate::{ClientCertificate, InvalidCertificate};
 pub use clock::Clock;
 pub use gateway::{Control, Gateway, GatewayError};
 pub use handles::{Handles, KeySource, ReadyCheck, Used};
 pub use rate::Quota;
-pub use settings::{AdminSettings, Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};
-pub use sidecar::{Address, Allow, Sidecar, SidecarError, SidecarHandles, SidecarSettings};
+pub use settings::{AdminSettings, Disclosure, GatewaySettings, InvalidSettings, Limits, Protocol, RouteSettings};
+pub use sidecar::{Address, Allow, Sidecar, SidecarError, SidecarHandles, SidecarSettings, SocketFile};

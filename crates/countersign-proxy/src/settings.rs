@@ -54,6 +54,18 @@ pub enum Disclosure {
     Full,
 }
 
+/// Which HTTP is spoken to a destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/2 where both agree on it in the TLS handshake (ALPN, RFC 7301), else HTTP/1.1. In the clear HTTP/1.1.
+    #[default]
+    Agreed,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 only: agreed upon over TLS, and in the clear by prior knowledge (RFC 9113 §3.3).
+    Http2,
+}
+
 /// Where health and metrics are told.
 #[derive(Clone, Debug)]
 pub struct AdminSettings {

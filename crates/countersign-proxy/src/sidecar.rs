@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
+use crate::client_certificate::ClientCertificate;
 use crate::clock::Clock;
 use crate::framing;
 use crate::front::{Answering, Front};
@@ -25,24 +26,30 @@ use crate::log::{Entry, Log};
 use crate::metrics::Metrics;
 use crate::refusal;
 use crate::reply::Reply;
-use crate::settings::{InvalidSettings, Limits};
+use crate::settings::{InvalidSettings, Limits, Protocol};
 use crate::spool::Room;
 use crate::tls;
 use crate::trace::TraceId;
 use crate::upstream::{Destination, Pool, Upstreams};
 
 pub use guard::Allow;
-pub use listen::Address;
+pub use listen::{Address, SocketFile};
 
 /// What a sidecar is told at its start.
 #[derive(Clone, Debug)]
 pub struct SidecarSettings {
     /// Where the sender reaches it.
     pub listen: Address,
+    /// Whom a Unix socket opens to.
+    pub socket: SocketFile,
     /// Whether others than this machine may borrow the signature.
     pub allow_remote: bool,
     /// Where it sends what it signed. Its authority is the `Host`, and `@authority`.
     pub to: Origin,
+    /// Which HTTP is spoken there.
+    pub protocol: Protocol,
+    /// What is shown there, over TLS, if a certificate is asked for.
+    pub client_certificate: Option<ClientCertificate>,
     /// In which form it signs, and under which key id.
     pub form: Form,
     /// What it signs; empty for everything.
@@ -99,8 +106,9 @@ impl Sidecar {
             return Err(InvalidSettings(why).into());
         }
         let to = Destination::new(&settings.to, tls::client).map_err(InvalidSettings)?;
+        let to = to.speaking(settings.protocol).showing(settings.client_certificate.clone());
         let failed = |error| SidecarError::Listen(settings.listen.clone(), error);
-        let (listener, address) = listen::Listener::open(&settings.listen).map_err(failed)?;
+        let (listener, address) = listen::Listener::open(&settings.listen, settings.socket).map_err(failed)?;
         let metrics = Arc::new(Metrics::default());
         let log = Log::start(handles.log, metrics).map_err(SidecarError::Log)?;
         let max_connections = settings.limits.max_connections.min(Semaphore::MAX_PERMITS);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore};
 
 /// What to connect with to hosts whose certificates the system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` say otherwise).
@@ -16,11 +17,15 @@ pub(crate) fn client() -> Result<Arc<ClientConfig>, String> {
         let why = found.errors.first().map_or_else(|| "there is none".to_owned(), ToString::to_string);
         return Err(format!("no certificate authority that this system trusts can be read: {why}"));
     }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
         .map_err(|fault| fault.to_string())?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// The one crypto provider.
+pub(crate) fn provider() -> CryptoProvider {
+    rustls::crypto::aws_lc_rs::default_provider()
 }

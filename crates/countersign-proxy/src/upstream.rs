@@ -3,6 +3,7 @@
 mod destination;
 mod pool;
 mod relay;
+mod sender;
 mod wire;
 
 use std::net::IpAddr;
@@ -166,11 +167,10 @@ async fn send(
     limit: Duration,
 ) -> Result<(Response<Incoming>, Lease), Unanswered> {
     let before = lease.heard();
-    match timeout(limit, lease.sender.try_send_request(request)).await {
+    match timeout(limit, lease.sender.try_send(request)).await {
         Ok(Ok(response)) => Ok((response, lease)),
-        Ok(Err(mut error)) => {
-            let unsent = error.take_message().map(Box::new);
-            Err(Unanswered { unsent, heard: lease.heard() != before, fault: failed(&error.into_error().to_string()) })
+        Ok(Err((unsent, error))) => {
+            Err(Unanswered { unsent, heard: lease.heard() != before, fault: failed(&error.to_string()) })
         }
         Err(_) => Err(Unanswered { unsent: None, heard: false, fault: timed_out("no answer in time") }),
     }

@@ -1,8 +1,12 @@
 //! `countersign sidecar`.
 
+mod certificate_file;
+mod file;
 mod key_file;
 mod settings;
+mod socket;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,9 +15,11 @@ use countersign_proxy::{Address, Allow, Clock, Sidecar, SidecarError, SidecarHan
 
 use super::{interrupted, wait};
 use crate::app_hmac_form::FormFlags;
+use crate::config::Http;
 use crate::exit::{Exit, Failure};
 use crate::output::say;
 use crate::{arguments, random};
+use certificate_file::CertificateFile;
 use key_file::KeyFile;
 
 /// Signs for a sender beside it that knows nothing of signatures, and forwards
@@ -49,9 +55,21 @@ pub(crate) struct Args {
     /// What it signs: a path and all below it, after a method or none, e.g. "POST /orders" [default: everything]
     #[arg(long, value_name = "WHAT", value_parser = settings::allow)]
     allow: Vec<Allow>,
-    /// The largest body that it signs, e.g. 10MiB
-    #[arg(long, value_name = "SIZE", default_value = "10MiB", value_parser = settings::size)]
-    max_body: u64,
+    /// The largest body that it signs, e.g. 1MiB [default: 10MiB]
+    #[arg(long, value_name = "SIZE", value_parser = settings::size)]
+    max_body: Option<u64>,
+    /// Which HTTP it speaks there: 1.1, 2, or auto for what both agree on over TLS [default: auto]
+    #[arg(long, value_name = "VERSION", value_parser = settings::http)]
+    http: Option<Http>,
+    /// What it shows there if asked for a certificate: one PEM file with chain and private key, taken anew when replaced
+    #[arg(long, value_name = "FILE")]
+    client_certificate: Option<PathBuf>,
+    /// The permissions of a Unix socket [default: 0600, with --socket-group 0660]
+    #[arg(long, value_name = "MODE", value_parser = socket::mode)]
+    socket_mode: Option<u32>,
+    /// The group of a Unix socket, by name or number
+    #[arg(long, value_name = "GROUP")]
+    socket_group: Option<String>,
     /// Let others than this machine borrow the signature
     #[arg(long)]
     allow_remote: bool,
@@ -63,12 +81,13 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
 
 async fn serve(args: Args) -> Result<Exit, Failure> {
     let stop = interrupted()?;
-    let settings::Understood { settings, key, algorithm } = settings::of(args)?;
+    let settings::Understood { mut settings, key, algorithm, client_certificate } = settings::of(args)?;
     let (scheme, id, to) = (settings.form.scheme, settings.form.key_id.clone(), settings.to.clone());
     let key = KeyFile::read(&key, scheme, algorithm)?;
-    let signer = key.clone();
+    let certificate = client_certificate.as_deref().map(CertificateFile::read).transpose()?;
+    settings.client_certificate = certificate.as_ref().map(CertificateFile::present);
     let handles = SidecarHandles {
-        signer: Arc::new(move || signer.signer()),
+        signer: key.signer(),
         nonce: Arc::new(|| random::nonce().map_err(|failure| Unavailable::new("randomness", failure.message))),
         clock: Clock::system(),
         log: Box::new(std::io::stderr()),
@@ -76,9 +95,7 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
     let sidecar = Sidecar::bind(settings, handles).map_err(|fault| {
         let failure = Failure::usage(&fault);
         match fault {
-            SidecarError::Listen(..) => {
-                failure.hint("another process has this address: stop it, or give --listen another")
-            }
+            SidecarError::Listen(address, why) => failure.hint(unbound(&address, why.kind())),
             SidecarError::Settings(_) => {
                 failure.hint("--listen 127.0.0.1:8081, or --allow-remote if the network is yours alone")
             }
@@ -88,9 +105,27 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
     let scheme_of_address = if matches!(sidecar.address(), Address::Tcp(_)) { "http://" } else { "" };
     say!("sidecar  {scheme_of_address}{}", sidecar.address());
     say!("signs    as {id} by {scheme} with {}, for {}://{}", key.algorithm(), to.scheme(), to.authority());
-    let watching = tokio::spawn(key.watch());
+    tokio::spawn(key.watch());
+    tokio::spawn(async move {
+        if let Some(certificate) = certificate {
+            certificate.watch().await;
+        }
+    });
     sidecar.run(stop).await;
-    watching.abort();
     say!("ended    in order");
     Ok(Exit::FINE)
+}
+
+/// What to do about an address that can't be had.
+fn unbound(address: &Address, why: ErrorKind) -> &'static str {
+    match (address, why) {
+        (Address::Unix(_), ErrorKind::NotFound) => "make its directory first; under systemd RuntimeDirectory= does",
+        (Address::Unix(_), ErrorKind::PermissionDenied) => {
+            "its user has to be in the socket's group and may write to its directory: see id, ls -ld"
+        }
+        (Address::Unix(_), ErrorKind::InvalidInput) => "the path of a socket has at most 107 bytes",
+        (Address::Tcp(_), ErrorKind::PermissionDenied) => "give a port above 1023",
+        (Address::Tcp(_), ErrorKind::AddrNotAvailable) => "this machine does not have the address: see ip addr",
+        _ => "another process has this address: stop it, or give --listen another",
+    }
 }

@@ -104,6 +104,11 @@ fn sidecar(config: &Config, issues: &mut Vec<Issue>) {
             issues.push(fault(config, "sidecar.algorithm", text));
         }
     }
+    let https = sidecar.to.as_ref().is_none_or(|to| to.to_string().starts_with("https:"));
+    if sidecar.client_certificate.is_some() && !https {
+        let text = "client_certificate is shown over TLS only: expected to = \"https://…\"";
+        issues.push(fault(config, "sidecar.client_certificate", text));
+    }
     if sidecar.seal.as_ref().is_some_and(|seal| seal.fields.is_empty()) {
         issues.push(fault(config, "sidecar.seal.fields", "[sidecar.seal] seals nothing: expected fields"));
     }

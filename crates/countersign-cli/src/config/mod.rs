@@ -51,8 +51,8 @@ pub use init::init_file;
 pub use issue::{ConfigError, Issue, Place, Warning};
 pub use lint::Finding;
 pub use names::{
-    Algorithm, Channel, ClientAuth, Durability, Mode, Nonce, PkiReplay, Refusals, Scheme, TokenAlgorithm, UnknownName,
-    User, Zone,
+    Algorithm, Channel, ClientAuth, Durability, Http, Layout, Mode, Nonce, NonceForm, PkiReplay, Refusals, Scheme,
+    TokenAlgorithm, Unit, UnknownName, User, Zone,
 };
 pub use origin::Origin;
 pub use route::{HttpMessageSignatures, Pki, Route};
@@ -61,7 +61,7 @@ pub use store_url::{RegistryUrl, ReplayUrl, SecretUrl, Source};
 pub use stores::{Admin, Evidence, Registry, Replay};
 pub use token::{Seal, Token};
 pub use units::Rate;
-pub(crate) use units::size;
+pub(crate) use units::{mode, size};
 
 /// A whole `countersign.toml`, read and checked. Paths are resolved: relative ones start at the directory of the file.
 #[derive(Clone, Debug)]

@@ -166,6 +166,42 @@ names! {
         Required = "required",
     }
 
+    /// Which HTTP the sidecar speaks to where it sends.
+    "http" Http {
+        /// HTTP/2 where both agree on it over TLS, else HTTP/1.1.
+        Auto = "auto",
+        /// HTTP/1.1 only.
+        One = "1.1",
+        /// HTTP/2 only, in the clear by prior knowledge.
+        Two = "2",
+    }
+
+    /// The unit of an `app-hmac` key's `Timestamp`.
+    "timestamp_unit" Unit {
+        /// 10 digits.
+        Seconds = "seconds",
+        /// 13 digits.
+        Milliseconds = "milliseconds",
+    }
+
+    /// The form of an `app-hmac` key's `Nonce`.
+    "nonce_form" NonceForm {
+        /// 8 digits of lower-case hex.
+        Hex8 = "hex8",
+        /// 32 digits of lower-case hex.
+        Hex32 = "hex32",
+        /// A UUID.
+        Uuid = "uuid",
+    }
+
+    /// The order of what an `app-hmac` key signs.
+    "layout" Layout {
+        /// Method, path, timestamp, nonce, body.
+        MethodFirst = "method-first",
+        /// Body, nonce, timestamp.
+        PayloadFirst = "payload-first",
+    }
+
     /// When a decision counts as kept.
     "durability" Durability {
         /// On disk before the request is forwarded.
@@ -238,6 +274,7 @@ mod tests {
         round_trip::<Scheme>();
         round_trip::<Algorithm>();
         round_trip::<Durability>();
+        round_trip::<Http>();
         assert_eq!("Ed25519".parse::<Algorithm>().unwrap_err().to_string(), "unknown algorithm");
     }
 

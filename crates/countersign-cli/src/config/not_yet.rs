@@ -51,8 +51,7 @@ const TABLE: &[NotYet] = &[
     error("route.user", Asks::Unless("ignored"), "user tokens are not checked yet, and requests would pass without"),
     error("route.sign_responses", Asks::True, "responses are not signed yet"),
     error("sidecar.seal", Asks::Always, "fields are not sealed yet, and would be sent in the clear"),
-    error("sidecar.verify_responses", Asks::True, "signatures of responses are not checked yet"),
-    error("sidecar.client_certificate", Asks::Always, "client certificates are not shown yet"),
+    error("sidecar.verify_responses", Asks::True, "signatures of responses are not checked yet, and any response would pass"),
 ];
 
 /// What this value of this setting asks for in vain.

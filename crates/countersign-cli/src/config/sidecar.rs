@@ -4,10 +4,11 @@ use countersign_proxy::Address;
 
 use super::document::Node;
 use super::forms::{self, Wrong, pointer};
-use super::names::{Algorithm, Scheme};
+use super::names::{Algorithm, Http, Layout, NonceForm, Scheme, Unit};
 use super::origin::{Origin, origin};
 use super::route_path::route_path;
 use super::section::Section;
+use super::units;
 
 /// `[sidecar]`: what `countersign sidecar` signs and where it sends it. Everything may be absent, since flags of the same
 /// names override it.
@@ -25,6 +26,20 @@ pub struct Sidecar {
     pub scheme: Scheme,
     /// With what; `None`: what the key is for.
     pub algorithm: Option<Algorithm>,
+    /// Which HTTP is spoken to [`Self::to`]; `auto`.
+    pub http: Http,
+    /// The largest body that it signs, in bytes; 10 MiB.
+    pub max_body: Option<u64>,
+    /// Of `app-hmac`: what the key's messages look like.
+    pub timestamp_unit: Option<Unit>,
+    /// As above.
+    pub nonce_form: Option<NonceForm>,
+    /// As above.
+    pub layout: Option<Layout>,
+    /// The permissions of a Unix socket; 0600.
+    pub socket_mode: Option<u32>,
+    /// The group of a Unix socket, by name or number; that of the process.
+    pub socket_group: Option<String>,
     /// Whether others than this machine may borrow the signature; false.
     pub allow_remote: bool,
     /// What it signs; empty (the default): everything.
@@ -66,6 +81,13 @@ impl Sidecar {
             id: section.value("id", forms::printable),
             scheme: section.value("scheme", forms::named).unwrap_or(Scheme::HttpMessageSignatures),
             algorithm: section.value("algorithm", forms::named),
+            http: section.value("http", forms::named).unwrap_or(Http::Auto),
+            max_body: section.size("max_body", 1..=1 << 30),
+            timestamp_unit: section.value("timestamp_unit", forms::named),
+            nonce_form: section.value("nonce_form", forms::named),
+            layout: section.value("layout", forms::named),
+            socket_mode: section.value("socket_mode", mode),
+            socket_group: section.value("socket_group", forms::text),
             allow_remote: section.value("allow_remote", forms::flag).unwrap_or(false),
             allow: section.list("allow", allow).unwrap_or_default(),
             seal: section.optional("seal", SidecarSeal::read).flatten(),
@@ -90,6 +112,12 @@ fn listen(node: &Node) -> Result<Address, Wrong> {
         Some(path) => Ok(Address::Unix(path.into())),
         None => forms::address(node).map(Address::Tcp),
     }
+}
+
+/// `"0660"`.
+fn mode(node: &Node) -> Result<u32, Wrong> {
+    let mode = node.as_text().and_then(units::mode);
+    mode.ok_or_else(|| Wrong::new("expected permissions in octal, in quotes, such as \"0660\""))
 }
 
 fn allow(node: &Node) -> Result<Allow, Wrong> {

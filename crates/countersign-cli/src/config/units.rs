@@ -45,6 +45,13 @@ pub(crate) fn size(text: &str) -> Option<u64> {
     SIZES.iter().find(|(name, _)| *name == unit).and_then(|(_, bytes)| number.checked_mul(*bytes))
 }
 
+/// `0660`: permissions in octal, three digits or four with a zero in front.
+pub(crate) fn mode(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix('0').unwrap_or(text);
+    let octal = digits.len() == 3 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    octal.then(|| u32::from_str_radix(digits, 8).ok()).flatten()
+}
+
 /// `100/s`, `600/m`, `1000/h`.
 pub(super) fn rate(text: &str) -> Option<Rate> {
     let (count, per) = number(text)?;
@@ -133,6 +140,14 @@ mod tests {
         assert_eq!((size("1kB"), size("2MB"), size("3GB")), (Some(1000), Some(2_000_000), Some(3_000_000_000)));
         for text in ["", "10", "10M", "10K", "10mib", "10 MiB", "-1B", "1.5MiB", "18446744073709551615KiB"] {
             assert_eq!(size(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn permissions_are_octal() {
+        assert_eq!((mode("0660"), mode("600"), mode("0777")), (Some(0o660), Some(0o600), Some(0o777)));
+        for text in ["", "660x", "0o660", "60", "060", "04755", "0680", "-660", "rw-------"] {
+            assert_eq!(mode(text), None, "{text}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use countersign::{Algorithm, Form, Keys, Origin, Policy, Scheme, SigningKey, Unavailable};
-use countersign_proxy::{Address, Clock, Limits, Sidecar, SidecarHandles, SidecarSettings};
+use countersign_proxy::{Address, Clock, Limits, Protocol, Sidecar, SidecarHandles, SidecarSettings, SocketFile};
 
 use super::gateways::Deployment;
 use super::http::serve;
@@ -115,8 +115,11 @@ fn sidecar(signers: &Signers, gateway: SocketAddr) -> Result<Sidecar, Failure> {
     let key = Arc::clone(key);
     let settings = SidecarSettings {
         listen: Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        socket: SocketFile::default(),
         allow_remote: false,
         to: Origin::new(false, &gateway.to_string())?,
+        protocol: Protocol::default(),
+        client_certificate: None,
         form: Form::new(Scheme::HttpMessageSignatures, id),
         allow: Vec::new(),
         max_body: 10 << 20,

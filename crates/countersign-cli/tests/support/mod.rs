@@ -1,7 +1,9 @@
 //! Runs the real binary in a directory of its own.
-#![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::struct_excessive_bools)]
 
 pub mod gateway;
+pub mod https;
+pub mod sidecar;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

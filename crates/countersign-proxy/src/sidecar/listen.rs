@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::sleep;
@@ -20,8 +21,24 @@ use crate::connection;
 pub enum Address {
     /// An address and a port.
     Tcp(SocketAddr),
-    /// The path of a Unix socket, which its owner alone may use (mode 0600).
+    /// The path of a Unix socket.
     Unix(PathBuf),
+}
+
+/// Whom the file of a Unix socket opens to: who may write to it may connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketFile {
+    /// Its permissions.
+    pub mode: u32,
+    /// The id of its group, where it is not to be that of the process.
+    pub group: Option<u32>,
+}
+
+impl Default for SocketFile {
+    /// Its owner alone.
+    fn default() -> Self {
+        Self { mode: 0o600, group: None }
+    }
 }
 
 impl Address {
@@ -68,7 +85,7 @@ impl Drop for Bound {
 
 impl Listener {
     /// Opens it, and says where it is where its port was 0.
-    pub(super) fn open(address: &Address) -> io::Result<(Self, Address)> {
+    pub(super) fn open(address: &Address, socket: SocketFile) -> io::Result<(Self, Address)> {
         match address {
             Address::Tcp(address) => {
                 let (address, listeners) = crate::listen::open(*address, 1)?;
@@ -77,9 +94,15 @@ impl Listener {
             }
             Address::Unix(path) => {
                 remove_stale(path)?;
-                let listener = UnixListener::bind(path)?;
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-                Ok((Self::Unix(listener, Bound(path.clone())), address.clone()))
+                let listener = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+                listener.bind(&SockAddr::unix(path)?)?;
+                let bound = Bound(path.clone());
+                // Nobody can connect before `listen`, so that it is open to others at no moment.
+                std::os::unix::fs::chown(path, None, socket.group)?;
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(socket.mode))?;
+                listener.set_nonblocking(true)?;
+                listener.listen(BACKLOG)?;
+                Ok((Self::Unix(UnixListener::from_std(listener.into())?, bound), address.clone()))
             }
         }
     }
@@ -118,6 +141,9 @@ impl Listener {
         }
     }
 }
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
 
 /// What a sidecar that was killed left: a socket that nobody answers on.
 fn remove_stale(path: &Path) -> io::Result<()> {

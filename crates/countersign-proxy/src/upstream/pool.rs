@@ -4,12 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-
 use super::destination::Destination;
+use super::sender::Sender;
 use super::wire::Wire;
-use crate::sent::Sent;
 
 /// Unused connections, by address. Each worker has its own: the lock is never waited for.
 #[derive(Clone, Default)]
@@ -21,10 +18,13 @@ struct Unused {
 }
 
 /// A connection on loan for one exchange. It goes back by [`Lease::give_back`], after a whole response; dropped on any other
-/// way, it is closed, so that nothing of one exchange is ever read as part of another.
+/// way, it is closed, so that nothing of one exchange is ever read as part of another. One of HTTP/2 stays in the pool
+/// meanwhile, since its exchanges are told apart by the protocol.
 pub(crate) struct Lease {
-    pub(super) sender: SendRequest<Sent>,
+    pub(super) sender: Sender,
     heard: Arc<AtomicU64>,
+    /// As who we began it, see [`Destination::identity`].
+    identity: u64,
     home: Pool,
     to: String,
     most: usize,
@@ -42,7 +42,8 @@ impl Pool {
                 return None;
             }
             // One that is not ready did not end its last exchange in order.
-            if lease.sender.is_ready() {
+            if lease.sender.is_ready() && lease.identity == to.identity() {
+                unused.extend(lease.shared().map(Unused::new));
                 return Some(lease);
             }
         }
@@ -51,11 +52,16 @@ impl Pool {
 
     /// A new connection.
     pub(super) async fn connect(&self, to: &Destination, most: usize) -> io::Result<Lease> {
-        let (wire, heard) = Wire::new(to.connect().await?);
-        let (sender, connection) = http1::handshake(TokioIo::new(wire)).await.map_err(io::Error::other)?;
-        // It ends when the sender is dropped; its errors are told to the exchange at hand.
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(Lease { sender, heard, home: self.clone(), to: to.name().to_owned(), most })
+        let identity = to.identity();
+        let (stream, version) = to.connect().await?;
+        let (wire, heard) = Wire::new(stream);
+        let sender = Sender::begin(wire, version, to.is_https()).await?;
+        let lease = Lease { sender, heard, identity, home: self.clone(), to: to.name().to_owned(), most };
+        if let Some(shared) = lease.shared().filter(|_| most > 0) {
+            // One is enough; what is under way on another ends there.
+            self.lock().insert(lease.to.clone(), vec![Unused::new(shared)]);
+        }
+        Ok(lease)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Unused>>> {
@@ -63,15 +69,30 @@ impl Pool {
     }
 }
 
+impl Unused {
+    fn new(lease: Lease) -> Self {
+        Self { lease, since: Instant::now() }
+    }
+}
+
 impl Lease {
-    /// Bytes heard on the connection.
+    /// Bytes heard on the connection, where they can only belong to the exchange at hand.
     pub(super) fn heard(&self) -> u64 {
-        self.heard.load(Relaxed)
+        // Beside each other, what was heard says nothing of one exchange: an error before its answer is all there is.
+        if self.sender.is_shared() { 0 } else { self.heard.load(Relaxed) }
+    }
+
+    /// The same connection for another exchange, where they go beside each other.
+    fn shared(&self) -> Option<Self> {
+        let Self { heard, identity, home, to, most, .. } = self;
+        let sender = self.sender.shared()?;
+        let heard = Arc::clone(heard);
+        Some(Self { sender, heard, identity: *identity, home: home.clone(), to: to.clone(), most: *most })
     }
 
     /// Puts the connection back after a whole response.
     pub(super) fn give_back(self) {
-        if self.sender.is_closed() {
+        if self.sender.is_shared() || self.sender.is_closed() {
             return;
         }
         let home = self.home.clone();
@@ -81,7 +102,7 @@ impl Lease {
             unused.remove(0);
         }
         if self.most > 0 {
-            unused.push(Unused { lease: self, since: Instant::now() });
+            unused.push(Unused::new(self));
         }
     }
 }

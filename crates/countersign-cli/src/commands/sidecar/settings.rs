@@ -3,19 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use countersign::{Algorithm, Form, Scheme};
-use countersign_proxy::{Address, Allow, Limits, SidecarSettings};
+use countersign_proxy::{Address, Allow, Limits, Protocol, SidecarSettings, SocketFile};
 
-use super::Args;
-use crate::config;
+use super::{Args, socket};
+use crate::config::{self, Http, Layout, NonceForm, Unit};
 use crate::exit::Failure;
 use crate::output;
 use crate::place::ConfigFile;
 use crate::wire;
 
 pub(super) struct Understood {
+    /// All but what comes out of files.
     pub(super) settings: SidecarSettings,
     pub(super) key: PathBuf,
     pub(super) algorithm: Option<Algorithm>,
+    pub(super) client_certificate: Option<PathBuf>,
 }
 
 /// Flags override the section, and each of the two may leave out what the other has.
@@ -46,12 +48,43 @@ pub(super) fn of(args: Args) -> Result<Understood, Failure> {
     let id = args.id.or_else(|| written.and_then(|it| it.id.clone())).ok_or_else(|| missing("id", "sender-1"))?;
     let listen = args.listen.or_else(|| written.and_then(|it| it.listen.clone()));
     let listen = listen.ok_or_else(|| missing("listen", "127.0.0.1:8081"))?;
-    let form = Form { app_hmac: args.form.form(scheme)?, ..Form::new(scheme, &id) };
-    let allow_remote = args.allow_remote || written.is_some_and(|it| it.allow_remote);
-    let limits = Limits::default();
-    let settings = SidecarSettings { listen, allow_remote, to, form, allow, max_body: args.max_body, limits };
-    Ok(Understood { settings, key, algorithm })
+    let layout = written.filter(|_| scheme == Scheme::AppHmac).map_or([None; 3], |it| {
+        [it.timestamp_unit.map(Unit::as_str), it.nonce_form.map(NonceForm::as_str), it.layout.map(Layout::as_str)]
+    });
+    let form = Form { app_hmac: args.form.over(layout).form(scheme)?, ..Form::new(scheme, &id) };
+    let client_certificate = args.client_certificate.or_else(|| written.and_then(|it| it.client_certificate.clone()));
+    if client_certificate.is_some() && to.scheme() != "https" {
+        return Err(Failure::usage("a client certificate is shown over TLS only")
+            .hint(format!("--to https://{}, or leave the client certificate out", to.authority())));
+    }
+    let settings = SidecarSettings {
+        socket: match &listen {
+            Address::Tcp(_) if args.socket_mode.is_some() || args.socket_group.is_some() => return Err(socket::none()),
+            Address::Tcp(_) => SocketFile::default(),
+            Address::Unix(_) => socket::file(
+                args.socket_mode.or_else(|| written.and_then(|it| it.socket_mode)),
+                args.socket_group.as_deref().or_else(|| written.and_then(|it| it.socket_group.as_deref())),
+            )?,
+        },
+        allow_remote: args.allow_remote || written.is_some_and(|it| it.allow_remote),
+        protocol: match args.http.or_else(|| written.map(|it| it.http)) {
+            None | Some(Http::Auto) => Protocol::Agreed,
+            Some(Http::One) => Protocol::Http1,
+            Some(Http::Two) => Protocol::Http2,
+        },
+        client_certificate: None,
+        max_body: args.max_body.or_else(|| written.and_then(|it| it.max_body)).unwrap_or(MAX_BODY),
+        limits: Limits::default(),
+        listen,
+        to,
+        form,
+        allow,
+    };
+    Ok(Understood { settings, key, algorithm, client_certificate })
 }
+
+/// The largest body that is signed, where nobody says.
+const MAX_BODY: u64 = 10 << 20;
 
 fn section(file: &ConfigFile) -> Result<config::Sidecar, Failure> {
     let (config, warnings) = file.read()?;
@@ -96,6 +129,11 @@ pub(super) fn allow(text: &str) -> Result<Allow, String> {
         return Err("write it as a path, after a method or none: \"POST /orders\"".to_owned());
     }
     Ok(Allow { method, path: path.to_owned() })
+}
+
+/// `auto`, `1.1` or `2`.
+pub(super) fn http(text: &str) -> Result<Http, String> {
+    text.parse().map_err(|_| "write it as auto, 1.1 or 2".to_owned())
 }
 
 /// `10MiB`.

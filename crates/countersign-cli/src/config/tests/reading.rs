@@ -6,8 +6,8 @@ use super::*;
 use crate::config::document::{self, Table, Value};
 use crate::config::reader::Reader;
 use crate::config::{
-    Algorithm, Allow, Channel, ClientAuth, Durability, Mode, Nonce, PkiReplay, Rate, Refusals, RegistryUrl, ReplayUrl,
-    Scheme, Source, TokenAlgorithm, User, Zone,
+    Algorithm, Allow, Channel, ClientAuth, Durability, Http, Layout, Mode, Nonce, NonceForm, PkiReplay, Rate, Refusals,
+    RegistryUrl, ReplayUrl, Scheme, Source, TokenAlgorithm, Unit, User, Zone,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -112,10 +112,16 @@ fn every_setting_of_a_route_is_read() {
 #[test]
 fn every_setting_of_the_sidecar_is_read() {
     let sidecar = config(EVERYTHING).sidecar.unwrap();
-    assert_eq!(sidecar.listen, Some(countersign_proxy::Address::Tcp("127.0.0.1:8081".parse().unwrap())));
+    assert_eq!(sidecar.listen, Some(countersign_proxy::Address::Unix("/run/sidecar.sock".into())));
     assert_eq!(sidecar.to.unwrap().to_string(), "https://api.example.net");
     assert_eq!((sidecar.key.as_deref(), sidecar.id.as_deref()), (Some(Path::new("sender.pem")), Some("sender-1")));
-    assert_eq!((sidecar.scheme, sidecar.algorithm), (Scheme::HttpMessageSignatures, Some(Algorithm::Ed25519)));
+    assert_eq!((sidecar.scheme, sidecar.algorithm), (Scheme::AppHmac, Some(Algorithm::HmacSha256)));
+    assert_eq!(
+        (sidecar.timestamp_unit, sidecar.nonce_form, sidecar.layout),
+        (Some(Unit::Milliseconds), Some(NonceForm::Uuid), Some(Layout::PayloadFirst))
+    );
+    assert_eq!((sidecar.http, sidecar.max_body), (Http::Two, Some(1 << 20)));
+    assert_eq!((sidecar.socket_mode, sidecar.socket_group.as_deref()), (Some(0o660), Some("www-data")));
     assert!(sidecar.allow_remote && sidecar.verify_responses && sidecar.client_certificate.is_some());
     let everything = Allow { method: None, path: "/status".into() };
     assert_eq!(sidecar.allow, [Allow { method: Some("POST".into()), path: "/orders".into() }, everything]);
