@@ -30,13 +30,28 @@ fn wait<F: Future>(future: F) -> Result<F::Output, Failure> {
 
 /// Ready once SIGTERM or SIGINT has come. Listens from the call on, so that none is missed.
 fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
-    let (mut terminate, mut interrupt) = (listen_to(SignalKind::terminate())?, listen_to(SignalKind::interrupt())?);
-    Ok(async move {
+    let mut interrupts = Interrupts::listen()?;
+    Ok(async move { interrupts.next().await })
+}
+
+/// SIGTERM and SIGINT, one after the other.
+struct Interrupts {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Interrupts {
+    /// Listens from the call on, so that none is missed.
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self { terminate: listen_to(SignalKind::terminate())?, interrupt: listen_to(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
 }
 
 fn listen_to(kind: SignalKind) -> Result<Signal, Failure> {

@@ -110,6 +110,11 @@ impl Serving {
         self.replay.floor()
     }
 
+    /// What steers it while it serves.
+    pub(crate) fn control(&self) -> Control {
+        self.gateway.control()
+    }
+
     /// What takes in another configuration while this one is served.
     pub(crate) fn reloader(&self) -> Reloader {
         let (replay, clock) = (Arc::clone(&self.replay), self.clock.clone());

@@ -21,6 +21,7 @@ pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySe
         idle_time: gateway.limits.idle_timeout,
         connect_time: gateway.limits.connect_timeout,
         response_time: gateway.limits.upstream_timeout,
+        shutdown_delay: gateway.limits.shutdown_delay,
         shutdown_grace: gateway.limits.shutdown_timeout,
         max_connections: gateway.limits.max_connections,
         max_held: gateway.limits.spool_space,

@@ -110,7 +110,7 @@ async fn answer(gate: &Gate, upstreams: &Upstreams, peer: IpAddr, request: Reque
         }
     };
     response.headers_mut().insert(headers::TRACE, trace.header());
-    if !body.is_none_or(Inbound::leave) {
+    if !body.is_none_or(Inbound::leave) || gate.steering.is_winding_down() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -15,6 +16,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::framing::{self, Framing};
 use crate::front::{Answering, Front};
@@ -39,7 +41,7 @@ pub(crate) async fn serve<S: Stream>(
     let _open = Open::count(front.clone());
     let hello = tokio::select! {
         hello = hello::hear(stream, limits.head_time) => hello,
-        _ = stop.wait_for(|stop| *stop) => return,
+        () = silence(&mut stop) => return,
     };
     let Ok(hello) = hello else { return };
     let service = {
@@ -51,6 +53,16 @@ pub(crate) async fn serve<S: Stream>(
         Hello::Http1(stream) => http1(stream, service, &front, &limits, stop).await,
     }
 }
+
+/// Ready some time after `stop` says so: who has just connected was told that we are there, and is about to ask.
+async fn silence(stop: &mut watch::Receiver<bool>) {
+    // An error means that nobody is left to stop us any other way.
+    let _ = stop.wait_for(|stop| *stop).await;
+    sleep(FIRST_WORDS).await;
+}
+
+/// How long a connection may be silent from its beginning once no more are taken.
+const FIRST_WORDS: Duration = Duration::from_millis(500);
 
 async fn http1<S: Stream>(
     stream: Begun<S>,
@@ -70,12 +82,16 @@ async fn http1<S: Stream>(
         // An error means that nobody is left to stop us any other way.
         let _ = stop.wait_for(|stop| *stop).await;
     });
-    let mut stopped = false;
+    let (mut told, mut closing) = (false, false);
     let ended = poll_fn(|cx| {
-        if !stopped && stopping.as_mut().poll(cx).is_ready() {
-            stopped = true;
-            Pin::new(&mut connection).graceful_shutdown();
+        told = told || stopping.as_mut().poll(cx).is_ready();
+        let ended = connection.poll_without_shutdown(cx);
+        // Told before it has read anything, hyper closes without having looked for the request that is there.
+        if ended.is_ready() || closing || !told {
+            return ended;
         }
+        closing = true;
+        Pin::new(&mut connection).graceful_shutdown();
         connection.poll_without_shutdown(cx)
     })
     .await;

@@ -12,6 +12,7 @@ use crate::metrics::Metrics;
 use crate::rate::Rates;
 use crate::record::Recorder;
 use crate::spool::Room;
+use crate::steering::Steering;
 use crate::table::Table;
 
 /// What all workers share: read by every request, swapped by a reload, locked by nobody.
@@ -27,6 +28,7 @@ pub(crate) struct Gate {
     pub(crate) rates: Rates,
     pub(crate) room: Arc<Room>,
     pub(crate) health: Health,
+    pub(crate) steering: Steering,
 }
 
 /// What `/readyz` asks for.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use countersign::Openers;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use crate::admin;
 use crate::gate::{Gate, Health};
@@ -17,6 +17,7 @@ use crate::metrics::Metrics;
 use crate::rate::Rates;
 use crate::record::Recorder;
 use crate::settings::{GatewaySettings, InvalidSettings};
+use crate::steering::Steering;
 use crate::table::Table;
 use crate::worker::Worker;
 
@@ -98,6 +99,7 @@ impl Gateway {
             rates,
             room: Arc::default(),
             health: Health::new(checks, snapshot_age),
+            steering: Steering::default(),
         };
         Ok(Self { gate: Arc::new(gate), settings, addresses, listeners, admin })
     }
@@ -130,15 +132,14 @@ impl Gateway {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), GatewayError> {
         let Self { gate, settings, listeners, admin, .. } = self;
         let limits = &settings.limits;
-        let (stop, stopping) = watch::channel(false);
         let places = Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS)));
         let mut ends = Vec::new();
+        let workers = CutOff(Arc::clone(&gate));
         for (number, listeners) in listeners.into_iter().enumerate() {
             let worker = Worker {
                 listeners,
                 gate: Arc::clone(&gate),
                 places: Arc::clone(&places),
-                stop: stopping.clone(),
                 grace: limits.shutdown_grace,
             };
             ends.push(worker.start(format!("countersign-{number}")).map_err(GatewayError::Worker)?);
@@ -165,18 +166,36 @@ impl Gateway {
             outcome = &mut ended => outcome.and(Err(io::Error::other("it ended by itself"))),
             () = shutdown => {
                 gate.health.stopping.store(true, Relaxed);
-                tokio::time::sleep(limits.shutdown_delay).await;
-                stop.send_replace(true);
-                let last = limits.shutdown_grace + Duration::from_secs(5);
-                tokio::time::timeout(last, ended).await.unwrap_or_else(|_| Err(io::Error::other("it did not end in time")))
+                gate.metrics.stopping.store(1, Relaxed);
+                gate.log.note(gate.clock.now(), "stopping", "");
+                let in_order = async {
+                    tokio::time::sleep(limits.shutdown_delay).await;
+                    gate.steering.end();
+                    let last = limits.shutdown_grace + Duration::from_secs(5);
+                    let late = |_| Err(io::Error::other("it did not end in time"));
+                    tokio::time::timeout(last, ended).await.unwrap_or_else(late)
+                };
+                tokio::select! {
+                    outcome = in_order => outcome,
+                    () = gate.steering.over() => Ok(()),
+                }
             }
         };
-        stop.send_replace(true);
+        drop(workers);
         gate.log.flush().await;
         if let Some(health) = health {
             health.abort();
         }
         outcome.map_err(GatewayError::Worker)
+    }
+}
+
+/// However serving ends, no worker outlives it.
+struct CutOff(Arc<Gate>);
+
+impl Drop for CutOff {
+    fn drop(&mut self) {
+        self.0.steering.cut_off();
     }
 }
 
@@ -191,6 +210,7 @@ impl Control {
             Ok(table) => {
                 self.gate.table.store(Arc::new(table));
                 self.gate.health.failed_reload.store(Arc::new(None));
+                self.gate.metrics.reloads.fetch_add(1, Relaxed);
                 self.gate.log.note(self.gate.clock.now(), "reloaded", "");
                 Ok(())
             }
@@ -218,6 +238,11 @@ impl Control {
             || own.workers != settings.workers
             || own.limits.max_connections != settings.limits.max_connections
             || admin(own) != admin(settings)
+    }
+
+    /// Ends at once what is ending: whoever still waits for an answer is cut off.
+    pub fn end_now(&self) {
+        self.gate.steering.cut_off();
     }
 
     /// What is missing for the gateway to serve; nothing when it is ready.

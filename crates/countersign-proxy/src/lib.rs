@@ -21,6 +21,7 @@ mod framing;
 mod front;
 mod gateway;
 mod listen;
+mod steering;
 mod worker;
 
 // From one request to its verdict.

@@ -18,7 +18,10 @@ pub(crate) struct Metrics {
     pub(crate) connections: AtomicI64,
     pub(crate) lost_lines: AtomicU64,
     pub(crate) panics: AtomicU64,
+    pub(crate) reloads: AtomicU64,
     pub(crate) failed_reloads: AtomicU64,
+    /// 1 from the signal to end on.
+    pub(crate) stopping: AtomicU64,
 }
 
 /// The counters of one route.
@@ -104,6 +107,20 @@ impl Metrics {
                 "counter",
                 "Requests that failed by a fault of ours",
                 self.panics.load(Relaxed) as f64,
+            );
+            gauge(
+                &mut text,
+                "countersign_stopping",
+                "gauge",
+                "1 from the signal to end on",
+                self.stopping.load(Relaxed) as f64,
+            );
+            gauge(
+                &mut text,
+                "countersign_reloads_total",
+                "counter",
+                "Configurations that were taken after the first",
+                self.reloads.load(Relaxed) as f64,
             );
             gauge(
                 &mut text,

@@ -1,25 +1,26 @@
 //! One thread, one runtime, one pool: nothing on the path crosses between workers.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::answer::AtGate;
 use crate::connection;
 use crate::gate::Gate;
+use crate::steering::Phase;
 use crate::upstream::{Pool, Upstreams};
 
-/// What a worker serves, and when it ends.
+/// What a worker serves, and how long it lets requests at hand take at its end.
 pub(crate) struct Worker {
     pub(crate) listeners: Vec<TcpListener>,
     pub(crate) gate: Arc<Gate>,
     /// One per connection that may be open, all workers together.
     pub(crate) places: Arc<Semaphore>,
-    pub(crate) stop: watch::Receiver<bool>,
     pub(crate) grace: Duration,
 }
 
@@ -38,69 +39,83 @@ impl Worker {
     }
 
     async fn run(self) -> io::Result<()> {
-        let upstreams = Arc::new(Upstreams::new(Pool::default()));
+        let Self { listeners, gate, places, grace } = self;
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
+        let (mut phase, heard) = (gate.steering.phase(), gate.steering.phase());
+        let door = Door {
+            upstreams: Arc::new(Upstreams::new(Pool::default())),
+            winding_down: gate.steering.winding_down(),
+            gate,
+            places,
+            alive,
+        };
         let mut accepting = tokio::task::JoinSet::new();
-        for listener in self.listeners {
+        for listener in listeners {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            accepting.spawn(accept(
-                listener,
-                Arc::clone(&self.gate),
-                Arc::clone(&upstreams),
-                Arc::clone(&self.places),
-                self.stop.clone(),
-                alive.clone(),
-            ));
+            accepting.spawn(door.clone().accept(listener, phase.clone()));
         }
-        drop(alive);
-        let mut stop = self.stop.clone();
+        drop(door);
         tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => {}
+            _ = phase.wait_for(|phase| *phase >= Phase::Ending) => {}
             _ = accepting.join_next() => {
-                // The accepting tasks may hear of the stop before we do.
-                if !*self.stop.borrow() {
+                // The accepting tasks may hear of the end before we do.
+                if *heard.borrow() < Phase::Ending {
                     return Err(io::Error::other("nobody accepts any more"));
                 }
             }
         }
         // Each connection holds one end of the channel; it closes with the last of them.
-        let _ = timeout(self.grace, async {
+        let all_ended = async {
             while accepting.join_next().await.is_some() {}
             all_gone.recv().await
-        })
-        .await;
+        };
+        tokio::select! {
+            _ = timeout(grace, all_ended) => {}
+            _ = phase.wait_for(|phase| *phase == Phase::Over) => {}
+        }
         Ok(())
     }
 }
 
-async fn accept(
-    listener: tokio::net::TcpListener,
+/// Where callers come in.
+#[derive(Clone)]
+struct Door {
     gate: Arc<Gate>,
     upstreams: Arc<Upstreams>,
     places: Arc<Semaphore>,
-    stop: watch::Receiver<bool>,
+    winding_down: watch::Receiver<bool>,
     alive: mpsc::Sender<()>,
-) {
-    let mut stopping = stop.clone();
-    loop {
-        let next = async {
-            let accepted = listener.accept().await;
-            // Beyond the limit this one waits here, and those behind it in the kernel's queue. A place is taken for a caller
-            // who is there: taken before, it would be missing where callers wait.
-            (accepted, Arc::clone(&places).acquire_owned().await)
+}
+
+impl Door {
+    async fn accept(self, listener: tokio::net::TcpListener, mut phase: watch::Receiver<Phase>) {
+        while *phase.borrow_and_update() == Phase::Serving {
+            tokio::select! {
+                biased;
+                accepted = listener.accept() => self.take(accepted).await,
+                changed = phase.changed() => if changed.is_err() { return },
+            }
+        }
+        // Who waits in the kernel's queue was told that we are there, and would be reset.
+        let queue = async {
+            while let Ok(accepted) = timeout(QUIET, listener.accept()).await {
+                self.take(accepted).await;
+            }
         };
-        let (accepted, place) = tokio::select! {
-            biased;
-            next = next => next,
-            _ = stopping.wait_for(|stop| *stop) => return,
-        };
+        let _ = timeout(QUEUE_TIME, queue).await;
+    }
+
+    /// Serves a caller. Beyond the limit this one waits here, and those behind it in the kernel's queue. A place is taken
+    /// for a caller who is there: taken before, it would be missing where callers wait.
+    async fn take(&self, accepted: io::Result<(TcpStream, SocketAddr)>) {
         match accepted {
             Ok((stream, peer)) => {
+                let place = Arc::clone(&self.places).acquire_owned().await;
                 // Answers are written whole; waiting to fill a packet would only delay them.
                 let _ = stream.set_nodelay(true);
-                let front = AtGate { gate: Arc::clone(&gate), upstreams: Arc::clone(&upstreams) };
-                let serving = connection::serve(stream, Some(peer.ip()), front, stop.clone());
-                let alive = alive.clone();
+                let front = AtGate { gate: Arc::clone(&self.gate), upstreams: Arc::clone(&self.upstreams) };
+                let serving = connection::serve(stream, Some(peer.ip()), front, self.winding_down.clone());
+                let alive = self.alive.clone();
                 tokio::spawn(async move {
                     serving.await;
                     drop((place, alive));
@@ -111,3 +126,8 @@ async fn accept(
         }
     }
 }
+
+/// A queue from which nobody came for so long is empty.
+const QUIET: Duration = Duration::from_millis(10);
+/// Callers who keep coming don't keep the listeners open.
+const QUEUE_TIME: Duration = Duration::from_millis(500);

@@ -3,9 +3,10 @@ use std::path::PathBuf;
 
 use countersign_store::Snapshots;
 use tokio::signal::unix::{Signal, SignalKind};
+use tokio::sync::oneshot;
 
 use super::key::print;
-use super::{interrupted, listen_to, wait};
+use super::{Interrupts, listen_to, wait};
 use crate::descriptors;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, say};
@@ -14,7 +15,8 @@ use crate::serve::{Reloader, Serving};
 
 /// Runs the gateway until SIGTERM or SIGINT; SIGHUP reads the configuration again
 ///
-/// Says on stdout where it listens, and writes one JSON line per decision to stderr.
+/// Says on stdout where it listens, and writes one JSON line per decision to stderr. At the end it lets requests at hand end
+/// first; a second SIGTERM or SIGINT cuts them off.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -35,7 +37,7 @@ async fn serve(file: &ConfigFile) -> Result<Exit, Failure> {
             .hint("add a [[route]] with `path` and `upstream`, then countersign lint"));
     }
     descriptors::raise(config.gateway.limits.max_connections);
-    let stop = interrupted()?;
+    let mut interrupts = Interrupts::listen()?;
     let hangup = listen_to(SignalKind::hangup())?;
     let place = Place::of(config);
     let serving = Serving::prepare(&place, Box::new(std::io::stderr())).await?;
@@ -43,7 +45,16 @@ async fn serve(file: &ConfigFile) -> Result<Exit, Failure> {
     let sites = place.config.registry.trusted_sites.clone();
     let reloads = tokio::spawn(reload(hangup, file.clone(), serving.reloader(), sites));
     let tells = tokio::spawn(tell_of_broken(serving.snapshots().clone()));
-    let ended = serving.run(stop).await;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let control = serving.control();
+    let signals = tokio::spawn(async move {
+        interrupts.next().await;
+        drop(stop);
+        interrupts.next().await;
+        control.end_now();
+    });
+    let ended = serving.run(async { drop(stopped.await) }).await;
+    signals.abort();
     reloads.abort();
     tells.abort();
     ended?;

@@ -45,11 +45,14 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How long a connection may lie idle between two requests; 60 seconds.
     pub idle_timeout: Duration,
-    /// To connect to an upstream; 5 seconds. Beyond it: `upstream_failed`.
+    /// To connect to an upstream; 5 seconds. Beyond it: `upstream_timeout`.
     pub connect_timeout: Duration,
     /// From the end of a request to the head of the upstream's response; 60 seconds. Beyond it: `upstream_timeout`.
     pub upstream_timeout: Duration,
-    /// For what is under way at SIGTERM; 30 seconds.
+    /// From SIGTERM, when `/readyz` begins to fail, to the moment when no callers are taken any more; half a second. As long
+    /// as whatever asks `/readyz` takes to turn to another gateway.
+    pub shutdown_delay: Duration,
+    /// For what is under way when no callers are taken any more; 30 seconds.
     pub shutdown_timeout: Duration,
     /// The head of a request in bytes; 64 KiB. A post-quantum signature takes 6 of them.
     pub max_head: u64,
@@ -108,6 +111,7 @@ impl Limits {
             idle_timeout: timeout(section, "idle_timeout", 60),
             connect_timeout: timeout(section, "connect_timeout", 5),
             upstream_timeout: timeout(section, "upstream_timeout", 60),
+            shutdown_delay: section.duration("shutdown_delay", Duration::ZERO..=HOUR).unwrap_or(SECOND / 2),
             shutdown_timeout: section.duration("shutdown_timeout", Duration::ZERO..=HOUR).unwrap_or(30 * SECOND),
             max_head: section.size("max_head", 8 << 10..=1 << 20).unwrap_or(64 << 10),
             max_headers: section.number("max_headers", 16..=1000).unwrap_or(100),

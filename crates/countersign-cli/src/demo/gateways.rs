@@ -81,7 +81,7 @@ fn narrow(upstream: SocketAddr, silent: SocketAddr, gone: SocketAddr) -> String 
 
 fn head(listen: SocketAddr, limits: &str) -> String {
     format!(
-        "data = \"data\"\n\n[gateway]\nlisten = [\"{listen}\"]\n{limits}\n[admin]\nlisten = \"127.0.0.1:0\"\n\n\
+        "data = \"data\"\n\n[gateway]\nlisten = [\"{listen}\"]\nshutdown_delay = \"0s\"\n{limits}\n[admin]\nlisten = \"127.0.0.1:0\"\n\n\
          [evidence]\ndurability = \"off\"\n"
     )
 }

@@ -76,8 +76,13 @@ impl Gateway {
     }
 
     /// Ends it with a signal, and says which code it exits with.
-    pub fn end(mut self, signal: &str) -> Option<i32> {
+    pub fn end(self, signal: &str) -> Option<i32> {
         self.signal(signal);
+        self.wait()
+    }
+
+    /// Waits until it ends by itself, and says which code it exits with.
+    pub fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 

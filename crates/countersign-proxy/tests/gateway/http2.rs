@@ -16,10 +16,10 @@ use crate::admitted::arrived;
 use crate::signer::Message;
 use crate::stage::{Setting, Stage};
 
-type Body = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
-type Sender = http2::SendRequest<Body>;
+pub(crate) type Body = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
+pub(crate) type Sender = http2::SendRequest<Body>;
 
-async fn connect(stage: &Stage) -> Sender {
+pub(crate) async fn connect(stage: &Stage) -> Sender {
     let stream = TcpStream::connect(stage.address).await.unwrap();
     let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -27,7 +27,7 @@ async fn connect(stage: &Stage) -> Sender {
 }
 
 /// The message as a request of HTTP/2, its fields signed as those of the message were.
-async fn request(message: &Message) -> Request<Body> {
+pub(crate) async fn request(message: &Message) -> Request<Body> {
     let signed = message.sign().await;
     let mut request = Request::new(Full::new(Bytes::from(signed.body.clone().unwrap_or_default())).boxed());
     *request.method_mut() = message.method.parse().unwrap();

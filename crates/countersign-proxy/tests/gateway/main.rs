@@ -2,6 +2,7 @@
 
 mod admitted;
 mod client;
+mod ending;
 mod http2;
 mod observe;
 mod operation;

@@ -1,18 +1,15 @@
-//! Health, metrics, log, reload, and the end.
+//! Health, metrics, log, reload.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use countersign::{Demands, Policy};
-use countersign_proxy::{Gateway, GatewayError, Handles, Limits};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use countersign_proxy::{Gateway, GatewayError, Handles};
 
-use crate::client::{Answer, ask, next};
-use crate::stage::{Setting, Stage};
+use crate::client::{Answer, ask};
+use crate::stage::Stage;
 
-async fn admin(stage: &Stage, path: &str) -> Answer {
+pub(crate) async fn admin(stage: &Stage, path: &str) -> Answer {
     ask(stage.admin, format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").as_bytes()).await
 }
 
@@ -112,53 +109,9 @@ async fn a_reload_is_taken_as_a_whole_or_not_at_all() {
     assert_eq!(ask(stage.address, &stage.partner.get("/orders").bytes().await).await.code(), "no_route");
     assert_eq!(ask(stage.address, &stage.partner.get("/invoices").bytes().await).await.status, 200);
     assert!(admin(&stage, "/readyz").await.json().get("reload").is_none());
+    assert!(admin(&stage, "/metrics").await.body.contains("countersign_reloads_total 1\n"));
     let text = stage.log.text();
     assert!(text.contains("\"event\":\"reload failed\"") && text.contains("\"event\":\"reloaded\""));
-}
-
-#[tokio::test]
-async fn the_end_is_orderly() {
-    let limits = Limits {
-        shutdown_delay: Duration::from_millis(300),
-        shutdown_grace: Duration::from_secs(5),
-        ..Limits::default()
-    };
-    let mut stage = Stage::with(Setting { limits, ..Setting::default() }).await;
-    let mut idle = TcpStream::connect(stage.address).await.unwrap();
-    idle.write_all(&stage.partner.get("/orders").sign().await.keep_alive().bytes()).await.unwrap();
-    assert_eq!(next(&mut idle).await.status, 200);
-    let mut slow = TcpStream::connect(stage.address).await.unwrap();
-    slow.write_all(&stage.partner.get("/orders/slow").sign().await.keep_alive().bytes()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    stage.begin_stop();
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let ready = admin(&stage, "/readyz").await;
-    assert_eq!((ready.status, ready.json()["missing"][0]["why"].as_str()), (503, Some("stopping")));
-    assert_eq!(
-        ask(stage.address, &stage.partner.get("/orders").bytes().await).await.status,
-        200,
-        "taken until the delay is over"
-    );
-    assert_eq!(next(&mut slow).await.status, 200, "what was at hand is finished");
-    assert!(crate::client::read_all(&mut idle).await.is_empty());
-    stage.stop().await;
-    assert!(TcpStream::connect(stage.address).await.is_err());
-    let accepted = stage.log.text().lines().filter(|line| line.contains("\"code\":\"accepted\"")).count();
-    assert_eq!(accepted, 3, "no line is lost at the end: {}", stage.log.text());
-}
-
-#[tokio::test]
-async fn the_end_comes_although_somebody_holds_on() {
-    let limits = Limits { shutdown_grace: Duration::from_millis(300), ..Limits::default() };
-    let mut stage = Stage::with(Setting { limits, ..Setting::default() }).await;
-    let mut stream = TcpStream::connect(stage.address).await.unwrap();
-    let head = stage.partner.post("/orders", "abc").sign().await.head();
-    stream.write_all(head.as_bytes()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let started = Instant::now();
-    stage.stop().await;
-    assert!(started.elapsed() < Duration::from_secs(2));
-    assert_eq!(stage.upstream.requests(), 0);
 }
 
 #[tokio::test]

@@ -62,8 +62,9 @@ fn every_setting_of_the_contract_is_read() {
         limits.idle_timeout,
         limits.connect_timeout,
         limits.upstream_timeout,
+        limits.shutdown_delay,
     ];
-    assert_eq!(times.map(|time| time.as_secs()), [1, 2, 3, 4, 5]);
+    assert_eq!(times.map(|time| time.as_secs()), [1, 2, 3, 4, 5, 6]);
     assert_eq!(limits.shutdown_timeout, Duration::ZERO);
     assert_eq!((limits.max_head, limits.max_headers, limits.max_connections), (128 << 10, 50, 10));
     assert_eq!((limits.body_in_memory, limits.spool_space), (1 << 20, 2 << 30));
