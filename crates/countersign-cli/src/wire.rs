@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign::{Demands, HttpMessageSignatures, Memory, Pki, Policy, Raised};
-use countersign_proxy::{AdminSettings, Disclosure, GatewaySettings, Limits, Quota, RouteSettings};
+use countersign_proxy::{AdminSettings, Disclosure, GatewaySettings, HealthCheck, Limits, Quota, RouteSettings};
 
 use crate::config::{self, Config, Mode, Nonce, PkiReplay, Rate, Refusals, Route, Zone};
 use crate::exit::Failure;
@@ -21,6 +21,7 @@ pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySe
         idle_time: gateway.limits.idle_timeout,
         connect_time: gateway.limits.connect_timeout,
         response_time: gateway.limits.upstream_timeout,
+        silence_time: gateway.limits.upstream_idle_timeout,
         shutdown_delay: gateway.limits.shutdown_delay,
         shutdown_grace: gateway.limits.shutdown_timeout,
         max_connections: gateway.limits.max_connections,
@@ -43,7 +44,11 @@ fn route(route: &Route, memory: &Memory) -> Result<RouteSettings, Failure> {
     Ok(RouteSettings {
         name: route.path.clone(),
         path: route.path.clone(),
-        upstream: origin(&route.upstream)?,
+        upstream: route.upstream.iter().map(origin).collect::<Result<_, _>>()?,
+        health: route
+            .health
+            .as_ref()
+            .map(|health| HealthCheck { path: health.path.clone(), interval: health.interval }),
         policy: Arc::new(policy(route, memory.clone())?),
         refusals: match route.refusals {
             Refusals::Code => Disclosure::Code,

@@ -17,7 +17,9 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use crate::gate::Gate;
+use crate::metrics::Metrics;
 use crate::reply::Reply;
+use crate::upstream::upstreams;
 
 /// Serves until it is dropped.
 pub(crate) async fn serve(listener: TcpListener, hosts: Vec<String>, gate: Arc<Gate>) {
@@ -68,7 +70,8 @@ fn answer(request: &Request<Incoming>, own: SocketAddr, hosts: &[String], gate: 
         }
         "/metrics" => {
             let age = gate.health.snapshot_age.as_ref().map(|age| age());
-            let mut response = Response::new(Reply::own(gate.metrics.render(age, gate.room.held())));
+            let text = gate.metrics.render(age, gate.room.held()) + &Metrics::render_upstreams(&gate.table.load());
+            let mut response = Response::new(Reply::own(text));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4"));
             response
         }
@@ -84,6 +87,17 @@ fn readiness(gate: &Gate) -> Value {
     }
     if let Some(age) = gate.health.snapshot_age.as_ref().map(|age| age()).filter(|age| *age > STALE) {
         body["keys"] = json!({"stale_seconds": age.as_secs(), "running": "the last snapshot of the registry"});
+    }
+    // No other gateway would fare better with it: told, and no reason to turn away from this one.
+    let table = gate.table.load();
+    let down: Vec<Value> = upstreams(&table)
+        .filter_map(|(route, member)| {
+            let why = member.condition.why_down()?;
+            Some(json!({"route": route, "upstream": member.destination.name(), "why": why}))
+        })
+        .collect();
+    if !down.is_empty() {
+        body["upstreams_down"] = down.into();
     }
     body
 }

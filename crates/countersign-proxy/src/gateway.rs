@@ -152,6 +152,8 @@ impl Gateway {
             }
             None => None,
         };
+        let watched = Arc::clone(&gate);
+        let watching = tokio::spawn(async move { crate::upstream::watch(&watched.table).await });
         let mut ended = std::pin::pin!(async {
             let mut outcome = Ok(());
             for end in ends {
@@ -183,6 +185,7 @@ impl Gateway {
         };
         drop(workers);
         gate.log.flush().await;
+        watching.abort();
         if let Some(health) = health {
             health.abort();
         }

@@ -74,5 +74,7 @@ pub use clock::Clock;
 pub use gateway::{Control, Gateway, GatewayError};
 pub use handles::{Handles, KeySource, ReadyCheck, Used};
 pub use rate::Quota;
-pub use settings::{AdminSettings, Disclosure, GatewaySettings, InvalidSettings, Limits, Protocol, RouteSettings};
+pub use settings::{
+    AdminSettings, Disclosure, GatewaySettings, HealthCheck, InvalidSettings, Limits, Protocol, RouteSettings,
+};
 pub use sidecar::{Address, Allow, Sidecar, SidecarError, SidecarHandles, SidecarSettings, SocketFile};

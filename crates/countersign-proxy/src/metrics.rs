@@ -9,12 +9,18 @@ use std::time::Duration;
 
 use countersign::Code;
 
+use crate::upstream::Conditions;
+
+mod upstreams;
+
 /// All counters of a gateway.
 #[derive(Default)]
 pub(crate) struct Metrics {
     routes: Mutex<BTreeMap<String, Arc<RouteMetrics>>>,
     /// What no route could be told of.
     pub(crate) unrouted: RouteMetrics,
+    /// How the upstreams are; told apart from the rest, by `upstreams.rs`.
+    pub(crate) upstreams: Conditions,
     pub(crate) connections: AtomicI64,
     pub(crate) lost_lines: AtomicU64,
     pub(crate) panics: AtomicU64,

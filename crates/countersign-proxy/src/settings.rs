@@ -31,8 +31,11 @@ pub struct RouteSettings {
     /// Whole path segments: `/orders` takes `/orders` and `/orders/7`, never `/orders-admin`. The longest match wins. The
     /// same as the policy's, to which body-only schemes are bound.
     pub path: String,
-    /// The API behind. Where it is `https`, its certificate has to be one that the system trusts.
-    pub upstream: Origin,
+    /// The API behind, at one place or several, of which each request goes to one. Where one is `https`, its certificate has
+    /// to be one that the system trusts.
+    pub upstream: Vec<Origin>,
+    /// How its places are asked whether they are well. `None`: one that can't be connected to is left out until it can.
+    pub health: Option<HealthCheck>,
     /// What it demands.
     pub policy: Arc<Policy>,
     /// How much a refusal tells the caller.
@@ -40,6 +43,15 @@ pub struct RouteSettings {
     /// What one partner may ask for, counted once it has proved who it is; `None` for no limit. Nobody is limited where the
     /// policy only observes.
     pub rate: Option<Quota>,
+}
+
+/// How the places of an API are asked whether they are well: with `GET`, and any answer of 2xx or 3xx is a good one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// The path, with its query.
+    pub path: String,
+    /// From one answer to the next question.
+    pub interval: Duration,
 }
 
 /// How much a refusal tells the caller.
@@ -102,8 +114,10 @@ pub struct Limits {
     pub max_held: u64,
     /// Until the connection to an upstream stands.
     pub connect_time: Duration,
-    /// Until the head of an upstream's response is there, and between two parts of its body.
+    /// Until the head of an upstream's response is there.
     pub response_time: Duration,
+    /// Between two parts of the body of an upstream's response.
+    pub silence_time: Duration,
     /// Unused connections to one upstream, per worker.
     pub max_idle_upstream: usize,
     /// How long an unused connection to an upstream is kept. Shorter than the upstream keeps it.
@@ -129,6 +143,7 @@ impl Default for Limits {
             max_held: 512 << 20,
             connect_time: Duration::from_secs(5),
             response_time: Duration::from_secs(60),
+            silence_time: Duration::from_secs(60),
             max_idle_upstream: 64,
             idle_upstream: Duration::from_secs(20),
             shutdown_delay: Duration::ZERO,

@@ -7,7 +7,7 @@ use crate::metrics::{Metrics, RouteMetrics};
 use crate::rate::{PartnerRates, Quota, Rates};
 use crate::settings::{Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};
 use crate::tls;
-use crate::upstream::Destination;
+use crate::upstream::{Destination, Group};
 
 /// Judged settings: what a reload swaps as a whole.
 pub(crate) struct Table {
@@ -24,7 +24,7 @@ pub(crate) struct Table {
 pub(crate) struct Route {
     pub(crate) name: String,
     /// Where it leads.
-    pub(crate) upstream: Destination,
+    pub(crate) upstream: Group,
     pub(crate) policy: Arc<Policy>,
     pub(crate) refusals: Disclosure,
     pub(crate) metrics: Arc<RouteMetrics>,
@@ -59,6 +59,11 @@ impl Table {
             }
         }
         Ok(table)
+    }
+
+    /// All of them.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.values().map(Arc::as_ref)
     }
 
     /// The route of a path as it came: whole segments, the longest match.
@@ -124,7 +129,7 @@ fn plain(path: &str) -> String {
 
 impl Route {
     fn new(settings: &RouteSettings, metrics: &Metrics, rates: &Rates) -> Result<Self, InvalidSettings> {
-        let RouteSettings { name, path, upstream, policy, refusals, rate } = settings;
+        let RouteSettings { name, path, upstream, health, policy, refusals, rate } = settings;
         let bad = |why: &str| Err(InvalidSettings(format!("route {name}: {why}")));
         let whole = path == "/" || (path.starts_with('/') && !path.ends_with('/') && !path.contains("//"));
         if !whole
@@ -136,9 +141,14 @@ impl Route {
         if policy.demands().path != *path {
             return bad("its policy is bound to another path");
         }
-        let upstream = match Destination::new(upstream, tls::client) {
-            Ok(upstream) => upstream,
-            Err(why) => return bad(&why),
+        if upstream.is_empty() {
+            return bad("it has no upstream");
+        }
+        let trusted = std::cell::OnceCell::new();
+        let destination = |origin| Destination::new(origin, || trusted.get_or_init(tls::client).clone());
+        let upstream = match upstream.iter().map(destination).collect() {
+            Ok(upstream) => Group::new(name, upstream, health.clone(), &metrics.upstreams),
+            Err::<Vec<_>, String>(why) => return bad(&why),
         };
         Ok(Self {
             name: name.clone(),
@@ -161,7 +171,8 @@ mod tests {
         RouteSettings {
             name: path.to_owned(),
             path: path.to_owned(),
-            upstream: Origin::parse("http://127.0.0.1:1").unwrap(),
+            upstream: vec![Origin::parse("http://127.0.0.1:1").unwrap()],
+            health: None,
             policy: Arc::new(Policy::new(Demands { path: path.to_owned(), ..Demands::default() }).unwrap()),
             refusals: Disclosure::Code,
             rate: None,

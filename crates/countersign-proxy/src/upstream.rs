@@ -1,7 +1,10 @@
 //! The way to the API behind: one small pool of connections per worker.
 
+mod condition;
 mod destination;
+mod group;
 mod pool;
+mod probe;
 mod relay;
 mod sender;
 mod wire;
@@ -21,8 +24,11 @@ use crate::sent::Sent;
 use crate::settings::Limits;
 use crate::table::Route;
 
+pub(crate) use condition::Outcome;
 pub(crate) use destination::Destination;
+pub(crate) use group::{Conditions, Group, Member};
 pub(crate) use pool::{Lease, Pool};
+pub(crate) use probe::{upstreams, watch};
 pub(crate) use relay::Relay;
 
 /// The only way out.
@@ -35,8 +41,8 @@ impl Upstreams {
         Self { pool }
     }
 
-    /// Forwards what is on record, and nothing else. A pooled connection may turn out to be closed: then the request goes out
-    /// once more, on a new one, if none of it was sent, or if it is idempotent and none of an answer came.
+    /// Forwards what is on record, and nothing else, to one of the route's upstreams. It goes out once more, on a new
+    /// connection or to another of them, if none of it was sent, or if it is idempotent and none of an answer came.
     ///
     /// # Errors
     /// `upstream_failed`, `upstream_timeout`; `unavailable` where the request can't be written.
@@ -107,25 +113,64 @@ impl Upstreams {
         }
     }
 
+    /// Who can't be connected to gives way to the next: nothing was sent. What was sent goes out a second time at most, and
+    /// only where it is idempotent and none of an answer came.
     async fn exchange(
         &self,
         mut request: Request<Sent>,
-        to: &Destination,
+        to: &Group,
         limits: &Limits,
     ) -> Result<(Response<Incoming>, Lease), Fault> {
-        if let Some(lease) = self.pool.take(to, limits.idle_upstream) {
-            let spare = if is_idempotent(request.method()) { again(&request) } else { None };
-            match send(lease, request, limits.response_time).await {
-                Ok(answer) => return Ok(answer),
-                Err(Unanswered { unsent: Some(again), .. }) => request = *again,
-                Err(Unanswered { heard: false, fault: Fault::Upstream(Code::UpstreamFailed, reason), .. }) => {
-                    request = spare.ok_or_else(|| failed(&reason))?;
+        let idempotent = is_idempotent(request.method());
+        let several = to.members().len() > 1;
+        let (mut resend, mut fault) = (true, failed("there is no upstream"));
+        for Member { destination, condition } in to.candidates() {
+            let _one = condition.begin();
+            let mut unused = self.pool.take(destination, limits.idle_upstream);
+            loop {
+                let used = unused.is_some();
+                let lease = match unused.take() {
+                    Some(lease) => lease,
+                    None => match self.connect(destination, limits).await {
+                        Ok(lease) => lease,
+                        Err(error) => {
+                            condition.note(Outcome::Unreachable, &error.reason());
+                            condition.retried();
+                            fault = error;
+                            break;
+                        }
+                    },
+                };
+                let spare = if idempotent && resend && (used || several) { again(&request) } else { None };
+                match send(lease, request, limits.response_time).await {
+                    Ok(answer) => {
+                        condition.note(Outcome::Answered, "");
+                        return Ok(answer);
+                    }
+                    Err(Unanswered { unsent: Some(again), fault: error, .. }) => (request, fault) = (*again, error),
+                    Err(Unanswered { heard: false, fault: Fault::Upstream(Code::UpstreamFailed, reason), .. }) => {
+                        fault = failed(&reason);
+                        let Some(spare) = spare else {
+                            condition.note(Outcome::Broken, &reason);
+                            return Err(fault);
+                        };
+                        (request, resend) = (spare, false);
+                    }
+                    Err(Unanswered { fault, .. }) => {
+                        let silent = matches!(fault, Fault::Upstream(Code::UpstreamTimeout, _));
+                        condition.note(if silent { Outcome::Silent } else { Outcome::Broken }, &fault.reason());
+                        return Err(fault);
+                    }
                 }
-                Err(unanswered) => return Err(unanswered.fault),
+                condition.retried();
+                // One that was used before may have been closed long since; a new one that breaks off is another matter.
+                if !used {
+                    condition.note(Outcome::Broken, &fault.reason());
+                    break;
+                }
             }
         }
-        let lease = self.connect(to, limits).await?;
-        send(lease, request, limits.response_time).await.map_err(|unanswered| unanswered.fault)
+        Err(fault)
     }
 }
 
@@ -149,7 +194,7 @@ fn relay((response, lease): (Response<Incoming>, Lease), limits: &Limits) -> Res
         // RFC 9112 §6.3: "Such a message might indicate an attempt to perform response splitting".
         return Err(failed("the upstream framed its answer in two ways"));
     }
-    Ok(response.map(|body| Relay::new(body, lease, limits.response_time)))
+    Ok(response.map(|body| Relay::new(body, lease, limits.silence_time)))
 }
 
 /// A request without an answer.

@@ -83,15 +83,17 @@ pub(super) fn check_routes(config: &Config, issues: &mut Vec<Issue>) {
 }
 
 fn upstream_is_ours(config: &Config, route: &Route) -> Option<&'static str> {
-    let upstream = match (route.upstream.address(), route.upstream.host()) {
-        (Some(address), _) => address,
-        (None, "localhost") => ([127, 0, 0, 1], route.upstream.port()).into(),
-        _ => return None,
-    };
-    // Of an address beyond this machine, we can't know whose it is unless we listen on that very one.
-    let reaches = |listen| meet(listen, &upstream) && (listen.ip() == upstream.ip() || is_loopback(&upstream));
-    if config.gateway.listen.iter().any(reaches) {
-        return Some("the gateway");
-    }
-    reaches(&config.admin.listen).then_some("the admin port")
+    route.upstream.iter().find_map(|upstream| {
+        let upstream = match (upstream.address(), upstream.host()) {
+            (Some(address), _) => address,
+            (None, "localhost") => ([127, 0, 0, 1], upstream.port()).into(),
+            _ => return None,
+        };
+        // Of an address beyond this machine, we can't know whose it is unless we listen on that very one.
+        let reaches = |listen| meet(listen, &upstream) && (listen.ip() == upstream.ip() || is_loopback(&upstream));
+        if config.gateway.listen.iter().any(reaches) {
+            return Some("the gateway");
+        }
+        reaches(&config.admin.listen).then_some("the admin port")
+    })
 }

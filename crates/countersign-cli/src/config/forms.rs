@@ -150,6 +150,16 @@ pub(super) fn printable(node: &Node) -> Result<String, Wrong> {
     Err(Wrong::new("expected 1 to 256 printable ASCII characters"))
 }
 
+/// A path with or without a query, as it stands in a request (RFC 9112 §3.2.1).
+pub(super) fn target(node: &Node) -> Result<String, Wrong> {
+    let text = node.as_text().unwrap_or_default();
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%?".contains(&byte);
+    if text.starts_with('/') && text.bytes().all(fine) {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::new("expected a path such as \"/health\""))
+}
+
 /// A JSON pointer (RFC 6901) to a member: `"/card/number"`.
 pub(super) fn pointer(node: &Node) -> Result<String, Wrong> {
     let text = node.as_text().unwrap_or_default();

@@ -49,6 +49,8 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// From the end of a request to the head of the upstream's response; 60 seconds. Beyond it: `upstream_timeout`.
     pub upstream_timeout: Duration,
+    /// Between two parts of the body of its response; 60 seconds. Beyond it, the caller's connection breaks off.
+    pub upstream_idle_timeout: Duration,
     /// From SIGTERM, when `/readyz` begins to fail, to the moment when no callers are taken any more; half a second. As long
     /// as whatever asks `/readyz` takes to turn to another gateway.
     pub shutdown_delay: Duration,
@@ -111,6 +113,7 @@ impl Limits {
             idle_timeout: timeout(section, "idle_timeout", 60),
             connect_timeout: timeout(section, "connect_timeout", 5),
             upstream_timeout: timeout(section, "upstream_timeout", 60),
+            upstream_idle_timeout: timeout(section, "upstream_idle_timeout", 60),
             shutdown_delay: section.duration("shutdown_delay", Duration::ZERO..=HOUR).unwrap_or(SECOND / 2),
             shutdown_timeout: section.duration("shutdown_timeout", Duration::ZERO..=HOUR).unwrap_or(30 * SECOND),
             max_head: section.size("max_head", 8 << 10..=1 << 20).unwrap_or(64 << 10),

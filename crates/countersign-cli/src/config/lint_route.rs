@@ -127,6 +127,23 @@ pub(super) fn lint_route(config: &Config, index: usize, route: &Route, findings:
             "mode = \"enforce\", once the log shows no refusal of those you know",
         );
     }
+    let in_the_clear = route.upstream.iter().filter(|upstream| upstream.scheme() == "http").count();
+    if in_the_clear > 0 && in_the_clear < route.upstream.len() {
+        found(
+            "upstream-mixed",
+            "upstream",
+            "of the upstreams some are https and some http: the same requests go in the clear now and then".to_owned(),
+            "https for all of them, or for none on a network of your own",
+        );
+    }
+    if route.health.is_some() && route.upstream.len() == 1 {
+        found(
+            "health-alone",
+            "health",
+            "health asks the only upstream: requests go there all the same while it is not well".to_owned(),
+            "upstream = [\"…\", \"…\"] where there are several; else the metrics and /readyz show what it finds",
+        );
+    }
     if route.unbound {
         found(
             "sealed-unbound",

@@ -55,7 +55,7 @@ pub use names::{
     TokenAlgorithm, Unit, UnknownName, User, Zone,
 };
 pub use origin::Origin;
-pub use route::{HttpMessageSignatures, Pki, Route};
+pub use route::{Health, HttpMessageSignatures, Pki, Route};
 pub use sidecar::{Allow, Sidecar, SidecarSeal};
 pub use store_url::{RegistryUrl, ReplayUrl, SecretUrl, Source};
 pub use stores::{Admin, Evidence, Registry, Replay};

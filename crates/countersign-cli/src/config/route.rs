@@ -13,6 +13,7 @@ pub(super) const REQUIRE: [&str; 5] = ["@method", "@authority", "@path", "@query
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// `[[route]]`: what is demanded of the messages to one path, and where they go.
@@ -20,8 +21,11 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct Route {
     /// Whole segments, without `/` at the end but for `/` itself. The longest match wins.
     pub path: String,
-    /// Where it goes: `http://host:port`. The path that was signed goes with it.
-    pub upstream: Origin,
+    /// Where it goes: `http://host:port`, one at least. The path that was signed goes with it. Each request goes to one of
+    /// them.
+    pub upstream: Vec<Origin>,
+    /// `[route.health]`; absent: an upstream is left out only while it can't be connected to, or does not answer.
+    pub health: Option<Health>,
     /// The schemes that are admitted; `http-message-signatures`. Empty only with [`User::Required`].
     pub schemes: Vec<Scheme>,
     /// What happens to the others; `enforce`.
@@ -56,6 +60,15 @@ pub struct Route {
     pub http_message_signatures: HttpMessageSignatures,
     /// `[route.pki]`.
     pub pki: Pki,
+}
+
+/// `[route.health]`: how upstreams are asked whether they are well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// What is asked for, with GET. 2xx and 3xx are good answers.
+    pub path: String,
+    /// From one question to the next; 5 seconds.
+    pub interval: Duration,
 }
 
 /// `[route.http_message_signatures]`.
@@ -99,7 +112,7 @@ impl Route {
 
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
         let path = section.required("path", route_path);
-        let upstream = section.required("upstream", origin);
+        let upstream = section.required_list("upstream", origin);
         // Sections without settings so far, which may stand there all the same.
         section.section(Scheme::TrustedSite.section(), |_| ());
         section.section(Scheme::AppHmac.section(), |_| ());
@@ -122,10 +135,19 @@ impl Route {
             http_message_signatures: section
                 .section(Scheme::HttpMessageSignatures.section(), HttpMessageSignatures::read),
             pki: section.section(Scheme::Pki.section(), Pki::read),
+            health: section.optional("health", Health::read).flatten(),
             // Last, since what is not read is unknown.
             path: path?,
             upstream: upstream?,
         })
+    }
+}
+
+impl Health {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let path = section.required("path", forms::target);
+        let interval = section.duration("interval", SECOND / 2..=HOUR).unwrap_or(5 * SECOND);
+        Some(Self { path: path?, interval })
     }
 }
 

@@ -75,6 +75,20 @@ impl Section<'_> {
         Some(list)
     }
 
+    /// A list that the section can't do without; one value alone is a list of one.
+    pub(super) fn required_list<T: PartialEq>(&mut self, key: &'static str, form: Form<T>) -> Option<Vec<T>> {
+        match self.table.get(key) {
+            Some((_, Node { value: Value::List(items), .. })) if !items.is_empty() => self.list(key, form),
+            Some((_, node @ Node { value: Value::List(_), .. })) => {
+                let node = node.clone();
+                self.take(key);
+                self.wrong(key, "is", &node, Wrong::new("expected one at least"));
+                None
+            }
+            _ => self.required(key, form).map(|only| vec![only]),
+        }
+    }
+
     /// A path, taken from the directory of the file if it is relative.
     pub(super) fn path(&mut self, key: &'static str) -> Option<PathBuf> {
         self.value(key, forms::path).map(|path| self.resolve(&path))

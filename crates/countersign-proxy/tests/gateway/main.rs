@@ -10,6 +10,7 @@ mod rate;
 mod refused;
 mod replay;
 mod schemes;
+mod several;
 mod signer;
 mod smuggling;
 mod stage;

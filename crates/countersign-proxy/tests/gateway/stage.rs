@@ -84,7 +84,8 @@ impl Stage {
             routes: vec![RouteSettings {
                 name: "orders".to_owned(),
                 path: policy.demands().path.clone(),
-                upstream: Origin::parse(&format!("http://{}", upstream.address)).unwrap(),
+                upstream: vec![Origin::parse(&format!("http://{}", upstream.address)).unwrap()],
+                health: None,
                 policy,
                 refusals: setting.refusals,
                 rate: setting.rate,

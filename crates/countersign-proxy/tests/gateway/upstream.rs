@@ -28,12 +28,24 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// One that echoes: method, target, headers as lists of pairs, body.
     pub(crate) async fn echo() -> Self {
-        Self::each(|stream, requests| async move {
+        Self::echo_on(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    /// The same at a place of the caller's.
+    pub(crate) fn echo_on(listener: TcpListener) -> Self {
+        Self::each_on(listener, |stream, requests| async move {
             let service = service_fn(move |request| {
                 requests.fetch_add(1, Ordering::SeqCst);
                 echo(request)
             });
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        })
+    }
+
+    /// One that takes connections and says nothing.
+    pub(crate) async fn silent() -> Self {
+        Self::each(|mut stream, _| async move {
+            let _ = stream.read_to_end(&mut Vec::new()).await;
         })
         .await
     }
@@ -100,7 +112,13 @@ impl Upstream {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::each_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), serve)
+    }
+
+    fn each_on<F>(listener: TcpListener, serve: impl Fn(TcpStream, Arc<AtomicUsize>) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let upstream =
             Self { address: listener.local_addr().unwrap(), requests: Arc::default(), connections: Arc::default() };
         let (requests, connections) = (Arc::clone(&upstream.requests), Arc::clone(&upstream.connections));

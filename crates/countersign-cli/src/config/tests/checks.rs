@@ -143,3 +143,17 @@ fn names_and_pointers_have_their_form() {
     assert_eq!(faults(&route(&format!("partners = [\"{long}\"]"))).len(), 1);
     assert!(faults(&route(&format!("partners = [\"{}\"]", &long[1..]))).is_empty());
 }
+
+#[test]
+fn one_upstream_or_a_list_of_them_but_never_none_and_none_twice() {
+    let with = |upstream: &str| format!("[[route]]\npath = \"/orders\"\nupstream = {upstream}\n");
+    assert_eq!(config(&with("\"http://a\"")).routes[0].upstream.len(), 1);
+    assert_eq!(config(&with("[\"http://a\"]")).routes[0].upstream.len(), 1);
+    assert_eq!(config(&with("[\"http://a\", \"https://a\"]")).routes[0].upstream.len(), 2);
+    assert!(fault(&with("[]")).contains("expected one at least"));
+    assert!(fault(&with("[\"http://a\", \"http://a:80\"]")).contains("twice"));
+    assert!(fault(&with("[\"http://a\", \"http://127.0.0.1:8080\"]")).contains("in a circle"));
+    assert!(fault("[[route]]\npath = \"/orders\"\n").contains("lacks \"upstream\""));
+    assert!(fault(&route("[route.health]\npath = \"health\"")).contains("expected a path"));
+    assert!(fault(&route("[route.health]\ninterval = \"1s\"")).contains("lacks \"path\""));
+}

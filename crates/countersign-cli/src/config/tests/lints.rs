@@ -110,3 +110,14 @@ fn findings_come_in_the_order_of_the_file() {
     assert!(found.is_sorted_by_key(|finding| finding.place.clone()));
     assert!(found.len() > 12, "{found:#?}");
 }
+
+#[test]
+fn upstreams_of_two_kinds_and_a_check_without_a_choice_are_told() {
+    let with = |upstream: &str| {
+        format!("[[route]]\npath = \"/orders\"\nupstream = {upstream}\n[route.health]\npath = \"/health\"\n")
+    };
+    assert!(codes(&with("[\"http://10.0.0.1\", \"https://10.0.0.2\"]")).contains(&"upstream-mixed"));
+    assert!(codes(&with("\"http://10.0.0.1\"")).contains(&"health-alone"));
+    let fine = codes(&with("[\"https://10.0.0.1\", \"https://10.0.0.2\"]"));
+    assert!(!fine.contains(&"health-alone") && !fine.contains(&"upstream-mixed"), "{fine:?}");
+}

@@ -6,11 +6,15 @@ use super::*;
 use crate::config::document::{self, Table, Value};
 use crate::config::reader::Reader;
 use crate::config::{
-    Algorithm, Allow, Channel, ClientAuth, Durability, Http, Layout, Mode, Nonce, NonceForm, PkiReplay, Rate, Refusals,
-    RegistryUrl, ReplayUrl, Scheme, Source, TokenAlgorithm, Unit, User, Zone,
+    Algorithm, Allow, Channel, ClientAuth, Durability, Health, Http, Layout, Mode, Nonce, NonceForm, PkiReplay, Rate,
+    Refusals, RegistryUrl, ReplayUrl, Route, Scheme, Source, TokenAlgorithm, Unit, User, Zone,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+fn shown(route: &Route) -> Vec<String> {
+    route.upstream.iter().map(ToString::to_string).collect()
+}
 
 #[test]
 fn an_empty_file_gives_the_defaults_of_the_contract() {
@@ -32,7 +36,8 @@ fn a_route_of_path_and_upstream_has_the_defaults_of_the_contract() {
     let (config, warnings) = read(ROUTE).unwrap();
     let route = &config.routes[0];
     assert!(warnings.is_empty());
-    assert_eq!((route.path.as_str(), route.upstream.to_string().as_str()), ("/orders", "http://127.0.0.1:9000"));
+    assert_eq!((route.path.as_str(), shown(route)), ("/orders", vec!["http://127.0.0.1:9000".to_owned()]));
+    assert!(route.health.is_none());
     assert_eq!((route.schemes.as_slice(), route.mode), (&[Scheme::HttpMessageSignatures][..], Mode::Enforce));
     assert_eq!(route.require, ["@method", "@authority", "@path", "@query", "content-digest"]);
     assert_eq!((route.max_age, route.max_skew, route.max_body), (5 * MINUTE, None, 10 << 20));
@@ -63,8 +68,9 @@ fn every_setting_of_the_contract_is_read() {
         limits.connect_timeout,
         limits.upstream_timeout,
         limits.shutdown_delay,
+        limits.upstream_idle_timeout,
     ];
-    assert_eq!(times.map(|time| time.as_secs()), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(times.map(|time| time.as_secs()), [1, 2, 3, 4, 5, 6, 7]);
     assert_eq!(limits.shutdown_timeout, Duration::ZERO);
     assert_eq!((limits.max_head, limits.max_headers, limits.max_connections), (128 << 10, 50, 10));
     assert_eq!((limits.body_in_memory, limits.spool_space), (1 << 20, 2 << 30));
@@ -93,6 +99,8 @@ fn every_setting_of_the_contract_is_read() {
 fn every_setting_of_a_route_is_read() {
     let config = config(EVERYTHING);
     let route = &config.routes[0];
+    assert_eq!(shown(route), ["https://orders.internal", "http://127.0.0.1:9001"]);
+    assert_eq!(route.health, Some(Health { path: "/health?deep=1".to_owned(), interval: Duration::from_secs(2) }));
     assert_eq!(route.schemes, Scheme::ALL);
     assert_eq!((route.mode, route.channel, route.refusals), (Mode::Observe, Channel::SamePartner, Refusals::Full));
     assert_eq!(route.partners, ["acme", "b.c_d-1"]);
