@@ -66,6 +66,9 @@ impl Serving {
                 countersign_proxy::GatewayError::Listen(..) => {
                     failure.hint("another process has this address: stop it, or write another one under `listen`")
                 }
+                countersign_proxy::GatewayError::Spool { .. } => {
+                    failure.hint("name a directory that it may write to: spool_dir in [gateway]")
+                }
                 countersign_proxy::GatewayError::Worker(_) => Failure::ours(fault),
                 countersign_proxy::GatewayError::Settings(_) => failure,
             }

@@ -25,7 +25,9 @@ pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySe
         shutdown_delay: gateway.limits.shutdown_delay,
         shutdown_grace: gateway.limits.shutdown_timeout,
         max_connections: gateway.limits.max_connections,
-        max_held: gateway.limits.spool_space,
+        body_in_memory: gateway.limits.body_in_memory,
+        max_held: gateway.limits.memory_space,
+        max_spooled: gateway.limits.spool_space,
         source_rate: Some(quota(gateway.limits.source_rate)),
         limit_loopback: gateway.limits.limit_loopback,
         ..defaults
@@ -37,6 +39,7 @@ pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySe
         limits,
         admin: Some(AdminSettings { listen: config.admin.listen, hosts: Vec::new() }),
         workers: gateway.workers.unwrap_or(0),
+        spool_dir: Some(gateway.spool_dir.clone().unwrap_or_else(|| config.data.join("spool"))),
     })
 }
 

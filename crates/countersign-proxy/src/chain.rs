@@ -47,11 +47,13 @@ impl Crossing<'_> {
         let now = gate.clock.now();
         let mut open = claim.check(&*gate.keys(now)?, now)?;
 
-        let mut spool = Spool::new(&gate.room, limits.max_held);
+        let mut spool = Spool::new(&gate.room, limits, open.head_holds());
+        spool.expect(body.length().unwrap_or_default(), open.weight())?;
         while let Some(chunk) = body.next(limits.body_time).await? {
-            spool.make_room(chunk.len() * open.weight())?;
-            spool.write(open.push(chunk)?);
+            spool.make_room(chunk.len(), open.weight())?;
+            spool.write(open.push(chunk)?).await?;
         }
+        let held = spool.end().await?;
         open.trailers(body.take_trailers());
 
         // The body may have taken long: what is judged from here on is judged by the keys and the time of now.
@@ -63,7 +65,7 @@ impl Crossing<'_> {
         gate.replay_answered(!matches!(fresh, Err(Refusal::Unavailable(_))), now);
         let fresh = fresh?;
         let standing = self.within_rate(entry)?;
-        let ready = fresh.unpack(&gate.openers, spool)?;
+        let ready = fresh.unpack(&gate.openers, held)?;
         let recorded = gate.recorder.record(Basis::Signed(ready), entry).await?;
         let mut response = self.upstreams.forward(recorded, self.peer, route, limits).await?;
         if let Some(standing) = standing {

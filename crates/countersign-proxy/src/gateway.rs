@@ -1,6 +1,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::rate::Rates;
 use crate::record::Recorder;
 use crate::settings::{GatewaySettings, InvalidSettings};
+use crate::spool::Room;
 use crate::steering::Steering;
 use crate::table::Table;
 use crate::worker::Worker;
@@ -47,6 +49,14 @@ pub enum GatewayError {
     /// An address could not be bound.
     #[error("can't listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
+    /// Bodies can't be kept there.
+    #[error("can't keep bodies in {}: {fault}", dir.display())]
+    Spool {
+        /// The directory.
+        dir: PathBuf,
+        /// What stands in the way.
+        fault: io::Error,
+    },
     /// A thread could not be started, or ended.
     #[error("a worker ended: {0}")]
     Worker(io::Error),
@@ -56,7 +66,7 @@ impl Gateway {
     /// Judges the settings and binds the addresses. Callers may connect from now on, and are answered once it runs.
     ///
     /// # Errors
-    /// [`GatewayError`] for settings that make no gateway, or an address that can't be had.
+    /// [`GatewayError`] for settings that make no gateway, or an address or a directory that can't be had.
     pub fn bind(settings: GatewaySettings, handles: Handles) -> Result<Self, GatewayError> {
         let Handles { keys, replay, clock, log, checks, snapshot_age, used } = handles;
         let metrics = Arc::new(Metrics::default());
@@ -79,6 +89,10 @@ impl Gateway {
                 worker.push(listener);
             }
         }
+        let room = match &settings.spool_dir {
+            Some(dir) => Room::in_files(dir).map_err(|fault| GatewayError::Spool { dir: dir.clone(), fault })?,
+            None => Room::default(),
+        };
         let admin = match &settings.admin {
             Some(admin) => {
                 let opened = crate::listen::open(admin.listen, 1).map_err(|e| GatewayError::Listen(admin.listen, e))?;
@@ -97,7 +111,7 @@ impl Gateway {
             log,
             metrics,
             rates,
-            room: Arc::default(),
+            room: Arc::new(room),
             health: Health::new(checks, snapshot_age),
             steering: Steering::default(),
         };
@@ -204,7 +218,7 @@ impl Drop for CutOff {
 
 impl Control {
     /// Swaps routes, limits and public addresses as a whole; requests at hand end under what they began with. Addresses,
-    /// workers and the number of connections need a restart, and keep what they are.
+    /// workers, the number of connections and where bodies wait need a restart, and keep what they are.
     ///
     /// # Errors
     /// [`InvalidSettings`]: the last good settings stay, and `/readyz`, the metrics and the log say so.
@@ -239,6 +253,7 @@ impl Control {
             |settings: &GatewaySettings| settings.admin.as_ref().map(|admin| (admin.listen, admin.hosts.clone()));
         own.listen != settings.listen
             || own.workers != settings.workers
+            || own.spool_dir != settings.spool_dir
             || own.limits.max_connections != settings.limits.max_connections
             || admin(own) != admin(settings)
     }

@@ -6,7 +6,7 @@
 //! A request meets the modules in this order. `listen` and `worker` accept its connection, one runtime per core. Its bytes
 //! pass `framing`, which lets nothing through that two servers could frame differently, and reach hyper in `connection`.
 //! `answer` turns it into a `Head` (`arrival`), finds its route (`table`) and walks it through the `chain`: read, check,
-//! body (`inbound`, into a `spool`), finish, first use, unpack. What comes out is put on `record`, and only what is on
+//! body (`inbound`, into a `spool`: memory or a file), finish, first use, unpack. What comes out is put on `record`, and only what is on
 //! record is made into an `outgoing` request and forwarded by `upstream`. On every other way it ends in a `refusal`.
 #![forbid(unsafe_code)]
 
@@ -28,6 +28,7 @@ mod worker;
 mod answer;
 mod arrival;
 mod chain;
+mod course;
 mod gate;
 mod inbound;
 mod observe;

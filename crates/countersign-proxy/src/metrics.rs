@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use countersign::Code;
 
+use crate::spool::Room;
 use crate::upstream::Conditions;
 
 mod upstreams;
@@ -52,8 +53,8 @@ impl Metrics {
         Arc::clone(routes.entry(name.to_owned()).or_default())
     }
 
-    /// All of it as text. `snapshot_age` and `held` are read by the caller.
-    pub(crate) fn render(&self, snapshot_age: Option<Duration>, held: u64) -> String {
+    /// All of it as text. `snapshot_age` is read by the caller.
+    pub(crate) fn render(&self, snapshot_age: Option<Duration>, room: &Room) -> String {
         let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let all = || routes.iter().map(|(name, route)| (name.as_str(), route.as_ref())).chain([("", &self.unrouted)]);
         let mut text = String::new();
@@ -97,8 +98,22 @@ impl Metrics {
                 &mut text,
                 "countersign_held_bytes",
                 "gauge",
-                "Bytes of bodies that wait for a verdict or an upstream",
-                held as f64,
+                "Bytes of bodies in memory that wait for a verdict or an upstream",
+                room.held() as f64,
+            );
+            gauge(
+                &mut text,
+                "countersign_spooled_bytes",
+                "gauge",
+                "Bytes of bodies in files that wait for a verdict or an upstream",
+                room.spooled() as f64,
+            );
+            gauge(
+                &mut text,
+                "countersign_spool_failures_total",
+                "counter",
+                "Files of bodies that could not be written or read",
+                room.failures() as f64,
             );
             gauge(
                 &mut text,
@@ -217,7 +232,7 @@ mod tests {
         metrics.route("or\"ders").count(Some(Code::Replayed));
         route.upstream_took(Duration::from_millis(2));
         metrics.unrouted.count(Some(Code::NoRoute));
-        let text = metrics.render(Some(Duration::from_secs(3)), 7);
+        let text = metrics.render(Some(Duration::from_secs(3)), &Room::default());
         for expected in [
             "countersign_requests_total{route=\"or\\\"ders\",code=\"accepted\"} 1\n",
             "countersign_requests_total{route=\"or\\\"ders\",code=\"replayed\"} 2\n",
@@ -226,7 +241,7 @@ mod tests {
             "countersign_upstream_seconds_bucket{route=\"or\\\"ders\",le=\"0.0025\"} 1\n",
             "countersign_upstream_seconds_bucket{route=\"or\\\"ders\",le=\"+Inf\"} 1\n",
             "countersign_snapshot_age_seconds 3\n",
-            "countersign_held_bytes 7\n",
+            "countersign_spooled_bytes 0\n",
         ] {
             assert!(text.contains(expected), "{expected} is missing in\n{text}");
         }

@@ -12,7 +12,7 @@ use crate::chain::{Crossing, finish};
 use crate::fault::Fault;
 use crate::inbound::Inbound;
 use crate::log::Entry;
-use crate::spool::Spool;
+use crate::spool::{Held, Spool};
 use crate::upstream::Relay;
 
 impl Crossing<'_> {
@@ -34,17 +34,14 @@ impl Crossing<'_> {
             Err(rejection) if rejection.code() == Code::Unsigned => {
                 let most = route.policy.demands().max_body;
                 let passing = body.pass_on(most, limits.body_time);
-                let body = passing.map_or_else(
-                    || Spool::new(&gate.room, limits.max_held),
-                    |passing| Spool::passing(&gate.room, passing),
-                );
+                let body = passing.map_or_else(|| Held::nothing(&gate.room), |body| Held::Passing(Box::new(body)));
                 observed(permit, head, body, rejection.into())
             }
             claim => {
-                let mut spool = Spool::new(&gate.room, limits.max_held);
-                match self.judge(claim, body, &mut spool, entry).await? {
-                    Ok(fresh) => Basis::Signed(fresh.unpack(&Openers::default(), spool)?),
-                    Err(refusal) => observed(permit, head, spool, refusal),
+                let (verdict, held) = self.judge(claim, body, entry).await?;
+                match verdict {
+                    Ok(fresh) => Basis::Signed(fresh.unpack(&Openers::default(), held)?),
+                    Err(refusal) => observed(permit, head, held, refusal),
                 }
             }
         };
@@ -52,30 +49,33 @@ impl Crossing<'_> {
         self.upstreams.forward(recorded, self.peer, route, limits).await
     }
 
-    /// The verdict, with all of the body in `spool` as it came. The outer error is one that observing does not forgive.
+    /// The verdict, and all of the body as it came. The outer error is one that observing does not forgive.
     async fn judge(
         &self,
         claim: Result<Claim, Rejection>,
         body: &mut Inbound,
-        spool: &mut Spool,
         entry: &mut Entry,
-    ) -> Result<Result<Fresh, Refusal>, Fault> {
+    ) -> Result<(Result<Fresh, Refusal>, Held), Fault> {
         let Self { gate, limits, route, .. } = self;
         let now = gate.clock.now();
         let mut open = claim.map_err(Refusal::from).and_then(|claim| {
             let keys = gate.keys(now)?;
             Ok(claim.check(&keys, now)?)
         });
+        let verified = open.as_ref().is_ok_and(Open::head_holds);
+        let mut spool = Spool::new(&gate.room, limits, verified);
+        spool.expect(body.length().unwrap_or_default(), open.as_ref().map_or(0, Open::weight))?;
         let (most, mut length) = (route.policy.demands().max_body, 0);
         while let Some(chunk) = body.next(limits.body_time).await? {
             length += chunk.len() as u64;
             if length > most {
                 return Err(Rejection::new(Code::BodyTooLarge, format!("the body is longer than {most} bytes")).into());
             }
-            spool.make_room(chunk.len() * open.as_ref().map_or(1, Open::weight))?;
-            spool.write(chunk.clone());
+            spool.make_room(chunk.len(), open.as_ref().map_or(0, Open::weight))?;
+            spool.write(chunk.clone()).await?;
             open = open.and_then(|mut open| open.push(chunk).map(|_| open).map_err(Refusal::from));
         }
+        let held = spool.end().await?;
         let trailers = body.take_trailers();
         let now = gate.clock.now();
         let keys = gate.keys(now).map_err(Refusal::from);
@@ -86,19 +86,19 @@ impl Crossing<'_> {
         });
         let (open, keys) = match finished {
             Ok(finished) => finished,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok((Err(refusal), held)),
         };
         let authentic = match finish(open, &keys, now).await {
             Ok(authentic) => authentic,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok((Err(refusal), held)),
         };
         entry.identity = Some(authentic.identity());
         let fresh = authentic.first_use(&keys, &*gate.replay, now).await;
         gate.replay_answered(!matches!(fresh, Err(Refusal::Unavailable(_))), now);
-        Ok(fresh)
+        Ok((fresh, held))
     }
 }
 
-fn observed(permit: Permit, head: Head, body: Spool, refusal: Refusal) -> Basis<Spool> {
+fn observed(permit: Permit, head: Head, body: Held, refusal: Refusal) -> Basis<Held> {
     Basis::Observed(permit, Outcome { request: Unverified::new(head, body), refusal })
 }

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 use crate::headers::{self, Connection};
 use crate::record::Recorded;
 use crate::sent::Sent;
-use crate::spool::{Held, Share, Spool};
+use crate::spool::{Held, Share};
 use crate::trace::TraceId;
 
 /// A request for the upstream.
@@ -55,25 +55,15 @@ impl Outgoing {
         headers::remove_incoming(&mut headers, &named);
         headers::remove_incoming(&mut trailers, &named);
         let (body, share) = match delivery {
-            Delivery::AsReceived(spool) => {
-                let (held, share) = spool.into_parts();
-                (held, Some(share))
-            }
+            Delivery::AsReceived(Held::Memory(body, share)) => (Sent::Kept(body, trailers), Some(share)),
+            Delivery::AsReceived(Held::File(body)) => (Sent::Spooled(Box::new(body), trailers), None),
+            Delivery::AsReceived(Held::Passing(body)) => (Sent::Passing(body), None),
             Delivery::Derived(body) => {
                 headers.insert(CONTENT_DIGEST, content_digest(&body)?);
-                (Held::Kept(body), None)
+                (Sent::Kept(body, trailers), None)
             }
         };
-        let body = match body {
-            Held::Kept(body) => {
-                frame(&mut headers, &trailers, Some(body.len() as u64).filter(|length| framed || *length > 0))?;
-                Sent::Kept(body, trailers)
-            }
-            Held::Passing(body) => {
-                frame(&mut headers, &HeaderMap::new(), body.length().filter(|_| framed))?;
-                Sent::Passing(body)
-            }
-        };
+        frame(&mut headers, &body, framed)?;
         headers.insert(header::HOST, value(origin.authority())?);
         headers::tell_origin(&mut headers, peer, &origin)?;
         headers.extend(identity);
@@ -85,20 +75,26 @@ impl Outgoing {
     }
 }
 
-/// How the end of the body is told. Without a length hyper writes chunks where there is a body.
-fn frame(headers: &mut HeaderMap, trailers: &HeaderMap, length: Option<u64>) -> Result<(), Unavailable> {
-    if !trailers.is_empty() {
+/// How the end of the body is told. Without a length hyper writes chunks where there is a body. `framed` says that one was
+/// announced, if only an empty one.
+fn frame(headers: &mut HeaderMap, body: &Sent, framed: bool) -> Result<(), Unavailable> {
+    let (trailers, length) = match body {
+        Sent::Kept(body, trailers) => (Some(trailers), Some(body.len() as u64)),
+        Sent::Spooled(body, trailers) => (Some(trailers), Some(body.left())),
+        Sent::Passing(body) => (None, body.length().filter(|_| framed)),
+    };
+    if let Some(trailers) = trailers.filter(|trailers| !trailers.is_empty()) {
         // RFC 9110 §6.6.2: announced, so that the upstream keeps them; chunked, since nothing else carries them.
         let names: Vec<&str> = trailers.keys().map(HeaderName::as_str).collect();
         headers.insert(header::TRAILER, value(&names.join(", "))?);
         headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    } else if let Some(length) = length {
+    } else if let Some(length) = length.filter(|length| framed || *length > 0) {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     Ok(())
 }
 
-fn head(basis: &Basis<Spool>) -> &Head {
+fn head(basis: &Basis<Held>) -> &Head {
     match basis {
         Basis::Signed(ready) | Basis::Both(ready, _) => ready.head(),
         Basis::Bearer(_, request) => &request.head,
@@ -107,7 +103,7 @@ fn head(basis: &Basis<Spool>) -> &Head {
 }
 
 /// The only place where identity headers are made, and they are made of the basis: what was only observed carries no partner.
-fn identity_headers(basis: &Basis<Spool>, trace: TraceId) -> Result<Vec<(HeaderName, HeaderValue)>, Unavailable> {
+fn identity_headers(basis: &Basis<Held>, trace: TraceId) -> Result<Vec<(HeaderName, HeaderValue)>, Unavailable> {
     let mut headers = vec![(headers::TRACE, trace.header())];
     if let Some(identity) = basis.identity() {
         headers.push((headers::PARTNER, value(&identity.partner)?));
@@ -154,7 +150,8 @@ mod tests {
     use super::*;
     use crate::log::{Entry, Log};
     use crate::record::Recorder;
-    use crate::spool::Room;
+    use crate::settings::Limits;
+    use crate::spool::{Room, Spool};
 
     #[tokio::test]
     async fn what_was_only_observed_carries_no_partner() {
@@ -167,9 +164,9 @@ mod tests {
         let origin = Origin::parse("http://api.test").unwrap();
         let head = Head::request(Method::POST, "/a?b", origin, headers, true).unwrap();
         let room = Arc::new(Room::default());
-        let mut body = Spool::new(&room, 10);
-        body.make_room(3).unwrap();
-        body.write(Bytes::from_static(b"abc"));
+        let mut body = Spool::new(&room, &Limits::default(), true);
+        body.write(Bytes::from_static(b"abc")).await.unwrap();
+        let body = body.end().await.unwrap();
         let refusal = Rejection::new(Code::Unsigned, "no signature").into();
         let outcome = Outcome { request: Unverified { head, body }, refusal };
         let now = Timestamp::from_secs(1);

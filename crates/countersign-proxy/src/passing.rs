@@ -1,5 +1,4 @@
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -8,6 +7,8 @@ use countersign::{Code, Rejection};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep};
 
+use crate::course::{Broken, Course};
+
 /// The body of a request that nobody verifies, on its way through: passed on as it comes, never kept.
 pub(crate) struct Passing {
     body: Incoming,
@@ -15,17 +16,13 @@ pub(crate) struct Passing {
     left: u64,
     most: u64,
     deadline: Pin<Box<Sleep>>,
-    fault: PassingFault,
+    course: Course,
 }
-
-/// Why a body that was passed on broke off, where that is the sender's fault.
-#[derive(Clone, Default)]
-pub(crate) struct PassingFault(Arc<Mutex<Option<Rejection>>>);
 
 impl Passing {
     pub(crate) fn new(body: Incoming, length: Option<u64>, most: u64, limit: Duration) -> Self {
         let deadline = Box::pin(sleep(limit));
-        Self { body, length, left: most, most, deadline, fault: PassingFault::default() }
+        Self { body, length, left: most, most, deadline, course: Course::default() }
     }
 
     /// The length that was announced.
@@ -33,27 +30,15 @@ impl Passing {
         self.length
     }
 
-    /// Tells later what broke it off.
-    pub(crate) fn fault(&self) -> PassingFault {
-        self.fault.clone()
+    /// Tells how far it came, and what broke it off.
+    pub(crate) fn course(&self) -> &Course {
+        &self.course
     }
 
     fn break_off(&self, code: Code, reason: String) -> Broken {
-        *self.fault.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Rejection::new(code, reason));
-        Broken
+        self.course.break_off(Rejection::new(code, reason).into())
     }
 }
-
-impl PassingFault {
-    pub(crate) fn take(&self) -> Option<Rejection> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// It broke off: whoever was to read it is left in the middle, so that a part is never taken for the whole.
-#[derive(Debug, thiserror::Error)]
-#[error("the body broke off")]
-pub(crate) struct Broken;
 
 impl Body for Passing {
     type Data = Bytes;
@@ -72,6 +57,7 @@ impl Body for Passing {
                 Some(Ok(Ok(data))) => match self.left.checked_sub(data.len() as u64) {
                     Some(left) => {
                         self.left = left;
+                        self.course.moved();
                         Some(Ok(Frame::data(data)))
                     }
                     None => {

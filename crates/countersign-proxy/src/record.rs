@@ -2,7 +2,7 @@ use countersign::{Basis, Unavailable};
 
 use crate::handles::Used;
 use crate::log::Entry;
-use crate::spool::Spool;
+use crate::spool::Held;
 use crate::trace::TraceId;
 
 /// Puts decisions on record. Before there is evidence, that is the log.
@@ -14,7 +14,7 @@ pub(crate) struct Recorder {
 /// On record: the only thing that goes upstream.
 #[must_use = "a recorded request is still to be forwarded"]
 pub(crate) struct Recorded {
-    basis: Basis<Spool>,
+    basis: Basis<Held>,
     trace: TraceId,
 }
 
@@ -28,7 +28,7 @@ impl Recorder {
     /// # Errors
     /// [`Unavailable`] where it can't be put on record: then it was not decided, and is not forwarded.
     #[allow(clippy::unused_async)] // evidence waits for its batch
-    pub(crate) async fn record(&self, basis: Basis<Spool>, entry: &mut Entry) -> Result<Recorded, Unavailable> {
+    pub(crate) async fn record(&self, basis: Basis<Held>, entry: &mut Entry) -> Result<Recorded, Unavailable> {
         if let Some(identity) = basis.identity()
             && entry.identity.is_none()
         {
@@ -50,7 +50,7 @@ impl Recorder {
 }
 
 impl Recorded {
-    pub(crate) fn into_parts(self) -> (Basis<Spool>, TraceId) {
+    pub(crate) fn into_parts(self) -> (Basis<Held>, TraceId) {
         (self.basis, self.trace)
     }
 }

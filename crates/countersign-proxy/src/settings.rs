@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ pub struct GatewaySettings {
     pub admin: Option<AdminSettings>,
     /// Threads that serve callers; 0 for one per core.
     pub workers: usize,
+    /// Where bodies wait that are too long for memory, in files without a name; made where it is missing. `None`: all bodies
+    /// are kept in memory.
+    pub spool_dir: Option<PathBuf>,
 }
 
 /// One route.
@@ -110,8 +114,14 @@ pub struct Limits {
     pub source_rate: Option<Quota>,
     /// Whether loopback is a source, too. Mostly a proxy of the operator's own is there, with everybody behind it.
     pub limit_loopback: bool,
-    /// Bytes of all bodies that wait for their verdict or their upstream, together; what does not fit is `unavailable`.
+    /// Bytes of one body that are kept in memory; a longer one goes through a file, unless its scheme needs the whole.
+    pub body_in_memory: u64,
+    /// Bytes of all bodies in memory that wait for their verdict or their upstream, together, with what schemes make of them;
+    /// what does not fit is `unavailable`. Bodies whose head proves nothing find half of it.
     pub max_held: u64,
+    /// Bytes of all bodies in files, together; what does not fit is `unavailable`. Bodies whose head proves nothing find half
+    /// of it.
+    pub max_spooled: u64,
     /// Until the connection to an upstream stands.
     pub connect_time: Duration,
     /// Until the head of an upstream's response is there.
@@ -140,7 +150,9 @@ impl Default for Limits {
             max_connections: 10_000,
             source_rate: Some(Quota { requests: 10_000, per: Duration::from_secs(1) }),
             limit_loopback: false,
-            max_held: 512 << 20,
+            body_in_memory: 64 << 10,
+            max_held: 256 << 20,
+            max_spooled: 1 << 30,
             connect_time: Duration::from_secs(5),
             response_time: Duration::from_secs(60),
             silence_time: Duration::from_secs(60),

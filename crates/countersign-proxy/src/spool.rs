@@ -1,28 +1,33 @@
+//! Where a body waits: small ones in memory, others in a file without a name, from which they are read back once they are
+//! verified. Nothing waits between the socket and the disk but two parts: whoever sends faster than the disk writes is read
+//! more slowly.
+
+mod file;
+mod readback;
+mod room;
+mod writer;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::{Bytes, BytesMut};
 use countersign::Unavailable;
 
 use crate::passing::Passing;
+use crate::settings::Limits;
 
-/// Room for all bodies that wait for their verdict or their upstream, together.
-#[derive(Debug, Default)]
-pub(crate) struct Room {
-    held: AtomicU64,
-}
+pub(crate) use file::SpoolFile;
+pub(crate) use readback::Readback;
+pub(crate) use room::{Room, Share};
 
-impl Room {
-    pub(crate) fn held(&self) -> u64 {
-        self.held.load(Relaxed)
-    }
-}
+use room::{Bounds, Of};
+use writer::Writer;
 
-/// A body while it waits. In memory; what does not fit is where files come in later.
+/// A body while it comes.
 pub(crate) struct Spool {
     kept: Kept,
-    share: Share,
-    limit: u64,
+    /// What is kept in memory, here and by the scheme that reads it.
+    memory: Share,
+    bounds: Bounds,
 }
 
 enum Kept {
@@ -30,45 +35,69 @@ enum Kept {
     One(Bytes),
     /// Copied together, since a small part can hold a large buffer alive.
     Many(BytesMut),
-    /// Nothing, since nothing is verified of it.
-    Passing(Box<Passing>),
+    /// In a file, from its first byte on.
+    File(Box<Writer>),
 }
 
-/// What a spool holds in the end.
+/// A body that waits for its upstream.
 pub(crate) enum Held {
-    /// All that came.
-    Kept(Bytes),
-    /// What is still to come.
+    /// All of it in memory, and its share of the room, to be kept until the bytes are gone.
+    Memory(Bytes, Share),
+    /// All of it in a file.
+    File(Readback),
+    /// Nothing of it, since nobody verifies it: passed on as it comes.
     Passing(Box<Passing>),
 }
 
 impl Spool {
-    pub(crate) fn new(room: &Arc<Room>, limit: u64) -> Self {
-        Self { kept: Kept::One(Bytes::new()), share: Share { room: Arc::clone(room), bytes: 0 }, limit }
+    /// A body of which nothing came yet. `verified` says whether the head's signature holds: strangers find less room.
+    pub(crate) fn new(room: &Arc<Room>, limits: &Limits, verified: bool) -> Self {
+        let bounds = room.bounds(limits, verified);
+        Self { kept: Kept::One(Bytes::new()), memory: Share::none(room, Of::Memory), bounds }
     }
 
-    /// A body that is passed on as it comes, and takes no room.
-    pub(crate) fn passing(room: &Arc<Room>, body: Passing) -> Self {
-        Self { kept: Kept::Passing(Box::new(body)), share: Share { room: Arc::clone(room), bytes: 0 }, limit: 0 }
-    }
-
-    /// Makes room for bytes that are about to be kept, here or by the scheme that reads them.
+    /// Whether there is room for a body that is announced to be so long, before a byte of it is asked for. Nothing is taken:
+    /// whoever announces much and sends nothing keeps nobody else out. `weight` as for [`Spool::make_room`].
     ///
     /// # Errors
     /// [`Unavailable`] where all bodies together would be too much.
-    pub(crate) fn make_room(&mut self, bytes: usize) -> Result<(), Unavailable> {
-        let held = self.share.take(bytes as u64);
-        if held > self.limit {
-            return Err(Unavailable::new("spool", format!("{held} bytes of bodies are waiting")));
+    pub(crate) fn expect(&self, length: u64, weight: usize) -> Result<(), Unavailable> {
+        if length > self.bounds.own {
+            Share::none(self.memory.room(), Of::Files).could_take(length, self.bounds.files)?;
         }
-        Ok(())
+        self.memory.could_take(length.saturating_mul(weight as u64), self.bounds.memory)
+    }
+
+    /// Makes room for what the scheme keeps in memory of so many bytes: `weight` bytes for each.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where all bodies together would be too much.
+    pub(crate) fn make_room(&self, bytes: usize, weight: usize) -> Result<(), Unavailable> {
+        if weight == 0 { Ok(()) } else { self.memory.take((bytes * weight) as u64, self.bounds.memory) }
     }
 
     /// Keeps what [`countersign::Open::push`] has seen.
-    pub(crate) fn write(&mut self, chunk: Bytes) {
+    ///
+    /// # Errors
+    /// [`Unavailable`] where there is no room for it, or the disk fails.
+    pub(crate) async fn write(&mut self, chunk: Bytes) -> Result<(), Unavailable> {
+        let before = match &mut self.kept {
+            Kept::File(writer) => return writer.write(&chunk).await,
+            Kept::One(bytes) => &bytes[..],
+            Kept::Many(bytes) => &bytes[..],
+        };
+        if before.len() as u64 + chunk.len() as u64 > self.bounds.own {
+            let mut writer = Writer::new(self.memory.room(), self.bounds);
+            self.memory.give(before.len() as u64);
+            writer.write(before).await?;
+            writer.write(&chunk).await?;
+            self.kept = Kept::File(Box::new(writer));
+            return Ok(());
+        }
+        self.memory.take(chunk.len() as u64, self.bounds.memory)?;
         match &mut self.kept {
-            _ if chunk.is_empty() => {}
             Kept::One(first) if first.is_empty() => self.kept = Kept::One(chunk),
+            Kept::One(_) if chunk.is_empty() => {}
             Kept::One(first) => {
                 let mut all = BytesMut::with_capacity(2 * (first.len() + chunk.len()));
                 all.extend_from_slice(first);
@@ -76,59 +105,33 @@ impl Spool {
                 self.kept = Kept::Many(all);
             }
             Kept::Many(all) => all.extend_from_slice(&chunk),
-            // Nobody reads what is passed on.
-            Kept::Passing(_) => {}
+            Kept::File(_) => {}
         }
+        Ok(())
     }
 
-    /// What was kept, and the share of the room, to be held until the bytes are gone.
-    pub(crate) fn into_parts(self) -> (Held, Share) {
-        let held = match self.kept {
-            Kept::One(bytes) => Held::Kept(bytes),
-            Kept::Many(bytes) => Held::Kept(bytes.freeze()),
-            Kept::Passing(body) => Held::Passing(body),
-        };
-        (held, self.share)
-    }
-}
-
-/// A share of the room, given back when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Share {
-    room: Arc<Room>,
-    bytes: u64,
-}
-
-impl Share {
-    fn take(&mut self, bytes: u64) -> u64 {
-        self.bytes += bytes;
-        self.room.held.fetch_add(bytes, Relaxed) + bytes
+    /// All of it came.
+    ///
+    /// # Errors
+    /// As [`Spool::write`].
+    pub(crate) async fn end(self) -> Result<Held, Unavailable> {
+        Ok(match self.kept {
+            Kept::One(bytes) => Held::Memory(bytes, self.memory),
+            Kept::Many(bytes) => Held::Memory(bytes.freeze(), self.memory),
+            Kept::File(writer) => {
+                let (file, length) = writer.end().await?;
+                Held::File(Readback::new(file, length))
+            }
+        })
     }
 }
 
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.room.held.fetch_sub(self.bytes, Relaxed);
+impl Held {
+    /// No body at all.
+    pub(crate) fn nothing(room: &Arc<Room>) -> Self {
+        Self::Memory(Bytes::new(), Share::none(room, Of::Memory))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keeps_what_came_and_gives_its_room_back() {
-        let room = Arc::new(Room::default());
-        let mut spool = Spool::new(&room, 10);
-        for chunk in ["ab", "", "cd", "e"] {
-            spool.make_room(chunk.len()).unwrap();
-            spool.write(Bytes::from_static(chunk.as_bytes()));
-        }
-        let (held, share) = spool.into_parts();
-        assert!(matches!(held, Held::Kept(bytes) if &bytes[..] == b"abcde") && room.held() == 5);
-        let mut other = Spool::new(&room, 10);
-        assert!(other.make_room(6).is_err());
-        drop((share, other));
-        assert_eq!(room.held(), 0);
-    }
-}
+mod tests;

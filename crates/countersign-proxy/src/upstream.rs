@@ -10,13 +10,16 @@ mod sender;
 mod wire;
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use countersign::Code;
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use tokio::time::timeout;
+use tokio::time::error::Elapsed;
+use tokio::time::{timeout, timeout_at};
 
+use crate::course::Course;
 use crate::fault::Fault;
 use crate::outgoing::Outgoing;
 use crate::record::Recorded;
@@ -56,14 +59,11 @@ impl Upstreams {
         let started = Instant::now();
         // The share of the room is held until the upstream has answered.
         let Outgoing { request, share: _share } = Outgoing::of(recorded, peer)?;
-        let broken_off = match request.body() {
-            Sent::Passing(body) => Some(body.fault()),
-            Sent::Kept(..) => None,
-        };
+        let course = request.body().course().cloned();
         let answer = self.exchange(request, &route.upstream, limits).await;
         route.metrics.upstream_took(started.elapsed());
-        let (response, lease) = match (answer, broken_off.and_then(|fault| fault.take())) {
-            (Err(_), Some(rejection)) => return Err(rejection.into()),
+        let (response, lease) = match (answer, course.and_then(|course| course.take_fault())) {
+            (Err(_), Some(refusal)) => return Err(refusal.into()),
             (answer, _) => answer?,
         };
         relay((response, lease), limits)
@@ -123,6 +123,7 @@ impl Upstreams {
     ) -> Result<(Response<Incoming>, Lease), Fault> {
         let idempotent = is_idempotent(request.method());
         let several = to.members().len() > 1;
+        let course = request.body().course().cloned();
         let (mut resend, mut fault) = (true, failed("there is no upstream"));
         for Member { destination, condition } in to.candidates() {
             let _one = condition.begin();
@@ -146,6 +147,10 @@ impl Upstreams {
                     Ok(answer) => {
                         condition.note(Outcome::Answered, "");
                         return Ok(answer);
+                    }
+                    // The caller broke off, or our disk did: no fault of the upstream's.
+                    Err(Unanswered { fault, .. }) if course.as_ref().is_some_and(Course::is_broken) => {
+                        return Err(fault);
                     }
                     Err(Unanswered { unsent: Some(again), fault: error, .. }) => (request, fault) = (*again, error),
                     Err(Unanswered { heard: false, fault: Fault::Upstream(Code::UpstreamFailed, reason), .. }) => {
@@ -212,12 +217,27 @@ async fn send(
     limit: Duration,
 ) -> Result<(Response<Incoming>, Lease), Unanswered> {
     let before = lease.heard();
-    match timeout(limit, lease.sender.try_send(request)).await {
+    let course = request.body().course().cloned();
+    lease.unsent = request.body().file();
+    match in_time(lease.sender.try_send(request), course, limit).await {
         Ok(Ok(response)) => Ok((response, lease)),
         Ok(Err((unsent, error))) => {
             Err(Unanswered { unsent, heard: lease.heard() != before, fault: failed(&error.to_string()) })
         }
         Err(_) => Err(Unanswered { unsent: None, heard: false, fault: timed_out("no answer in time") }),
+    }
+}
+
+/// Waits for an answer: `limit` from the end of the request on. While its body is on its way, that long for each part.
+async fn in_time<F: Future>(answer: F, course: Option<Course>, limit: Duration) -> Result<F::Output, Elapsed> {
+    let Some(course) = course else { return timeout(limit, answer).await };
+    let mut answer = pin!(answer);
+    loop {
+        let moved = course.last_moved();
+        match timeout_at(moved + limit, &mut answer).await {
+            Err(_) if course.last_moved() > moved => {}
+            answered => return answered,
+        }
     }
 }
 

@@ -145,22 +145,30 @@ impl Open {
         }
     }
 
-    /// How many bytes of memory a byte of the body may take while it is judged, about: one that is only hashed takes itself, one
-    /// that is read as a document takes the tree and the printing, too. For whoever bounds what all bodies take together.
+    /// How many bytes of memory a byte of the body may take here while it is judged, about, beside what the caller keeps of it:
+    /// none where it is only hashed; where it is read as a document itself, the tree and the printing. For whoever bounds what
+    /// all bodies take together.
     #[must_use]
     pub fn weight(&self) -> usize {
         match self.kind {
-            OpenKind::Head(_) | OpenKind::Trailers(_) | OpenKind::Stream(_) => 1,
-            OpenKind::Keyed(..) => 3,
+            OpenKind::Head(_) | OpenKind::Trailers(_) | OpenKind::Stream(_) => 0,
+            OpenKind::Keyed(..) => 2,
             OpenKind::Whole(..) => 8,
         }
+    }
+
+    /// Whether a signature over the head was verified. Where not, the body may be anybody's: whoever bounds what bodies take
+    /// leaves them less.
+    #[must_use]
+    pub fn head_holds(&self) -> bool {
+        matches!(self.kind, OpenKind::Head(_))
     }
 
     /// Whether [`Open::finish`] has milliseconds of work with this body, so that an asynchronous caller hands it to a thread
     /// that may block.
     #[must_use]
     pub fn takes_long(&self) -> bool {
-        self.weight() > 1 && self.received > 256 << 10
+        self.weight() > 0 && self.received > 256 << 10
     }
 
     /// Takes the trailers that came behind the body. Those that the signature covers go on with the message, no others.

@@ -30,6 +30,8 @@ pub struct Gateway {
     pub any_authority: bool,
     /// `[gateway.tls]`; absent: plain HTTP.
     pub tls: Option<Tls>,
+    /// Where bodies wait that are too long for memory; `None`: `spool` in the data directory.
+    pub spool_dir: Option<PathBuf>,
     /// Threads, each with a runtime and connections of its own. `None`: one for each core.
     pub workers: Option<usize>,
     /// Limits on time and space.
@@ -70,7 +72,10 @@ pub struct Limits {
     /// How much of one body is kept in memory, in bytes; 64 KiB. What is longer goes through an unlinked file, but for the
     /// schemes that need the whole.
     pub body_in_memory: u64,
-    /// What all bodies under way may take together in those files, in bytes; 1 GiB. Beyond it: `unavailable`.
+    /// What all bodies under way may take together in memory, in bytes; 256 MiB. Beyond it: `unavailable`. Those whose head
+    /// proves nothing find half of it.
+    pub memory_space: u64,
+    /// What they may take together in those files, in bytes; 1 GiB. The same goes for it.
     pub spool_space: u64,
 }
 
@@ -100,6 +105,7 @@ impl Gateway {
             any_authority: section.value("any_authority", forms::flag).unwrap_or(false),
             tls: section.optional("tls", Tls::read).flatten(),
             workers: section.number("workers", 1..=1024),
+            spool_dir: section.path("spool_dir"),
             limits: Limits::read(section),
         }
     }
@@ -122,6 +128,7 @@ impl Limits {
             source_rate: section.value("source_rate", forms::rate).unwrap_or(Rate { count: 10_000, per: SECOND }),
             limit_loopback: section.value("limit_loopback", forms::flag).unwrap_or(false),
             body_in_memory: section.size("body_in_memory", 0..=64 << 20).unwrap_or(64 << 10),
+            memory_space: section.size("memory_space", 1 << 20..=1 << 40).unwrap_or(256 << 20),
             spool_space: section.size("spool_space", 0..=1 << 50).unwrap_or(1 << 30),
         }
     }

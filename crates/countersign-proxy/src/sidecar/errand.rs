@@ -71,19 +71,18 @@ impl Desk {
         if body.length().is_some_and(|length| length > most) {
             return Err(too_large().into());
         }
-        let mut spool = Spool::new(&self.room, limits.max_held);
+        let mut spool = Spool::new(&self.room, limits, true);
         let mut length = 0;
         while let Some(chunk) = body.next(limits.body_time).await? {
             length += chunk.len() as u64;
             if length > most {
                 return Err(too_large().into());
             }
-            spool.make_room(chunk.len())?;
-            spool.write(chunk);
+            spool.write(chunk).await?;
         }
-        match spool.into_parts() {
-            (Held::Kept(bytes), share) => Ok((bytes, share)),
-            (Held::Passing(_), _) => Err(Unavailable::new("sidecar", "a body was passed on").into()),
+        match spool.end().await? {
+            Held::Memory(bytes, share) => Ok((bytes, share)),
+            Held::File(_) | Held::Passing(_) => Err(Unavailable::new("sidecar", "a body is not in memory").into()),
         }
     }
 }

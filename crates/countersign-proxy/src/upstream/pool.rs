@@ -1,12 +1,13 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::destination::Destination;
 use super::sender::Sender;
 use super::wire::Wire;
+use crate::spool::SpoolFile;
 
 /// Unused connections, by address. Each worker has its own: the lock is never waited for.
 #[derive(Clone, Default)]
@@ -22,6 +23,8 @@ struct Unused {
 /// meanwhile, since its exchanges are told apart by the protocol.
 pub(crate) struct Lease {
     pub(super) sender: Sender,
+    /// The file of a request's body: that is there as long as not all of it was sent.
+    pub(super) unsent: Option<Weak<SpoolFile>>,
     heard: Arc<AtomicU64>,
     /// As who we began it, see [`Destination::identity`].
     identity: u64,
@@ -56,7 +59,7 @@ impl Pool {
         let (stream, version) = to.connect().await?;
         let (wire, heard) = Wire::new(stream);
         let sender = Sender::begin(wire, version, to.is_https()).await?;
-        let lease = Lease { sender, heard, identity, home: self.clone(), to: to.name().to_owned(), most };
+        let lease = Lease { sender, unsent: None, heard, identity, home: self.clone(), to: to.name().to_owned(), most };
         if let Some(shared) = lease.shared().filter(|_| most > 0) {
             // One is enough; what is under way on another ends there.
             self.lock().insert(lease.to.clone(), vec![Unused::new(shared)]);
@@ -87,12 +90,14 @@ impl Lease {
         let Self { heard, identity, home, to, most, .. } = self;
         let sender = self.sender.shared()?;
         let heard = Arc::clone(heard);
-        Some(Self { sender, heard, identity: *identity, home: home.clone(), to: to.clone(), most: *most })
+        Some(Self { sender, unsent: None, heard, identity: *identity, home: home.clone(), to: to.clone(), most: *most })
     }
 
     /// Puts the connection back after a whole response.
-    pub(super) fn give_back(self) {
-        if self.sender.is_shared() || self.sender.is_closed() {
+    pub(super) fn give_back(mut self) {
+        // An upstream may answer before it has read all. What it leaves is not sent on for ever.
+        let unsent = self.unsent.take().is_some_and(|file| file.strong_count() > 0);
+        if unsent || self.sender.is_shared() || self.sender.is_closed() {
             return;
         }
         let home = self.home.clone();

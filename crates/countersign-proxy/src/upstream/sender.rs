@@ -6,6 +6,7 @@ use http::{HeaderValue, Request, Response, Uri, Version, header};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::task::AbortHandle;
 
 use super::wire::Wire;
 use crate::sent::Sent;
@@ -13,7 +14,7 @@ use crate::sent::Sent;
 /// What sends requests on one connection.
 pub(super) enum Sender {
     /// One exchange at a time.
-    Http1(http1::SendRequest<Sent>),
+    Http1 { sender: http1::SendRequest<Sent>, _connection: Connection },
     /// Exchanges beside each other.
     Http2(http2::SendRequest<Sent>, Scheme),
 }
@@ -37,9 +38,11 @@ impl Sender {
             tokio::spawn(async move { drop(connection.await) });
             return Ok(Self::Http2(sender, if https { Scheme::HTTPS } else { Scheme::HTTP }));
         }
-        let (sender, connection) = http1::handshake(wire).await.map_err(io::Error::other)?;
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(Self::Http1(sender))
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(BUFFER);
+        let (sender, connection) = builder.handshake(wire).await.map_err(io::Error::other)?;
+        let connection = tokio::spawn(async move { drop(connection.await) });
+        Ok(Self::Http1 { sender, _connection: Connection(connection.abort_handle()) })
     }
 
     /// Sends a request, whose URI is path and query and whose host is in `Host`.
@@ -55,7 +58,7 @@ impl Sender {
             (unsent, error.into_error())
         };
         match self {
-            Self::Http1(sender) => sender.try_send_request(request).await.map_err(told),
+            Self::Http1 { sender, .. } => sender.try_send_request(request).await.map_err(told),
             Self::Http2(sender, scheme) => sender.try_send_request(for_http2(request, scheme)).await.map_err(told),
         }
     }
@@ -63,14 +66,14 @@ impl Sender {
     /// Whether another exchange may begin.
     pub(super) fn is_ready(&self) -> bool {
         match self {
-            Self::Http1(sender) => sender.is_ready(),
+            Self::Http1 { sender, .. } => sender.is_ready(),
             Self::Http2(sender, _) => sender.is_ready(),
         }
     }
 
     pub(super) fn is_closed(&self) -> bool {
         match self {
-            Self::Http1(sender) => sender.is_closed(),
+            Self::Http1 { sender, .. } => sender.is_closed(),
             Self::Http2(sender, _) => sender.is_closed(),
         }
     }
@@ -83,9 +86,19 @@ impl Sender {
     /// The same connection for another exchange, where they go beside each other.
     pub(super) fn shared(&self) -> Option<Self> {
         match self {
-            Self::Http1(_) => None,
+            Self::Http1 { .. } => None,
             Self::Http2(sender, scheme) => Some(Self::Http2(sender.clone(), scheme.clone())),
         }
+    }
+}
+
+/// A connection of one exchange at a time, which ends with whoever sends on it. Without that hyper would go on sending a body
+/// that nobody answers for any more, as long as the other side takes it.
+pub(super) struct Connection(AbortHandle);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -118,6 +131,8 @@ fn for_http1(mut request: Request<Sent>) -> Request<Sent> {
     request
 }
 
+/// So much of a body, and of an answer, is kept in memory in HTTP/1.1 before the other side is waited for, in bytes.
+const BUFFER: usize = 128 << 10;
 /// The largest head of an answer, in bytes.
 const HEAD: u32 = 64 << 10;
 /// Where an answer is waited for, and nothing was heard for so long, the other side is asked whether it is still there.

@@ -2,6 +2,7 @@
 
 mod admitted;
 mod client;
+mod continuing;
 mod ending;
 mod http2;
 mod observe;
@@ -13,6 +14,7 @@ mod schemes;
 mod several;
 mod signer;
 mod smuggling;
+mod spooled;
 mod stage;
 mod stubborn;
 mod upstream;

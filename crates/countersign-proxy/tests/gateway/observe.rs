@@ -92,7 +92,7 @@ async fn what_is_not_one_request_or_too_large_is_refused_all_the_same() {
 #[tokio::test]
 async fn a_body_without_signature_is_passed_on_as_it_comes() {
     // There is room for nothing: what passes is not kept.
-    let limits = Limits { max_held: 0, body_time: Duration::from_secs(5), ..observing().limits };
+    let limits = Limits { max_held: 0, max_spooled: 0, body_time: Duration::from_secs(5), ..observing().limits };
     let stage = Stage::with(Setting { limits, ..observing() }).await;
     let mut stream = TcpStream::connect(stage.address).await.unwrap();
     let head = "POST /orders HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n";

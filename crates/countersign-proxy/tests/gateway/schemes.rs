@@ -19,18 +19,30 @@ const SECRET: &[u8] = b"a secret of the app, and of us";
 const BODY_FORM: AppHmacForm =
     AppHmacForm { layout: Layout::PayloadFirst, unit: TimestampUnit::Milliseconds, nonce: NonceForm::Uuid };
 
+/// One of each scheme, and of each layout.
+pub(crate) async fn senders() -> Vec<Sender> {
+    let method_first = AppHmacForm { layout: Layout::MethodFirst, ..BODY_FORM };
+    vec![
+        Sender::new(Scheme::HttpMessageSignatures, None, |_| {}).await,
+        Sender::new(Scheme::Pki, None, |_| {}).await,
+        Sender::new(Scheme::TrustedSite, None, |_| {}).await,
+        Sender::new(Scheme::AppHmac, Some(method_first), |_| {}).await,
+        Sender::new(Scheme::AppHmac, Some(BODY_FORM), |_| {}).await,
+    ]
+}
+
 /// A gateway whose one route admits one scheme, and a signer of it.
-struct Sender {
-    stage: Stage,
-    form: Form,
+pub(crate) struct Sender {
+    pub(crate) stage: Stage,
+    pub(crate) form: Form,
     key: SigningKey,
 }
 
 /// A request that can be bent before it is sent.
-struct Post {
-    line: String,
-    headers: HeaderMap,
-    body: Vec<u8>,
+pub(crate) struct Post {
+    pub(crate) line: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Sender {
@@ -80,16 +92,14 @@ impl Sender {
         Post { line: format!("POST {target} HTTP/1.1"), headers, body }
     }
 
+    /// A message that passes.
+    pub(crate) async fn any(&self) -> Post {
+        let body = format!("{{\"timestamp\": {}, \"message_id\": \"1\"}}", now().as_secs());
+        self.sign("/orders", "application/json", body.as_bytes()).await
+    }
+
     async fn ask(&self, post: &Post) -> Answer {
-        let mut bytes = format!("{}\r\n", post.line).into_bytes();
-        for (name, value) in &post.headers {
-            bytes.extend_from_slice(format!("{name}: ").as_bytes());
-            bytes.extend_from_slice(value.as_bytes());
-            bytes.extend_from_slice(b"\r\n");
-        }
-        bytes.extend_from_slice(format!("Content-Length: {}\r\nConnection: close\r\n\r\n", post.body.len()).as_bytes());
-        bytes.extend_from_slice(&post.body);
-        ask(self.stage.address, &bytes).await
+        ask(self.stage.address, &post.bytes()).await
     }
 
     /// What the upstream received.
@@ -115,13 +125,25 @@ impl Sender {
 }
 
 impl Post {
-    fn bent(&self, bend: impl FnOnce(&mut Self)) -> Self {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = format!("{}\r\n", self.line).into_bytes();
+        for (name, value) in &self.headers {
+            bytes.extend_from_slice(format!("{name}: ").as_bytes());
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(format!("Content-Length: {}\r\nConnection: close\r\n\r\n", self.body.len()).as_bytes());
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
+
+    pub(crate) fn bent(&self, bend: impl FnOnce(&mut Self)) -> Self {
         let mut post = Self { line: self.line.clone(), headers: self.headers.clone(), body: self.body.clone() };
         bend(&mut post);
         post
     }
 
-    fn at(&self, line: &str) -> Self {
+    pub(crate) fn at(&self, line: &str) -> Self {
         self.bent(|post| line.clone_into(&mut post.line))
     }
 

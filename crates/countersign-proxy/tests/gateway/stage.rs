@@ -53,6 +53,8 @@ pub(crate) struct Stage {
     pub(crate) log: Capture,
     /// Milliseconds that the gateway's clock is ahead.
     pub(crate) ahead: Arc<AtomicI64>,
+    /// Where its bodies wait.
+    pub(crate) spool: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
 }
@@ -78,7 +80,9 @@ impl Stage {
     pub(crate) fn before(upstream: Upstream, setting: Setting) -> Self {
         let partner = Partner::new("acme", "acme-2026");
         let policy = Arc::new(Policy::new(setting.demands).unwrap());
+        let spool = tempfile::tempdir().unwrap();
         let settings = GatewaySettings {
+            spool_dir: Some(spool.path().to_owned()),
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             public_url: setting.public_url.iter().map(|url| Origin::parse(url).unwrap()).collect(),
             routes: vec![RouteSettings {
@@ -130,6 +134,7 @@ impl Stage {
             switches,
             log,
             ahead,
+            spool,
             stop: Some(stop),
             running: Some(running),
         }

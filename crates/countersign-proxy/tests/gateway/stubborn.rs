@@ -234,19 +234,30 @@ async fn an_upstream_that_switches_protocols_is_not_followed() {
 
 #[tokio::test]
 async fn bodies_together_take_no_more_room_than_there_is() {
-    let limits = Limits { max_held: 150_000, ..Limits::default() };
-    let stage = Stage::with(Setting { limits, workers: 1, ..Setting::default() }).await;
-    let body = "x".repeat(100_000);
-    let waiting = stage.partner.post("/orders", &body).sign().await;
-    let mut stream = TcpStream::connect(stage.address).await.unwrap();
-    stream.write_all(&waiting.bytes()[..waiting.bytes().len() - 1]).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let answer = ask(stage.address, &stage.partner.post("/orders", &body).bytes().await).await;
-    assert_eq!((answer.code().as_str(), answer.status), ("unavailable", 503));
-    stream.write_all(b"x").await.unwrap();
-    assert_eq!(next(&mut stream).await.status, 200);
-    let answer = ask(stage.address, &stage.partner.post("/orders", &body).bytes().await).await;
-    assert_eq!(answer.status, 200, "room comes back");
+    let in_memory = Limits { body_in_memory: 200_000, max_held: 350_000, ..Limits::default() };
+    // What is not yet on its way to the disk is not yet counted there.
+    let in_files = Limits { max_spooled: 320_000, ..Limits::default() };
+    for limits in [in_memory, in_files] {
+        let stage = Stage::with(Setting { limits, workers: 1, ..Setting::default() }).await;
+        let body = "x".repeat(200_000);
+        let waiting = stage.partner.post("/orders", &body).sign().await;
+        let mut stream = TcpStream::connect(stage.address).await.unwrap();
+        stream.write_all(&waiting.bytes()[..waiting.bytes().len() - 1]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for length in [200_000, 300_000] {
+            let body = "x".repeat(length);
+            let answer = ask(stage.address, &stage.partner.post("/orders", &body).bytes().await).await;
+            assert_eq!((answer.code().as_str(), answer.status), ("unavailable", 503));
+            assert!(answer.header("retry-after").is_some());
+        }
+        // Who needs none of it is not harmed.
+        let small = stage.partner.post("/orders", "abc").bytes().await;
+        assert_eq!(ask(stage.address, &small).await.status, 200);
+        stream.write_all(b"x").await.unwrap();
+        assert_eq!(next(&mut stream).await.status, 200);
+        let answer = ask(stage.address, &stage.partner.post("/orders", &body).bytes().await).await;
+        assert_eq!(answer.status, 200, "room comes back");
+    }
 }
 
 #[tokio::test]

@@ -108,6 +108,40 @@ impl Upstream {
         .await
     }
 
+    /// One that takes so many bytes of each body, answers, and then leaves the connection open without reading on.
+    pub(crate) async fn impatient(most: usize, answer: &'static str) -> Self {
+        Self::each(move |mut stream, requests| async move {
+            if !read_fields(&mut stream).await.is_empty() && stream.read_exact(&mut vec![0; most]).await.is_ok() {
+                requests.fetch_add(1, Ordering::SeqCst);
+                let _ = stream.write_all(answer.as_bytes()).await;
+                if !answer.contains("(close)") {
+                    tokio::time::sleep(Duration::from_secs(3600)).await;
+                }
+            }
+        })
+        .await
+    }
+
+    /// One that reads a body in small parts, with a pause before each, and tells how long it was.
+    pub(crate) async fn lazy(part: usize, pause: Duration) -> Self {
+        Self::each(move |mut stream, requests| async move {
+            let length = announced(&read_fields(&mut stream).await);
+            let mut left = length;
+            while left > 0 {
+                tokio::time::sleep(pause).await;
+                match stream.read(&mut vec![0; part.min(left)]).await {
+                    Ok(count) if count > 0 => left -= count,
+                    _ => return,
+                }
+            }
+            requests.fetch_add(1, Ordering::SeqCst);
+            let answer = length.to_string();
+            let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", answer.len());
+            let _ = stream.write_all((head + &answer).as_bytes()).await;
+        })
+        .await
+    }
+
     async fn each<F>(serve: impl Fn(TcpStream, Arc<AtomicUsize>) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -166,16 +200,23 @@ async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infal
 
 /// Reads one request head, and the body that its length announces.
 async fn read_head(stream: &mut TcpStream) -> bool {
+    let head = read_fields(stream).await;
+    !head.is_empty() && stream.read_exact(&mut vec![0; announced(&head)]).await.is_ok()
+}
+
+/// Reads one request head, in lower case; empty where the connection ends.
+async fn read_fields(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read(&mut byte).await {
             Ok(1) => head.push(byte[0]),
-            _ => return false,
+            _ => return String::new(),
         }
     }
-    let head = String::from_utf8_lossy(&head).to_lowercase();
-    let length =
-        head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |length| length.parse().unwrap());
-    stream.read_exact(&mut vec![0; length]).await.is_ok()
+    String::from_utf8_lossy(&head).to_lowercase()
+}
+
+fn announced(head: &str) -> usize {
+    head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |length| length.parse().unwrap())
 }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use countersign::{Basis, Fresh, Ready, Unverified};
 
 use crate::settings::Limits;
-use crate::spool::Spool;
+use crate::spool::Held;
 use crate::table::Route;
 use crate::upstream::Upstreams;
 
@@ -16,14 +16,14 @@ async fn fresh(upstreams: &Upstreams, fresh: Fresh, peer: IpAddr, route: &Route,
     let _ = upstreams.forward(fresh, peer, route, limits).await;
 }
 
-async fn ready(upstreams: &Upstreams, ready: Ready<Spool>, peer: IpAddr, route: &Route, limits: &Limits) {
+async fn ready(upstreams: &Upstreams, ready: Ready<Held>, peer: IpAddr, route: &Route, limits: &Limits) {
     let _ = upstreams.forward(ready, peer, route, limits).await;
 }
 
-async fn basis(upstreams: &Upstreams, basis: Basis<Spool>, peer: IpAddr, route: &Route, limits: &Limits) {
+async fn basis(upstreams: &Upstreams, basis: Basis<Held>, peer: IpAddr, route: &Route, limits: &Limits) {
     let _ = upstreams.forward(basis, peer, route, limits).await;
 }
 
-async fn request(upstreams: &Upstreams, request: Unverified<Spool>, peer: IpAddr, route: &Route, limits: &Limits) {
+async fn request(upstreams: &Upstreams, request: Unverified<Held>, peer: IpAddr, route: &Route, limits: &Limits) {
     let _ = upstreams.forward(request, peer, route, limits).await;
 }

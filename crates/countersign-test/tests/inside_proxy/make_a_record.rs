@@ -3,9 +3,9 @@
 use countersign::Basis;
 
 use crate::record::Recorded;
-use crate::spool::Spool;
+use crate::spool::Held;
 use crate::trace::TraceId;
 
-fn record(basis: Basis<Spool>, trace: TraceId) -> Recorded {
+fn record(basis: Basis<Held>, trace: TraceId) -> Recorded {
     Recorded { basis, trace }
 }

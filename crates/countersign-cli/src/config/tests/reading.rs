@@ -73,7 +73,8 @@ fn every_setting_of_the_contract_is_read() {
     assert_eq!(times.map(|time| time.as_secs()), [1, 2, 3, 4, 5, 6, 7]);
     assert_eq!(limits.shutdown_timeout, Duration::ZERO);
     assert_eq!((limits.max_head, limits.max_headers, limits.max_connections), (128 << 10, 50, 10));
-    assert_eq!((limits.body_in_memory, limits.spool_space), (1 << 20, 2 << 30));
+    assert_eq!((limits.body_in_memory, limits.memory_space, limits.spool_space), (1 << 20, 100 << 20, 2 << 30));
+    assert_eq!(gateway.spool_dir.as_deref(), Some(Path::new("/var/spool/countersign")));
     assert_eq!(limits.source_rate, Rate { count: 500, per: Duration::from_secs(1) });
     assert!(limits.limit_loopback);
     let tls = gateway.tls.as_ref().unwrap();

@@ -1,0 +1,58 @@
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use countersign::Refusal;
+use tokio::time::Instant;
+
+/// How a body that is not in memory fares on its way to the upstream: when it last moved, and what broke it off where that is
+/// not the upstream's fault.
+#[derive(Clone, Default)]
+pub(crate) struct Course(Arc<Log>);
+
+struct Log {
+    begun: Instant,
+    /// Milliseconds after that.
+    moved: AtomicU64,
+    broke: Mutex<Option<Refusal>>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { begun: Instant::now(), moved: AtomicU64::new(0), broke: Mutex::new(None) }
+    }
+}
+
+impl Course {
+    /// A part of it was taken.
+    pub(crate) fn moved(&self) {
+        let since = u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.moved.store(since, Relaxed);
+    }
+
+    /// When a part of it was last taken.
+    pub(crate) fn last_moved(&self) -> Instant {
+        self.0.begun + Duration::from_millis(self.0.moved.load(Relaxed))
+    }
+
+    /// It ends here, and is not whole.
+    pub(crate) fn break_off(&self, why: Refusal) -> Broken {
+        *self.0.broke.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        Broken
+    }
+
+    /// Whether it broke off.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.0.broke.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Why it broke off.
+    pub(crate) fn take_fault(&self) -> Option<Refusal> {
+        self.0.broke.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// It broke off: whoever was to read it is left in the middle, so that a part is never taken for the whole.
+#[derive(Debug, thiserror::Error)]
+#[error("the body broke off")]
+pub(crate) struct Broken;
