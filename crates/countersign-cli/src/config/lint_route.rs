@@ -111,6 +111,9 @@ pub(super) fn lint_route(config: &Config, index: usize, route: &Route, findings:
             "max_skew = \"30s\", and senders whose clock is right",
         );
     }
+    if let Some((message, fix)) = beyond_its_room(config, route) {
+        found("body-beyond-space", "max_body", message, fix);
+    }
     if route.refusals == Refusals::Full {
         found(
             "refusals-full",
@@ -162,6 +165,24 @@ pub(super) fn lint_route(config: &Config, index: usize, route: &Route, findings:
             "take the route out",
         );
     }
+}
+
+/// A body that the route admits and that finds no room even where there is no other.
+fn beyond_its_room(config: &Config, route: &Route) -> Option<(String, &'static str)> {
+    let limits = &config.gateway.limits;
+    let most = route.max_body;
+    let has = |scheme| route.schemes.contains(&scheme);
+    // Strangers find half of the room; a document takes its size about eight times.
+    if (has(Scheme::Pki) || has(Scheme::TrustedSite)) && most.saturating_mul(16) > limits.memory_space {
+        let message = "max_body is beyond a sixteenth of memory_space: the largest JSON bodies are always answered 503";
+        return Some((message.to_owned(), "a smaller max_body, or a larger memory_space in [gateway]"));
+    }
+    let files = if has(Scheme::HttpMessageSignatures) { limits.spool_space } else { limits.spool_space / 2 };
+    if most > limits.body_in_memory && most > files {
+        let message = "max_body is beyond what there is of spool_space: the largest bodies are always answered 503";
+        return Some((message.to_owned(), "a smaller max_body, or a larger spool_space in [gateway]"));
+    }
+    None
 }
 
 /// What is unwise between routes: a message of a body-only scheme fits every one that admits its key.

@@ -75,6 +75,13 @@ impl Gateway {
         Self { address, admin, child }
     }
 
+    /// The most memory that it ever had, in bytes: its peak resident set.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    }
+
     /// Ends it with a signal, and says which code it exits with.
     pub fn end(self, signal: &str) -> Option<i32> {
         self.signal(signal);

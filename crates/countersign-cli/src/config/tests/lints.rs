@@ -46,6 +46,20 @@ fn each_weakness_of_a_route_is_a_finding() {
 }
 
 #[test]
+fn a_body_for_which_there_is_never_room_is_a_finding() {
+    let with = |space: &str, lines: &str| codes(&format!("[gateway]\n{space}\n{}", route(lines)));
+    assert_eq!(with("spool_space = \"1MiB\"", "max_body = \"2MiB\""), ["body-beyond-space"]);
+    assert!(with("spool_space = \"2MiB\"", "max_body = \"2MiB\"").is_empty());
+    assert!(with("spool_space = \"0B\"\nbody_in_memory = \"2MiB\"", "max_body = \"2MiB\"").is_empty());
+    // What strangers can send finds half.
+    let legacy = "max_body = \"2MiB\"\nschemes = [\"app-hmac\"]";
+    assert_eq!(with("spool_space = \"3MiB\"", legacy), ["body-beyond-space", "legacy-scheme"]);
+    let legacy = "max_body = \"2MiB\"\nschemes = [\"trusted-site\"]";
+    assert_eq!(with("memory_space = \"31MiB\"", legacy), ["body-beyond-space", "legacy-scheme"]);
+    assert_eq!(with("memory_space = \"32MiB\"", legacy), ["legacy-scheme"]);
+}
+
+#[test]
 fn each_weakness_of_the_deployment_is_a_finding() {
     for (line, code) in [
         ("gateway.insecure_listen = true", "listen-insecure"),

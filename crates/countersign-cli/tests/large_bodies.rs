@@ -1,0 +1,175 @@
+//! Bodies that are larger than what the gateway may take of memory, and a disk that has no room for them.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::{OnceLock, mpsc};
+use std::time::{Duration, Instant, SystemTime};
+
+use countersign::{Draft, Form, Head, Origin, Scheme, SigningKey, Timestamp};
+use http::{HeaderMap, Method};
+use support::Dir;
+use support::gateway::{Gateway, send};
+
+const BLOCK: usize = 1 << 20;
+
+/// The nth mebibyte of a body: no two are alike.
+fn block(number: usize) -> Vec<u8> {
+    static PATTERN: OnceLock<Vec<u8>> = OnceLock::new();
+    let pattern =
+        PATTERN.get_or_init(|| (0..BLOCK).map(|at| (at.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0]).collect());
+    let mut block = pattern.clone();
+    for page in (0..BLOCK).step_by(4096) {
+        block[page..page + 8].copy_from_slice(&(number as u64).to_le_bytes());
+    }
+    block
+}
+
+/// An API that reads bodies of such blocks, and tells of each that it came as it was sent.
+fn api() -> (SocketAddr, mpsc::Receiver<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, (tell, told)) = (listener.local_addr().unwrap(), mpsc::channel());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let tell = tell.clone();
+            std::thread::spawn(move || drop(take(&stream.unwrap(), &tell)));
+        }
+    });
+    (address, told)
+}
+
+fn take(stream: &TcpStream, tell: &mpsc::Sender<usize>) -> std::io::Result<()> {
+    let mut reader = BufReader::with_capacity(BLOCK, stream);
+    loop {
+        let (mut line, mut length) = (String::new(), 0);
+        while line != "\r\n" {
+            line.clear();
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+        }
+        let mut part = vec![0; BLOCK];
+        for (number, at) in (0..length).step_by(BLOCK).enumerate() {
+            let part = &mut part[..BLOCK.min(length - at)];
+            reader.read_exact(part)?;
+            assert!(*part == block(number)[..part.len()], "mebibyte {number} is another one");
+        }
+        let _ = tell.send(length);
+        let mut stream = stream;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")?;
+    }
+}
+
+fn deployment(api: SocketAddr, gateway: &str) -> (Dir, SigningKey) {
+    let dir = Dir::new();
+    let config = format!(
+        "[gateway]\nlisten = [\"127.0.0.1:0\"]\nworkers = 1\nbody_timeout = \"10m\"\n{gateway}\n[admin]\nlisten = \
+         \"127.0.0.1:0\"\n\n[[route]]\npath = \"/orders\"\nupstream = \"http://{api}\"\nmax_body = \"2GiB\"\n"
+    );
+    dir.write("countersign.toml", &config);
+    dir.fine("partner add acme");
+    dir.fine("key generate --algorithm ed25519 --out acme.key");
+    dir.fine("key add --partner acme --id acme-1 --scheme http-message-signatures --algorithm ed25519 --public-key acme.key.pub");
+    let key = SigningKey::from_file(&std::fs::read(dir.path("acme.key")).unwrap(), Scheme::HttpMessageSignatures, None);
+    (dir, key.unwrap())
+}
+
+/// Signs and sends a body of so many bytes, as fast as it is taken. What comes back.
+fn upload(to: SocketAddr, key: &SigningKey, nonce: &str, length: usize) -> String {
+    let blocks = || (0..length).step_by(BLOCK).enumerate().map(|(number, at)| (number, BLOCK.min(length - at)));
+    let origin = Origin::new(false, &to.to_string()).unwrap();
+    let head = Head::request(Method::POST, "/orders?a=b", origin, HeaderMap::new(), true).unwrap();
+    let mut draft = Draft::new(head, Form::new(Scheme::HttpMessageSignatures, "acme-1"));
+    blocks().for_each(|(number, size)| draft.push(&block(number)[..size]));
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let now = Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let signed = runtime.block_on(draft.finish(nonce, now).unwrap().sign(key)).unwrap();
+    let mut request =
+        format!("POST /orders?a=b HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Length: {length}\r\n");
+    for (name, value) in signed.headers() {
+        request += &format!("{name}: {}\r\n", value.to_str().unwrap());
+    }
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+    stream.write_all((request + "\r\n").as_bytes()).unwrap();
+    // Who is refused in the middle may be told so before all is sent.
+    let _ = blocks().try_for_each(|(number, size)| stream.write_all(&block(number)[..size]));
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    answer
+}
+
+#[test]
+fn a_body_larger_than_its_memory_goes_through_a_gateway_as_it_is() {
+    let length = std::env::var("LARGE_BODY_BYTES").map_or(256 << 20, |length| length.parse().unwrap());
+    let (api, told) = api();
+    let (dir, key) = deployment(api, "spool_space = \"2GiB\"");
+    let gateway = Gateway::start(&dir);
+    let started = Instant::now();
+    let answer = upload(gateway.address, &key, "a nonce of this test", length);
+    let (took, peak) = (started.elapsed(), gateway.peak_memory());
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}\n{}", dir.read("log"));
+    assert_eq!(told.try_recv(), Ok(length));
+    println!("{} MiB in {took:.1?}, with {} MiB of memory at most", length >> 20, peak >> 20);
+    assert!(peak < 64 << 20, "the gateway took {} MiB", peak >> 20);
+    assert_eq!(std::fs::read_dir(dir.path("countersign-data/spool")).unwrap().count(), 0);
+}
+
+/// A gateway whose disk for bodies takes 1 MiB. Where no file system can be mounted for it, no file of it grows beyond that.
+fn on_a_small_disk(dir: &Dir) -> Gateway {
+    const MOUNT: &str = "mount -t tmpfs -o size=1m tmpfs small && exec \"$0\" gateway";
+    const LIMIT: &str = "trap '' XFSZ; ulimit -f 2048; exec \"$0\" gateway";
+    std::fs::create_dir(dir.path("small")).unwrap();
+    let unshare = |more: &[&str], then: &str| {
+        let mut command = Command::new("unshare");
+        command.arg("--mount").args(more).args(["sh", "-c", then, env!("CARGO_BIN_EXE_countersign")]);
+        command.current_dir(dir.here());
+        command
+    };
+    for more in [&[][..], &["--map-root-user"]] {
+        let works = unshare(more, "mount -t tmpfs -o size=1m tmpfs small").output();
+        if works.is_ok_and(|output| output.status.success()) {
+            return Gateway::started(dir, unshare(more, MOUNT));
+        }
+    }
+    let mut command = Command::new("sh");
+    command.args(["-c", LIMIT, env!("CARGO_BIN_EXE_countersign")]).current_dir(dir.here());
+    Gateway::started(dir, command)
+}
+
+#[test]
+fn a_full_disk_is_503_for_whoever_needs_it_and_nothing_for_the_others() {
+    let (api, told) = api();
+    let (dir, key) = deployment(api, "spool_dir = \"small\"");
+    let gateway = on_a_small_disk(&dir);
+    std::thread::scope(|scope| {
+        let large = |nonce: usize| {
+            let (address, key) = (gateway.address, &key);
+            scope.spawn(move || upload(address, key, &format!("nonce {nonce} of a large body"), 3 << 20))
+        };
+        let failing: Vec<_> = (0..4).map(large).collect();
+        for number in 0..50 {
+            let answer = upload(gateway.address, &key, &format!("nonce {number} of a small body"), 64 << 10);
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{number}: {answer}");
+        }
+        for failed in failing {
+            let answer = failed.join().unwrap().to_ascii_lowercase();
+            assert!(answer.starts_with("http/1.1 503 ") && answer.contains("\r\nretry-after: "), "{answer}");
+        }
+    });
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [64 << 10; 50]);
+    let answer = upload(gateway.address, &key, "nonce of a body that fits", 600_000);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "the space was not given back: {answer}");
+    let log = dir.read("log");
+    assert!(log.contains("No space left on device") || log.contains("File too large"), "{log}");
+    let metrics = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", gateway.admin);
+    let (_, metrics) = send(gateway.admin, &metrics);
+    assert!(metrics.contains("countersign_spool_failures_total 4\n"), "{metrics}");
+    assert!(metrics.contains("countersign_requests_total{route=\"/orders\",code=\"unavailable\"} 4\n"), "{metrics}");
+}
