@@ -2,8 +2,8 @@
 
 use countersign::Algorithm;
 
-use crate::forms::{armour, url};
-use crate::{load, load_spki};
+use super::forms::{armour, url};
+use super::{load, load_spki};
 
 #[test]
 fn an_rsa_key_below_2048_bits_is_refused() {

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use countersign::*;
 
-use crate::message::Text;
-use crate::support::published::blocks;
-use crate::support::{Memory, policy, run};
+use super::message::Text;
+use super::support::published::blocks;
+use super::support::{Memory, policy, run};
 
 /// A signature, the message under it, and the request that a response answers.
 #[derive(Clone, Debug)]
@@ -180,7 +180,7 @@ impl Examples {
             } else {
                 Material::from_public_file(&file, Some(algorithm)).unwrap()
             };
-            let record = crate::support::Pair::new(Scheme::HttpMessageSignatures, Algorithm::Ed25519, id, "rfc").record;
+            let record = super::support::Pair::new(Scheme::HttpMessageSignatures, Algorithm::Ed25519, id, "rfc").record;
             VerifyingKey::new(KeyRecord { algorithm, material, ..record }).unwrap()
         }))
     }
