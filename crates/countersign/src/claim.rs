@@ -8,9 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::algorithm::{Algorithm, Scheme};
 use crate::coverage::Coverage;
-use crate::digest::{Expected, Running};
-use crate::few::Few;
-use crate::judge::{self, Facts};
+use crate::digest::{Digests, Running};
+use crate::judge::Facts;
 use crate::key::{Keys, VerifyingKey};
 use crate::message::Head;
 use crate::policy::Policy;
@@ -18,7 +17,7 @@ use crate::primitive;
 use crate::rejection::{Code, Refusal, Rejection};
 use crate::replay::{ReplayStore, Seen, Use, UseMark};
 use crate::scheme::app_hmac::{CREDENTIALS, Credentials};
-use crate::scheme::http_message_signatures::{self, Base, Built, Candidate};
+use crate::scheme::http_message_signatures::{self, Base, Candidate};
 use crate::scheme::{self, Payload, Reading, Signed, Stream, Whole};
 use crate::time::Timestamp;
 
@@ -51,22 +50,15 @@ impl Claim {
         let Self { head, policy, reading } = self;
         let kind = match reading {
             Reading::Head(candidates) => {
-                let Candidate { facts, signature, coverage, base, .. } = candidates.choose(&head, keys)?;
+                let Candidate { signed, base, .. } = candidates.choose(&head, keys)?;
                 match base {
-                    Base::Built(Built { bytes, digests }) => {
-                        let key = judge::judge(&facts, &bytes, &signature, keys, &policy, now)?;
+                    Base::Built(digests) => {
+                        let key = signed.judge(keys, &policy, now)?;
                         let body = Running::new(&digests);
-                        let signed = Signed { facts, bytes, signature, payload: Payload::AsReceived };
-                        OpenKind::Head(Box::new(HeadProof { signed, key, coverage, digests, body }))
+                        OpenKind::Head(HeadProof { signed, key, digests, body })
                     }
                     // Judged as a whole once the trailers are there: an early answer would say which keys exist.
-                    Base::Pending(input) => OpenKind::Trailers(Box::new(TrailerClaim {
-                        facts,
-                        signature,
-                        coverage,
-                        input,
-                        body: Running::of_all(),
-                    })),
+                    Base::Pending(input) => OpenKind::Trailers(TrailerClaim { signed, input, body: Running::of_all() }),
                 }
             }
             Reading::Stream(stream) => OpenKind::Stream(stream),
@@ -87,26 +79,23 @@ pub struct Open {
 }
 
 enum OpenKind {
-    Head(Box<HeadProof>),
-    Trailers(Box<TrailerClaim>),
+    Head(HeadProof),
+    Trailers(TrailerClaim),
     Stream(Box<dyn Stream>),
     Whole(Box<dyn Whole>, BytesMut),
     Keyed(Box<Credentials>, BytesMut),
 }
 
 struct HeadProof {
-    signed: Signed,
+    signed: Box<Signed>,
     key: Arc<VerifyingKey>,
-    coverage: Coverage,
-    digests: Few<Result<Expected, Rejection>>,
+    digests: Digests,
     body: Running,
 }
 
 /// A signature over trailers: what was signed is known once they came.
 struct TrailerClaim {
-    facts: Facts,
-    signature: Vec<u8>,
-    coverage: Coverage,
+    signed: Box<Signed>,
     input: String,
     body: Running,
 }
@@ -182,35 +171,31 @@ impl Open {
     /// `digest_mismatch`; for schemes that sign the body every fault of [`Claim::check`], in the same order.
     pub fn finish(self, keys: &Keys, now: Timestamp) -> Result<Authentic, Rejection> {
         let Self { head, policy, kind, .. } = self;
-        let (signed, key, coverage) = match kind {
-            OpenKind::Head(proof) => {
-                let HeadProof { signed, key, coverage, digests, body } = *proof;
+        let (signed, key) = match kind {
+            OpenKind::Head(HeadProof { signed, key, digests, body }) => {
                 body.finish(digests).map_err(|rejection| signed.facts.blame(rejection))?;
-                (signed, key, coverage)
+                (signed, key)
             }
-            OpenKind::Trailers(claim) => {
-                let TrailerClaim { facts, signature, coverage, input, body } = *claim;
-                let Built { bytes, digests } = http_message_signatures::build_pending(&head, &input)?;
-                let key = judge::judge(&facts, &bytes, &signature, keys, &policy, now)?;
-                body.finish(digests).map_err(|rejection| facts.blame(rejection))?;
-                (Signed { facts, bytes, signature, payload: Payload::AsReceived }, key, coverage)
+            OpenKind::Trailers(TrailerClaim { mut signed, input, body }) => {
+                let (bytes, digests) = http_message_signatures::build_pending(&head, &input)?;
+                signed.bytes = bytes;
+                let key = signed.judge(keys, &policy, now)?;
+                body.finish(digests).map_err(|rejection| signed.facts.blame(rejection))?;
+                (signed, key)
             }
             OpenKind::Stream(stream) => {
                 let signed = stream.finish(&head, &policy)?;
-                let key = judge::judge(&signed.facts, &signed.bytes, &signed.signature, keys, &policy, now)?;
-                (signed, key, Coverage::default())
+                let key = signed.judge(keys, &policy, now)?;
+                (signed, key)
             }
             OpenKind::Whole(whole, body) => {
                 let signed = whole.finish(&head, &body.freeze(), &policy)?;
-                let key = judge::judge(&signed.facts, &signed.bytes, &signed.signature, keys, &policy, now)?;
-                (signed, key, Coverage::default())
+                let key = signed.judge(keys, &policy, now)?;
+                (signed, key)
             }
-            OpenKind::Keyed(credentials, body) => {
-                let (signed, key) = credentials.finish(&head, &body.freeze(), keys, &policy, now)?;
-                (signed, key, Coverage::default())
-            }
+            OpenKind::Keyed(credentials, body) => credentials.finish(&head, &body.freeze(), keys, &policy, now)?,
         };
-        Ok(Authentic { head, policy, signed, key, coverage })
+        Ok(Authentic { head, policy, signed, key })
     }
 }
 
@@ -219,9 +204,8 @@ impl Open {
 pub struct Authentic {
     head: Head,
     policy: Arc<Policy>,
-    signed: Signed,
+    signed: Box<Signed>,
     key: Arc<VerifyingKey>,
-    coverage: Coverage,
 }
 
 impl Authentic {
@@ -242,7 +226,7 @@ impl Authentic {
     /// # Errors
     /// `too_old`, `key_not_usable`, `replayed`; [`crate::Unavailable`] where the store can't tell.
     pub async fn first_use(self, keys: &Keys, replay: &dyn ReplayStore, now: Timestamp) -> Result<Fresh, Refusal> {
-        let Self { head, policy, signed, key, coverage } = self;
+        let Self { head, policy, signed, key } = self;
         let facts = &signed.facts;
         facts.check_time(&policy, now)?;
         let record = key.record();
@@ -267,7 +251,7 @@ impl Authentic {
             }
         }
         let identity = Identity::of(facts, &key);
-        Ok(Fresh { head, signed, identity, coverage })
+        Ok(Fresh { head, signed, identity })
     }
 }
 
@@ -275,9 +259,8 @@ impl Authentic {
 #[must_use]
 pub struct Fresh {
     head: Head,
-    signed: Signed,
+    signed: Box<Signed>,
     identity: Identity,
-    coverage: Coverage,
 }
 
 impl Fresh {
@@ -288,8 +271,8 @@ impl Fresh {
     /// `malformed` where a sealed field can't be opened.
     pub fn unpack<B>(self, openers: &Openers, body: B) -> Result<Ready<B>, Rejection> {
         let Openers {} = openers;
-        let Self { mut head, signed, identity, coverage } = self;
-        let payload = match signed.payload {
+        let Self { mut head, mut signed, identity } = self;
+        let payload = match std::mem::replace(&mut signed.payload, Payload::AsReceived) {
             Payload::AsReceived => Delivery::AsReceived(body),
             Payload::Derived(bytes, content_type) => {
                 describe_derived(head.headers_mut(), content_type);
@@ -304,12 +287,13 @@ impl Fresh {
         for &name in credentials {
             head.headers_mut().remove(name);
         }
-        drop_overrides(head.headers_mut(), &coverage);
+        let coverage = &signed.coverage;
+        drop_overrides(head.headers_mut(), coverage);
         let unsigned: Vec<_> = head.trailers().keys().filter(|name| !coverage.has_trailer(name)).cloned().collect();
         for name in unsigned {
             head.trailers_mut().remove(name);
         }
-        Ok(Ready { head, identity, coverage, payload, signed_bytes: signed.bytes, signature: signed.signature })
+        Ok(Ready { head, identity, payload, signed })
     }
 }
 
@@ -351,10 +335,8 @@ pub struct Openers {}
 pub struct Ready<B> {
     head: Head,
     identity: Identity,
-    coverage: Coverage,
     payload: Delivery<B>,
-    signed_bytes: Vec<u8>,
-    signature: Vec<u8>,
+    signed: Box<Signed>,
 }
 
 /// The body that goes on.
@@ -382,19 +364,19 @@ impl<B> Ready<B> {
     /// Whether the signature covers the whole of this header field. Whoever forwards must not drop such a one.
     #[must_use]
     pub fn covers(&self, name: &HeaderName) -> bool {
-        self.coverage.has_field(name)
+        self.signed.coverage.has_field(name)
     }
 
     /// What was signed, byte for byte.
     #[must_use]
     pub fn signed_bytes(&self) -> &[u8] {
-        &self.signed_bytes
+        &self.signed.bytes
     }
 
     /// The signature over it.
     #[must_use]
     pub fn signature(&self) -> &[u8] {
-        &self.signature
+        &self.signed.signature
     }
 
     /// The parts, leaving the proof behind.

@@ -7,12 +7,16 @@ use crate::primitive::{Sha256, Sha512, equal_in_constant_time, sha256, sha512};
 use crate::rejection::{Code, Rejection};
 use crate::structured;
 
+/// The signed digests of a body; an error that is told after all others where one names no algorithm we rely on.
+pub(crate) type Digests = Few<Result<Expected, Rejection>>;
+
 /// The digests of a `Content-Digest` field (RFC 9530 §2) that a body has to match: each of the algorithms we know, none of
 /// the broken ones (`md5`, `sha`, `unixsum`, `unixcksum`, `adler`, `crc32c`), which prove nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Expected {
     sha256: Option<[u8; 32]>,
-    sha512: Option<[u8; 64]>,
+    /// The rarer one, and large: behind a pointer.
+    sha512: Option<Box<[u8; 64]>>,
 }
 
 impl Expected {
@@ -20,13 +24,19 @@ impl Expected {
     /// `malformed` where the field is no dictionary of byte sequences or a digest has another length;
     /// `digest_mismatch` where no algorithm in it is one that we rely on.
     pub(crate) fn parse(field: &str) -> Result<Self, Rejection> {
+        // Nearly always one SHA-256 and nothing else, which is read without taking the field apart (0.1 µs of 3).
+        if let Some(sha256) = field.strip_prefix("sha-256=").and_then(structured::lone_byte_array) {
+            return Ok(Self { sha256: Some(sha256), sha512: None });
+        }
         let malformed =
             || Rejection::new(Code::Malformed, "Content-Digest is not a dictionary of byte sequences (RFC 9530)");
         let mut expected = Self { sha256: None, sha512: None };
         for member in structured::dictionary(field, "Content-Digest", 16)?.iter() {
             match member.name {
                 "sha-256" => expected.sha256 = Some(structured::byte_array(member.raw).ok_or_else(malformed)?),
-                "sha-512" => expected.sha512 = Some(structured::byte_array(member.raw).ok_or_else(malformed)?),
+                "sha-512" => {
+                    expected.sha512 = Some(Box::new(structured::byte_array(member.raw).ok_or_else(malformed)?));
+                }
                 // RFC 9530 §2: every value of the dictionary is a byte sequence, also one that proves nothing.
                 _ => drop(structured::byte_sequence(member.raw).ok_or_else(malformed)?),
             }
@@ -43,7 +53,7 @@ impl Expected {
 
     /// Whether a body with these digests is the one.
     pub(crate) fn is_of(&self, sha256: [u8; 32], sha512: Option<[u8; 64]>) -> bool {
-        same(self.sha256, Some(sha256)) && same(self.sha512, sha512)
+        same(self.sha256.as_ref(), Some(&sha256)) && same(self.sha512.as_deref(), sha512.as_ref())
     }
 }
 
@@ -62,7 +72,7 @@ pub(crate) struct Running {
 
 impl Running {
     /// Computes what these digests need.
-    pub(crate) fn new(expected: &Few<Result<Expected, Rejection>>) -> Self {
+    pub(crate) fn new(expected: &Digests) -> Self {
         let known = || expected.iter().flatten();
         Self {
             sha256: known().any(|it| it.sha256.is_some()),
@@ -97,7 +107,7 @@ impl Running {
     ///
     /// # Errors
     /// `digest_mismatch`.
-    pub(crate) fn finish(self, expected: Few<Result<Expected, Rejection>>) -> Result<(), Rejection> {
+    pub(crate) fn finish(self, expected: Digests) -> Result<(), Rejection> {
         if expected.is_empty() {
             return Ok(());
         }
@@ -110,10 +120,10 @@ impl Running {
             let mismatch = |which| {
                 Err(Rejection::new(Code::DigestMismatch, format!("the body does not match the signed {which} digest")))
             };
-            if !same(expected.sha256, sha256) {
+            if !same(expected.sha256.as_ref(), sha256.as_ref()) {
                 return mismatch("sha-256");
             }
-            if !same(expected.sha512, sha512) {
+            if !same(expected.sha512.as_deref(), sha512.as_ref()) {
                 return mismatch("sha-512");
             }
         }
@@ -122,8 +132,8 @@ impl Running {
 }
 
 /// What was not signed is not compared; what was signed and not computed does not match.
-fn same<const N: usize>(expected: Option<[u8; N]>, computed: Option<[u8; N]>) -> bool {
-    expected.is_none_or(|expected| computed.is_some_and(|computed| equal_in_constant_time(&expected, &computed)))
+fn same<const N: usize>(expected: Option<&[u8; N]>, computed: Option<&[u8; N]>) -> bool {
+    expected.is_none_or(|expected| computed.is_some_and(|computed| equal_in_constant_time(expected, computed)))
 }
 
 /// The `Content-Digest` field for a body with this SHA-256.

@@ -5,14 +5,19 @@ pub(crate) mod http_message_signatures;
 pub(crate) mod pki;
 pub(crate) mod trusted_site;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderValue, header};
 
 use crate::algorithm::Scheme;
-use crate::judge::Facts;
+use crate::coverage::Coverage;
+use crate::judge::{self, Facts};
+use crate::key::{Keys, VerifyingKey};
 use crate::message::Head;
 use crate::policy::Policy;
 use crate::rejection::{Code, Rejection};
+use crate::time::Timestamp;
 
 /// What a message says, by how its signed bytes come about.
 pub(crate) enum Reading {
@@ -32,21 +37,36 @@ pub(crate) trait Stream: Send {
     /// Takes the next part of the body.
     fn push(&mut self, chunk: &[u8]) -> Result<(), Rejection>;
     /// Ends the body.
-    fn finish(self: Box<Self>, head: &Head, policy: &Policy) -> Result<Signed, Rejection>;
+    fn finish(self: Box<Self>, head: &Head, policy: &Policy) -> Result<Box<Signed>, Rejection>;
 }
 
 /// A scheme whose signed bytes are made of the whole body.
 pub(crate) trait Whole: Send {
     /// Reads the body.
-    fn finish(self: Box<Self>, head: &Head, body: &Bytes, policy: &Policy) -> Result<Signed, Rejection>;
+    fn finish(self: Box<Self>, head: &Head, body: &Bytes, policy: &Policy) -> Result<Box<Signed>, Rejection>;
 }
 
-/// What was signed, by whom, and what of it goes on.
+/// What was signed, by whom, and what of it goes on. Large, and handed on from step to step: in a box.
 pub(crate) struct Signed {
     pub(crate) facts: Facts,
+    /// What of the head is signed; nothing where a scheme signs none of it by name.
+    pub(crate) coverage: Coverage,
+    /// What the signature is over, byte for byte.
     pub(crate) bytes: Vec<u8>,
     pub(crate) signature: Vec<u8>,
     pub(crate) payload: Payload,
+}
+
+impl Signed {
+    /// Of a scheme that covers nothing of the head by name.
+    fn body(facts: Facts, bytes: Vec<u8>, signature: Vec<u8>, payload: Payload) -> Box<Self> {
+        Box::new(Self { facts, coverage: Coverage::default(), bytes, signature, payload })
+    }
+
+    /// The key under which the signature holds.
+    pub(crate) fn judge(&self, keys: &Keys, policy: &Policy, now: Timestamp) -> Result<Arc<VerifyingKey>, Rejection> {
+        judge::judge(&self.facts, &self.bytes, &self.signature, keys, policy, now)
+    }
 }
 
 /// What the upstream gets as body.

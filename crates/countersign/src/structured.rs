@@ -56,7 +56,9 @@ fn lone_byte_sequence(text: &str) -> Option<Member<'_>> {
     let digits = inside.trim_end_matches('=');
     let padded = inside.len() % 4 == 0 && inside.len() - digits.len() <= 2;
     let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    (padded && is_key(name) && digits.bytes().all(base64)).then_some(Member { name, raw })
+    // Looks at all of them, also behind one that is none: so many are looked at at once.
+    let all_base64 = digits.bytes().fold(true, |so_far, byte| so_far & base64(byte));
+    (padded && is_key(name) && all_base64).then_some(Member { name, raw })
 }
 
 /// What stands before and behind the first `byte`, which is ASCII. `str::split_once` does the same with a search made for
@@ -95,6 +97,11 @@ pub(crate) fn byte_array<const N: usize>(raw: &str) -> Option<[u8; N]> {
     }
     let length = base64::engine::general_purpose::STANDARD.decode_slice(text, &mut bytes).ok()?;
     bytes[..length].try_into().ok()
+}
+
+/// As [`byte_array`], where there are no parameters.
+pub(crate) fn lone_byte_array<const N: usize>(raw: &str) -> Option<[u8; N]> {
+    raw.ends_with(':').then(|| byte_array(raw)).flatten()
 }
 
 /// What stands between the colons.

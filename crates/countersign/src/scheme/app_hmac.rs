@@ -117,7 +117,7 @@ impl Credentials {
         keys: &Keys,
         policy: &Policy,
         now: Timestamp,
-    ) -> Result<(Signed, std::sync::Arc<VerifyingKey>), Rejection> {
+    ) -> Result<(Box<Signed>, std::sync::Arc<VerifyingKey>), Rejection> {
         let versions = keys.versions(Scheme::AppHmac, &self.signer);
         let layout = |key: &VerifyingKey| key.record().form.map(|form| form.layout);
         let body_only = !versions.is_empty() && versions.iter().all(|key| layout(key) == Some(Layout::PayloadFirst));
@@ -169,7 +169,7 @@ impl Credentials {
             Layout::PayloadFirst => payload_first.into_inner(),
         };
         let bytes = bytes.unwrap_or_default();
-        Ok((Signed { facts, bytes, signature: self.signature, payload: Payload::AsReceived }, key))
+        Ok((Signed::body(facts, bytes, self.signature, Payload::AsReceived), key))
     }
 }
 

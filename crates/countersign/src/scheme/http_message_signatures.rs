@@ -3,19 +3,21 @@
 mod input;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use http::HeaderName;
 
 use crate::algorithm::Scheme;
 use crate::component::{Name, Parameter, Values};
 use crate::coverage::Coverage;
-use crate::digest::Expected;
+use crate::digest::{Digests, Expected};
 use crate::few::Few;
 use crate::judge::{Claimed, Facts};
 use crate::key::Keys;
 use crate::message::Head;
 use crate::policy::Policy;
 use crate::rejection::{Code, Rejection};
+use crate::scheme::{Payload, Signed};
 use crate::structured;
 use crate::time::Timestamp;
 
@@ -31,29 +33,21 @@ const MAX_LABELS: usize = 16;
 const MAX_BASE: usize = 128 << 10;
 
 /// The signatures of a message, of which one is meant.
-pub(crate) struct Candidates(Vec<Candidate>);
+pub(crate) struct Candidates(Few<Candidate>);
 
 /// One signature: what it says, and what it is over.
 pub(crate) struct Candidate {
-    pub(crate) facts: Facts,
-    pub(crate) signature: Vec<u8>,
-    pub(crate) coverage: Coverage,
+    pub(crate) signed: Box<Signed>,
     pub(crate) base: Base,
     tagged: bool,
 }
 
-/// The signature base, or what it will be made of.
+/// Whether the signature base stands among what was signed.
 pub(crate) enum Base {
-    Built(Built),
+    /// It does, and these are the digests in it.
+    Built(Digests),
     /// The member of `Signature-Input` as it came: there are several signatures, or this one covers trailers.
     Pending(String),
-}
-
-/// A signature base, and what it says of the body.
-pub(crate) struct Built {
-    pub(crate) bytes: Vec<u8>,
-    /// The signed digests of the body; an error that is told after all others where one names no algorithm we rely on.
-    pub(crate) digests: Few<Result<Expected, Rejection>>,
 }
 
 /// Reads the signatures of a message; no key is looked up.
@@ -66,28 +60,31 @@ pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Candidates, Rejection
     if inputs.len() != signatures.len() {
         return Err(malformed("Signature-Input and Signature have other labels"));
     }
-    let mut candidates = Vec::with_capacity(inputs.len());
-    for (label, input) in inputs.iter() {
+    let read = |(label, input): &(&str, Input<'_>)| {
         let signature = signatures.iter().find(|signature| signature.name == *label);
         let signature = signature.ok_or_else(|| malformed("Signature-Input and Signature have other labels"))?;
         let signature = structured::byte_sequence(signature.raw)
             .ok_or_else(|| malformed("a signature is not a byte sequence in strict base64"))?;
         // A fault in the form of the only signature there is comes before every other.
-        let base = if inputs.len() == 1 && !input.has_trailers() {
-            Base::Built(build(head, input)?)
+        let (bytes, base) = if inputs.len() == 1 && !input.has_trailers() {
+            let (bytes, digests) = build(head, input)?;
+            (bytes, Base::Built(digests))
         } else {
-            Base::Pending(input.raw.to_owned())
+            (Vec::new(), Base::Pending(input.raw.to_owned()))
         };
-        candidates.push(candidate(head, policy, input, signature, base));
-    }
-    Ok(Candidates(candidates))
+        let (facts, coverage, tagged) = facts(head, policy, input);
+        let signed = Box::new(Signed { facts, coverage, bytes, signature, payload: Payload::AsReceived });
+        Ok(Candidate { signed, base, tagged })
+    };
+    inputs.iter().map(read).collect::<Result<_, _>>().map(Candidates)
 }
 
 fn malformed(why: &'static str) -> Rejection {
     Rejection::new(Code::Malformed, why)
 }
 
-fn candidate(head: &Head, policy: &Policy, input: &Input<'_>, signature: Vec<u8>, base: Base) -> Candidate {
+/// What one signature says, what it covers, and whether it carries the tag that the route asks for.
+fn facts(head: &Head, policy: &Policy, input: &Input<'_>) -> (Facts, Coverage, bool) {
     let settings = &policy.demands.http_message_signatures;
     let coverage = Coverage::of(&input.components);
     let tagged = settings.tag.is_none() || settings.tag.as_deref() == input.tag.as_deref();
@@ -115,11 +112,11 @@ fn candidate(head: &Head, policy: &Policy, input: &Input<'_>, signature: Vec<u8>
         missing,
         timed: true,
     };
-    Candidate { facts, signature, coverage, base, tagged }
+    (facts, coverage, tagged)
 }
 
-/// Builds the signature base (RFC 9421 §2.5).
-fn build(head: &Head, input: &Input<'_>) -> Result<Built, Rejection> {
+/// Builds the signature base (RFC 9421 §2.5), and gives the signed digests of the body.
+fn build(head: &Head, input: &Input<'_>) -> Result<(Vec<u8>, Digests), Rejection> {
     let mut base = String::with_capacity(512);
     let mut digests = Few::default();
     let mut values = Values::new(head, &input.components);
@@ -149,30 +146,33 @@ fn build(head: &Head, input: &Input<'_>) -> Result<Built, Rejection> {
     // §2.3: the signature parameters are part of what is signed, here in the very bytes they came in.
     base.push_str("\"@signature-params\": ");
     base.push_str(input.raw);
-    Ok(Built { bytes: base.into_bytes(), digests })
+    Ok((base.into_bytes(), digests))
 }
 
 /// Builds the base of a signature that could not be built while the message was read.
-pub(crate) fn build_pending(head: &Head, raw: &str) -> Result<Built, Rejection> {
+pub(crate) fn build_pending(head: &Head, raw: &str) -> Result<(Vec<u8>, Digests), Rejection> {
     build(head, &Input::parse(raw)?)
+}
+
+impl Candidate {
+    fn signer(&self) -> &str {
+        &self.signed.facts.signer
+    }
 }
 
 impl Candidates {
     /// The one signature that is meant: of several the one that carries the route's tag and whose key is known. Its base is
     /// built unless it waits for trailers.
-    pub(crate) fn choose(mut self, head: &Head, keys: &Keys) -> Result<Candidate, Rejection> {
-        let mut chosen = match self.0.len() {
-            0 | 1 => self.0.pop(),
-            _ => {
-                let at = self.meant(keys)?;
-                Some(self.0.swap_remove(at))
-            }
-        }
-        .ok_or_else(|| Rejection::new(Code::Unsigned, "no signature"))?;
+    pub(crate) fn choose(self, head: &Head, keys: &Keys) -> Result<Candidate, Rejection> {
+        let at = if self.0.len() > 1 { self.meant(keys)? } else { 0 };
+        let chosen = self.0.into_iter().nth(at);
+        let mut chosen = chosen.ok_or_else(|| Rejection::new(Code::Unsigned, "no signature"))?;
         if let Base::Pending(raw) = &chosen.base {
             let input = Input::parse(raw)?;
             if !input.has_trailers() {
-                chosen.base = Base::Built(build(head, &input)?);
+                let (bytes, digests) = build(head, &input)?;
+                chosen.signed.bytes = bytes;
+                chosen.base = Base::Built(digests);
             }
         }
         Ok(chosen)
@@ -181,13 +181,12 @@ impl Candidates {
     fn meant(&self, keys: &Keys) -> Result<usize, Rejection> {
         let two = || Rejection::new(Code::Ambiguous, "two signatures qualify: give them tags, or send one");
         // Two of one key qualify or don't whether it is known or not, and are told alike.
-        let tagged = |at: usize| self.0[at].tagged && !self.0[at].facts.signer.is_empty();
-        let twins =
-            |at: usize| (0..at).any(|other| tagged(other) && self.0[other].facts.signer == self.0[at].facts.signer);
-        if (0..self.0.len()).any(|at| tagged(at) && twins(at)) {
+        let named = |it: &&Candidate| it.tagged && !it.signer().is_empty();
+        let mut signers = HashSet::new();
+        if !self.0.iter().filter(named).all(|it| signers.insert(it.signer())) {
             return Err(two());
         }
-        let known = |it: &Candidate| !keys.versions(Scheme::HttpMessageSignatures, &it.facts.signer).is_empty();
+        let known = |it: &Candidate| !keys.versions(Scheme::HttpMessageSignatures, it.signer()).is_empty();
         let mut meant = self.0.iter().enumerate().filter(|(_, it)| it.tagged && known(it)).map(|(at, _)| at);
         match (meant.next(), meant.next()) {
             (Some(_), Some(_)) => Err(two()),

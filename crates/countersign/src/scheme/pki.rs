@@ -77,7 +77,7 @@ struct SignedBody {
 }
 
 impl Whole for SignedBody {
-    fn finish(self: Box<Self>, head: &Head, body: &Bytes, policy: &Policy) -> Result<Signed, Rejection> {
+    fn finish(self: Box<Self>, head: &Head, body: &Bytes, policy: &Policy) -> Result<Box<Signed>, Rejection> {
         let body = body::Body::read(&self.kind, body)?;
         let settings = &policy.demands.pki;
         let (created, nonce) =
@@ -103,7 +103,7 @@ impl Whole for SignedBody {
             missing,
             timed: !settings.replay_unprotected,
         };
-        Ok(Signed { facts, bytes, signature: self.signature, payload: Payload::Derived(derived, content_type) })
+        Ok(Signed::body(facts, bytes, self.signature, Payload::Derived(derived, content_type)))
     }
 }
 

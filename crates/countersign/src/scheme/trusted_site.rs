@@ -36,7 +36,7 @@ fn malformed(reason: &'static str) -> Rejection {
 struct JsonBody;
 
 impl Whole for JsonBody {
-    fn finish(self: Box<Self>, head: &Head, body: &Bytes, policy: &Policy) -> Result<Signed, Rejection> {
+    fn finish(self: Box<Self>, head: &Head, body: &Bytes, policy: &Policy) -> Result<Box<Signed>, Rejection> {
         if body.is_empty() {
             return Err(unsigned());
         }
@@ -80,7 +80,7 @@ impl Whole for JsonBody {
         // The content type was not signed; what the payload is, the scheme says.
         let payload =
             Payload::Derived(Bytes::copy_from_slice(payload.as_bytes()), Some(HeaderValue::from_static(JSON)));
-        Ok(Signed { facts, bytes, signature, payload })
+        Ok(Signed::body(facts, bytes, signature, payload))
     }
 }
 
