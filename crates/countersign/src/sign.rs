@@ -2,11 +2,13 @@
 
 mod exact;
 mod key;
+mod labels;
 mod stated;
 mod usual;
 
 pub use key::{KeyPair, Signer, SigningKey};
 
+use std::fmt;
 use std::time::Duration;
 
 use base64::Engine;
@@ -128,7 +130,7 @@ const USUAL_APP_HMAC: AppHmacForm =
     AppHmacForm { layout: Layout::MethodFirst, unit: TimestampUnit::Seconds, nonce: NonceForm::Hex8 };
 
 const NO_ID: SignError =
-    SignError("the id of a key in this scheme is 1 to 64 letters, digits, dots, dashes and underscores");
+    SignError::new("the id of a key in this scheme is 1 to 64 letters, digits, dots, dashes and underscores");
 
 enum Content {
     Digest(Option<String>),
@@ -161,21 +163,22 @@ impl Unsigned {
             (Content::Digest(digest), _) => {
                 if let Some(digest) = digest {
                     let value =
-                        HeaderValue::from_str(digest).map_err(|_| SignError("the digest is no header value"))?;
+                        HeaderValue::from_str(digest).map_err(|_| SignError::new("the digest is no header value"))?;
                     head.headers_mut().insert(HeaderName::from_static("content-digest"), value);
                 }
                 label = label_for(&head, form.label.as_deref())?;
                 Vec::new()
             }
-            (Content::Body(body), Scheme::Pki) => pki::to_sign(&head, body).map_err(SignError)?,
+            (Content::Body(_), _) if labels::another_scheme(&head, form.scheme) => return Err(labels::ANOTHER),
+            (Content::Body(body), Scheme::Pki) => pki::to_sign(&head, body).map_err(SignError::new)?,
             (Content::Body(body), Scheme::TrustedSite) => {
                 let payload = std::str::from_utf8(body).ok().filter(|text| !text.is_empty());
-                let payload = payload.ok_or(SignError("a payload of this scheme is text, and not empty"))?;
+                let payload = payload.ok_or(SignError::new("a payload of this scheme is text, and not empty"))?;
                 if !pki::is_id(&form.key_id) {
                     return Err(NO_ID);
                 }
                 stamp = now.as_secs().to_string();
-                pki::seconds(&stamp).map_err(|_| SignError("the time has no form in this scheme"))?;
+                pki::seconds(&stamp).map_err(|_| SignError::new("the time has no form in this scheme"))?;
                 trusted_site::signed_bytes(payload, &stamp)
             }
             (Content::Body(body), _) => {
@@ -183,7 +186,7 @@ impl Unsigned {
                     return Err(NO_ID);
                 }
                 let key_form = form.app_hmac.unwrap_or(USUAL_APP_HMAC);
-                let prepared = app_hmac::prepare(&head, body, key_form, &nonce, now).map_err(SignError)?;
+                let prepared = app_hmac::prepare(&head, body, key_form, &nonce, now).map_err(SignError::new)?;
                 (stamp, nonce) = (prepared.stamp, prepared.nonce);
                 prepared.bytes
             }
@@ -213,12 +216,12 @@ impl Unsigned {
     pub async fn sign(mut self, signer: &dyn Signer) -> Result<Signed, SignError> {
         let algorithm = signer.algorithm();
         if !self.form.scheme.algorithms().contains(&algorithm) {
-            return Err(SignError("the signer is of no algorithm of this scheme"));
+            return Err(SignError::new("the signer is of no algorithm of this scheme"));
         }
         if self.form.scheme == Scheme::HttpMessageSignatures {
             (self.input, self.bytes) = self.base(algorithm)?;
         }
-        let signature = signer.sign(&self.bytes).await.map_err(|_| SignError("the signer did not answer"))?;
+        let signature = signer.sign(&self.bytes).await.map_err(|_| SignError::new("the signer did not answer"))?;
         let text = STANDARD.encode(&signature);
         let mut signed = Signed { set: Vec::new(), add: Vec::new(), body: None, bytes: self.bytes };
         match self.form.scheme {
@@ -239,7 +242,7 @@ impl Unsigned {
                 signed.set.push((header::AUTHORIZATION, header_value(&credentials)?));
             }
             Scheme::TrustedSite => {
-                let Content::Body(payload) = &self.content else { return Err(SignError("there is no payload")) };
+                let Content::Body(payload) = &self.content else { return Err(SignError::new("there is no payload")) };
                 let payload = String::from_utf8_lossy(payload);
                 let body = trusted_site::body(&payload, &self.stamp, &signature, &self.form.key_id);
                 signed.set.push((header::CONTENT_TYPE, HeaderValue::from_static("application/json")));
@@ -296,20 +299,16 @@ fn identifiers(cover: &[String]) -> String {
 
 /// The wanted label, or the first of ours, that no signature of the message has.
 fn label_for(head: &Head, wanted: Option<&str>) -> Result<String, SignError> {
-    let there =
-        head.joined("signature-input").map_err(|_| SignError("the message carries a broken Signature-Input"))?;
-    let there = there.unwrap_or_default();
-    let members = crate::structured::dictionary(&there, "Signature-Input", 16)
-        .map_err(|_| SignError("the message carries a broken Signature-Input"))?;
-    let free = |label: &str| members.iter().all(|member| member.name != label);
+    let there = labels::there(head)?;
+    let free = |label: &str| there.iter().all(|name| name != label);
     match wanted {
-        Some(label) if sfv::KeyRef::from_str(label).is_err() => Err(SignError("the label is no key (RFC 9651)")),
+        Some(label) if sfv::KeyRef::from_str(label).is_err() => Err(SignError::new("the label is no key (RFC 9651)")),
         Some(label) if free(label) => Ok(label.to_owned()),
-        Some(_) => Err(SignError("the message carries a signature with this label")),
+        Some(_) => Err(SignError::new("the message carries a signature with this label")),
         None => (1..=17)
             .map(|number| format!("sig{number}"))
             .find(|label| free(label))
-            .ok_or(SignError("the message carries too many signatures")),
+            .ok_or(SignError::new("the message carries too many signatures")),
     }
 }
 
@@ -317,11 +316,11 @@ fn printable(text: &str) -> Result<&str, SignError> {
     if (1..=256).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         return Ok(text);
     }
-    Err(SignError("key id, nonce and tag have 1 to 256 printable ASCII characters"))
+    Err(SignError::new("key id, nonce and tag have 1 to 256 printable ASCII characters"))
 }
 
 fn header_value(text: &str) -> Result<HeaderValue, SignError> {
-    HeaderValue::from_str(text).map_err(|_| SignError("a signature header can't be written"))
+    HeaderValue::from_str(text).map_err(|_| SignError::new("a signature header can't be written"))
 }
 
 /// What a signature adds to a message.
@@ -364,14 +363,30 @@ impl Signed {
 }
 
 /// Why a message can't be signed, in words for its sender.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SignError(&'static str);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignError {
+    text: &'static str,
+    /// The component that it is about.
+    component: Option<String>,
+}
 
 impl SignError {
+    const fn new(text: &'static str) -> Self {
+        Self { text, component: None }
+    }
+
     /// What to do next, where that can be said.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
-        stated::hint(*self)
+        stated::hint(self).or_else(|| labels::hint(self)).or_else(|| exact::hint(self))
     }
 }
+
+impl fmt::Display for SignError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)?;
+        self.component.as_ref().map_or(Ok(()), |component| write!(f, ": {component}"))
+    }
+}
+
+impl std::error::Error for SignError {}

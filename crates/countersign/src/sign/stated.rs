@@ -38,14 +38,14 @@ impl Stated {
 }
 
 /// What to do about an error of here.
-pub(super) fn hint(error: SignError) -> Option<&'static str> {
-    [OTHER_BODY, NO_DIGEST, WRAPPED].contains(&error).then_some("leave Content-Digest out: the right one is made")
+pub(super) fn hint(error: &SignError) -> Option<&'static str> {
+    [OTHER_BODY, NO_DIGEST, WRAPPED].contains(error).then_some("leave Content-Digest out: the right one is made")
 }
 
-const OTHER_BODY: SignError = SignError("the message carries a Content-Digest that is not the digest of its body");
+const OTHER_BODY: SignError = SignError::new("the message carries a Content-Digest that is not the digest of its body");
 const NO_DIGEST: SignError =
-    SignError("the message carries a Content-Digest without a sha-256 or sha-512 that can be read");
+    SignError::new("the message carries a Content-Digest without a sha-256 or sha-512 that can be read");
 
 /// Where the scheme puts the body into another one.
 pub(super) const WRAPPED: SignError =
-    SignError("the message carries a Content-Digest, and its body becomes the payload of another one");
+    SignError::new("the message carries a Content-Digest, and its body becomes the payload of another one");
