@@ -210,3 +210,62 @@ fn a_body_comes_from_where_it_is_said_to() {
         assert!(ran.code == 2 && ran.out.is_empty() && ran.err.contains(says), "{line}: {ran:?}");
     }
 }
+
+#[test]
+fn a_form_is_sent_and_signed_as_a_browser_would_send_it() {
+    let (dir, gateway) = deployment("components");
+    dir.write_bytes("scan.png", b"\x89PNG\r\n\x1a\n--x\r\n");
+    dir.write("note", "größer\n");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let form =
+        format!("-F message_id=form-1 -F timestamp={now} -F \"file=@scan.png;filename=a.png\" -F \"note=<note\"");
+    for (key, scheme, path) in [("ed", "http-message-signatures", "/orders"), ("pki", "pki", "/pki")] {
+        let line = format!("curl --key {key} --id {key}-1 --scheme {scheme} http://{}{path} {form}", gateway.address);
+        let ran = dir.run(&line);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+        let (head, body) = ran.out.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("POST ") && head.contains("content-type: multipart/form-data; boundary="), "{head}");
+        assert_eq!(body.matches("form-data; name=\"").count(), 4, "{body}");
+        assert!(body.contains("name=\"file\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\n"), "{body}");
+        assert!(body.contains("name=\"note\"\r\n\r\ngrößer\n\r\n"), "{body}");
+        let ran = dir.run(&format!("{line} --tamper body").replace("form-1", "form-2"));
+        let refused = if key == "ed" { (15, "digest_mismatch") } else { (12, "bad_signature") };
+        assert!(ran.code == refused.0 && ran.err.contains(refused.1), "{ran:?}");
+    }
+    for (flags, says) in [
+        ("-F nonsense", "not of the form `name=text`"),
+        ("-F file=@absent", "can't read absent"),
+        ("-F a=b -d c", "cannot be used with"),
+        ("-F a=b -H \"Content-Type: text/plain\"", "names its boundary"),
+    ] {
+        let ran = dir.run(&format!("curl --key ed --id ed-1 http://{}/orders {flags}", gateway.address));
+        assert!(ran.code == 2 && ran.out.is_empty() && ran.err.contains(says), "{flags}: {ran:?}");
+    }
+}
+
+#[test]
+fn what_is_answered_below_http_is_a_failure_too() {
+    let (dir, gateway) = deployment("code");
+    dir.write("long", &format!("X-Long: {}\n", "x".repeat(100_000)));
+    let ran = dir.run(&format!("curl --key ed --id ed-1 http://{}/orders -H @long", gateway.address));
+    assert_eq!(ran.code, 2, "{ran:?}");
+    for part in ["refused: head_too_large (431)", "\nfix      send fewer", "\ntrace    "] {
+        assert!(ran.err.contains(part), "{part}: {ran:?}");
+    }
+    for (status, closes, exit) in
+        [("400 Bad", true, 2), ("408 Slow", true, 2), ("400 Bad", false, 0), ("404 No", true, 0)]
+    {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            use std::io::{Read, Write};
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            let close = if closes { "Connection: close\r\n" } else { "" };
+            stream.write_all(format!("HTTP/1.1 {status}\r\n{close}Content-Length: 0\r\n\r\n").as_bytes()).unwrap();
+        });
+        let ran = dir.run(&format!("curl --key ed --id ed-1 http://{address}/ --json"));
+        assert_eq!(ran.code, exit, "{status}: {ran:?}");
+        assert_eq!(ran.err.contains("refused: "), exit != 0, "{status}: {ran:?}");
+    }
+}

@@ -192,5 +192,27 @@ fn signing_fails_with_a_fix() {
     assert!(failed("sign --key key --id k", b"GET / HTTP/1.1\n\n").contains("Host"));
     assert!(failed("sign --key key", ORDER).contains("--id"));
     assert!(failed("sing", ORDER).contains("hint: a similar subcommand exists: 'sign'"));
-    assert!(failed("sign --key key --id k --cover date", ORDER).contains("absent"));
+    assert!(
+        failed("sign --key key --id k --cover date", ORDER)
+            .contains("not in the message, or not of its form: \"date\"")
+    );
+}
+
+#[test]
+fn what_would_be_worth_nothing_is_not_signed() {
+    let dir = Dir::new();
+    dir.fine("key generate --algorithm ed25519 --out key");
+    for (flags, says) in [
+        ("--cover \"\"", "it names nothing"),
+        ("--cover \" , \"", "it names nothing"),
+        ("--cover \"@method x-absent\"", "not in the message, or not of its form: \"x-absent\"\nhint: "),
+        ("--expires 0s", "would expire as it is made"),
+        ("--expires 999ms", "would expire as it is made"),
+    ] {
+        let ran = dir.run_with(&format!("sign --key key --id k {flags}"), ORDER);
+        assert!(ran.code == 2 && ran.out.is_empty() && ran.err.contains(says), "{flags}: {ran:?}");
+    }
+    let half = b"GET / HTTP/1.1\nHost: a\nSignature-Input: sig1=(\"@method\");created=1;keyid=\"x\"\n\n";
+    let ran = dir.run_with("sign --key key --id k", half);
+    assert!(ran.code == 2 && ran.out.is_empty() && ran.err.contains("\nhint: leave Signature"), "{ran:?}");
 }

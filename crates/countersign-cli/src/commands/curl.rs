@@ -1,5 +1,6 @@
 //! `countersign curl`.
 
+mod form;
 mod refused;
 mod request;
 mod show;
@@ -16,6 +17,7 @@ use http::Method;
 
 use super::wait;
 use crate::app_hmac_form::FormFlags;
+use crate::arguments::Cover;
 use crate::exit::{Exit, Failure};
 use crate::{arguments, file, moment, output, random};
 use refused::Refused;
@@ -55,6 +57,10 @@ pub(crate) struct Args {
     /// The body; @FILE reads it from a file as it stands
     #[arg(long, value_name = "BODY", conflicts_with = "data", allow_hyphen_values = true)]
     data_binary: Option<String>,
+    /// A part of a form (multipart/form-data): name=text, name=@FILE for a file, name=<FILE for a text out of one; behind a
+    /// file ;type=a/b and ;filename=NAME
+    #[arg(short = 'F', long = "form", value_name = "NAME=CONTENT", conflicts_with_all = ["data", "data_binary"])]
+    part: Vec<String>,
     /// How the message carries its signature
     #[arg(long, value_name = "S", default_value = "http-message-signatures", value_parser = arguments::scheme())]
     scheme: Scheme,
@@ -64,8 +70,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     form: FormFlags,
     /// What the signature covers instead of the usual, e.g. "@method @target-uri content-digest"
-    #[arg(long, value_name = "COMPONENTS")]
-    cover: Option<String>,
+    #[arg(long, value_name = "COMPONENTS", value_parser = arguments::cover)]
+    cover: Option<Cover>,
     /// The application that the signature is for
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
@@ -103,18 +109,19 @@ const EXAMPLES: &str = "\
 Examples, with U=https://api.example.com/orders:
   countersign curl --key acme.key --id acme-1 \"$U?open=1\"
   countersign curl --key acme.key --id acme-1 $U -d @order.json
+  countersign curl --key acme.key --id acme-1 $U -F file=@scan.pdf -F sender=acme
   countersign curl --key acme.key --id acme-1 $U -d '{\"n\": 1}' --tamper body";
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let form = Form {
-        cover: args.cover.as_deref().map(arguments::components),
+        cover: args.cover.clone().map(|cover| cover.0),
         tag: args.tag.clone(),
         app_hmac: args.form.form(args.scheme)?,
         ..Form::new(args.scheme, &args.id)
     };
     let key = file::signing_key(&args.key, args.scheme, args.algorithm)?;
     file::warn_of_mode(&args.key);
-    let body = Body::read(&args.data, args.data_binary.as_deref())?;
+    let body = Body::read(&args.data, args.data_binary.as_deref(), &args.part)?;
     let outgoing = Outgoing::new(&args.url, args.method.clone(), &args.header, body)?;
     wait(send(args, form, key, outgoing))?
 }

@@ -5,7 +5,7 @@ use countersign::{Algorithm, Draft, Form, Origin, Scheme};
 
 use super::wait;
 use crate::app_hmac_form::FormFlags;
-use crate::arguments::components;
+use crate::arguments::{self, Cover};
 use crate::exit::{Exit, Failure};
 use crate::message::Message;
 use crate::moment::{self, Moment};
@@ -25,10 +25,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     id: String,
     /// How the message carries its signature
-    #[arg(long, value_name = "S", default_value = "http-message-signatures", value_parser = crate::arguments::scheme())]
+    #[arg(long, value_name = "S", default_value = "http-message-signatures", value_parser = arguments::scheme())]
     scheme: Scheme,
     /// The algorithm, where the key has several [default: the scheme's for this kind of key]
-    #[arg(long, value_name = "A", value_parser = crate::arguments::algorithm())]
+    #[arg(long, value_name = "A", value_parser = arguments::algorithm())]
     algorithm: Option<Algorithm>,
     #[command(flatten)]
     form: FormFlags,
@@ -37,10 +37,10 @@ pub(crate) struct Args {
     #[arg(long)]
     show_base: bool,
     /// What the signature covers instead of the usual, e.g. "@method @target-uri content-digest"
-    #[arg(long, value_name = "COMPONENTS")]
-    cover: Option<String>,
+    #[arg(long, value_name = "COMPONENTS", value_parser = arguments::cover)]
+    cover: Option<Cover>,
     /// Let the signature expire, e.g. after 60s
-    #[arg(long, value_name = "DURATION", value_parser = moment::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = arguments::expiry)]
     expires: Option<Duration>,
     /// The application that the signature is for
     #[arg(long, value_name = "TAG")]
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "T", value_parser = Moment::parse)]
     created: Option<Moment>,
     /// What @scheme and @authority mean to the receiver [default: Host over https, over http on loopback]
-    #[arg(long, value_name = "URL", value_parser = crate::arguments::origin)]
+    #[arg(long, value_name = "URL", value_parser = arguments::origin)]
     origin: Option<Origin>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         None => message.origin()?,
     };
     let form = Form {
-        cover: args.cover.as_deref().map(components),
+        cover: args.cover.map(|cover| cover.0),
         expires_after: args.expires,
         tag: args.tag,
         app_hmac,

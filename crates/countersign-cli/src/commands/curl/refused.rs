@@ -3,8 +3,8 @@
 use std::io::{IsTerminal, stderr};
 
 use countersign::{Algorithm, Code, Scheme};
-use http::HeaderMap;
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::request::Outgoing;
@@ -13,10 +13,10 @@ use super::{Args, typed};
 use crate::output::{note, paragraph, red};
 use crate::{moment, verdict};
 
-/// A refusal of a gateway: a problem (RFC 9457) with one of its codes.
+/// A refusal of a gateway: a problem (RFC 9457) with one of its codes, or the empty answer to what is not HTTP.
 pub(super) struct Refused {
     pub(super) code: Code,
-    trace: String,
+    trace: Option<String>,
     detail: Option<String>,
     server_time: Option<i64>,
 }
@@ -25,6 +25,23 @@ impl Refused {
     /// What an API behind answers is no refusal of the gateway before it, also where its problems have codes that look alike:
     /// ours has its trace in head and body.
     pub(super) fn read(received: &Received) -> Option<Self> {
+        Self::unread(received).or_else(|| Self::problem(received))
+    }
+
+    /// Below HTTP nothing is told but the status: the request never reached a route, and no API behind answered.
+    fn unread(received: &Received) -> Option<Self> {
+        let code = match received.status {
+            StatusCode::BAD_REQUEST => Code::Malformed,
+            StatusCode::REQUEST_TIMEOUT => Code::TooSlow,
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Code::HeadTooLarge,
+            _ => return None,
+        };
+        let closed = header(&received.headers, CONNECTION.as_str()).is_some_and(|it| it.eq_ignore_ascii_case("close"));
+        let trace = header(&received.headers, "countersign-trace").map(harmless);
+        (closed && received.body.is_empty()).then_some(Self { code, trace, detail: None, server_time: None })
+    }
+
+    fn problem(received: &Received) -> Option<Self> {
         let problem: Value = serde_json::from_slice(&received.body).ok()?;
         let text = |name: &str| problem[name].as_str().map(harmless);
         let code: Code = problem["code"].as_str()?.parse().ok()?;
@@ -33,7 +50,7 @@ impl Refused {
         if !traced || code.status() != received.status.as_u16() {
             return None;
         }
-        Some(Self { code, trace, detail: text("detail"), server_time: problem["server_time"].as_i64() })
+        Some(Self { code, trace: Some(trace), detail: text("detail"), server_time: problem["server_time"].as_i64() })
     }
 
     pub(super) fn object(&self) -> Value {
@@ -64,7 +81,9 @@ impl Refused {
         for (at, next) in self.next(args, received, algorithm).iter().enumerate() {
             note!("{}{next}", if at == 0 { "next     " } else { "         " });
         }
-        note!("trace    {} finds this request in the gateway's log", self.trace);
+        if let Some(trace) = &self.trace {
+            note!("trace    {trace} finds this request in the gateway's log");
+        }
     }
 
     fn fix(&self, args: &Args, received: &Received, outgoing: &Outgoing) -> String {
@@ -87,6 +106,8 @@ impl Refused {
             Code::Replayed => {
                 "something on the way sends requests twice: every call of this command signs anew".to_owned()
             }
+            Code::HeadTooLarge => "send fewer or shorter headers, or raise [gateway.limits] max_head there".to_owned(),
+            Code::TooSlow => "send it faster, or raise the timeouts of [gateway.limits] there".to_owned(),
             Code::NoRoute => "correct the path, or let the gateway serve it".to_owned(),
             Code::RateLimited | Code::Unavailable => {
                 let seconds = header(&received.headers, RETRY_AFTER.as_str()).and_then(|it| it.parse::<u32>().ok());

@@ -9,6 +9,7 @@ use countersign::{Origin, Signed};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
+use super::form::Form;
 use crate::exit::{self, Failure};
 
 /// A body of this many bytes is read into memory, no longer one.
@@ -45,16 +46,27 @@ impl Url {
 }
 
 /// A body, and whether anyone asked for one.
-pub(super) struct Body(Option<Vec<u8>>);
+pub(super) struct Body {
+    content: Option<Vec<u8>>,
+    /// Of a form: its Content-Type, without which its parts are not found.
+    form: Option<String>,
+}
 
 impl Body {
-    pub(super) fn read(data: &[String], binary: Option<&str>) -> Result<Self, Failure> {
-        if let Some(binary) = binary {
-            return Ok(Self(Some(content(binary)?)));
+    pub(super) fn read(data: &[String], binary: Option<&str>, form: &[String]) -> Result<Self, Failure> {
+        if !form.is_empty() {
+            let Form { body, content_type } = Form::read(form)?;
+            return Ok(Self { content: Some(body), form: Some(content_type) });
         }
-        if data.is_empty() {
-            return Ok(Self(None));
-        }
+        let content = match binary {
+            Some(binary) => Some(content(binary)?),
+            None if data.is_empty() => None,
+            None => Some(Self::joined(data)?),
+        };
+        Ok(Self { content, form: None })
+    }
+
+    fn joined(data: &[String]) -> Result<Vec<u8>, Failure> {
         let mut parts = Vec::new();
         for part in data {
             let mut bytes = content(part)?;
@@ -63,11 +75,14 @@ impl Body {
             }
             parts.push(bytes);
         }
-        Ok(Self(Some(parts.join(&b'&'))))
+        Ok(parts.join(&b'&'))
     }
 
-    fn content_type(&self) -> Option<&'static str> {
-        let body = self.0.as_ref()?;
+    fn content_type(&self) -> Option<&str> {
+        if self.form.is_some() {
+            return self.form.as_deref();
+        }
+        let body = self.content.as_ref()?;
         let json = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
             && serde_json::from_slice::<serde_json::Value>(body).is_ok();
         Some(if json { "application/json" } else { "application/x-www-form-urlencoded" })
@@ -92,11 +107,15 @@ impl Outgoing {
         let agent = concat!("countersign/", env!("CARGO_PKG_VERSION"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
         if let Some(media_type) = body.content_type() {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(media_type).map_err(Failure::ours)?);
         }
         let mut own: Vec<HeaderName> = headers.keys().cloned().collect();
         for line in lines(given)? {
             let (name, value) = field(&line)?;
+            if name == header::CONTENT_TYPE && body.form.is_some() {
+                return Err(Failure::usage("the Content-Type of a form names its boundary, and can't be set")
+                    .hint("leave -H 'Content-Type: …' out; that of a file is -F 'file=@scan;type=image/png'"));
+            }
             if own.contains(&name) {
                 headers.remove(&name);
                 own.retain(|it| *it != name);
@@ -105,13 +124,13 @@ impl Outgoing {
                 headers.append(name, value);
             }
         }
-        let method = method.unwrap_or(if body.0.is_some() { Method::POST } else { Method::GET });
+        let method = method.unwrap_or(if body.content.is_some() { Method::POST } else { Method::GET });
         let https = url.origin.scheme() == "https";
         let origin = match headers.get(header::HOST) {
             Some(host) => Origin::new(https, host.to_str().unwrap_or_default())?,
             None => url.origin.clone(),
         };
-        let body = body.0.unwrap_or_default().into();
+        let body = body.content.unwrap_or_default().into();
         Ok(Self { method, target: url.target.clone(), origin, headers, body })
     }
 
@@ -148,7 +167,7 @@ impl Outgoing {
 }
 
 /// `@FILE`, `@-` for stdin, or the text itself.
-fn content(text: &str) -> Result<Vec<u8>, Failure> {
+pub(super) fn content(text: &str) -> Result<Vec<u8>, Failure> {
     match text.strip_prefix('@') {
         None => Ok(text.as_bytes().to_vec()),
         Some("-") => limited(io::stdin().lock(), Path::new("-")),
