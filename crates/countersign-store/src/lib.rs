@@ -1,4 +1,4 @@
-//! The stores of Countersign: who may sign, and what was used already. The only SQL (and, later, the only Redis).
+//! The stores of Countersign: who may sign, and what was used already. The only SQL and the only Redis.
 //!
 //! In the order in which things flow:
 //!
@@ -27,5 +27,5 @@ pub use clock::ClockMark;
 pub use file::FileError;
 pub use lock::{DataLock, LockError};
 pub use registry::Registry;
-pub use replay::MemoryReplay;
+pub use replay::{MemoryReplay, RedisReplay};
 pub use snapshot::Snapshots;

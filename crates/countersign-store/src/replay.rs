@@ -1,11 +1,13 @@
-//! The memory of what was admitted. In memory today; Redis or Valkey, shared by many gateways, comes beside it.
+//! The memory of what was admitted. In the memory of one gateway, or in Redis or Valkey, shared by many.
 
 mod memory;
+mod redis;
 mod restart;
 mod shard;
 mod state_file;
 #[cfg(test)]
 mod tests;
 
+pub use self::redis::{RedisAddress, RedisNumbers, RedisReplay};
 pub use memory::{DEFAULT_CAPACITY, MAX_AHEAD, MemoryReplay};
 pub use restart::{Reach, Start};

@@ -69,6 +69,18 @@ impl Use {
         std::iter::once(&self.first).chain(&self.second)
     }
 
+    /// The mark that every use has.
+    #[must_use]
+    pub const fn first(&self) -> &UseMark {
+        &self.first
+    }
+
+    /// The mark that some uses have beside it.
+    #[must_use]
+    pub const fn second(&self) -> Option<&UseMark> {
+        self.second.as_ref()
+    }
+
     /// When the message says it was signed. What was signed before a store's memory begins can't be judged by it.
     #[must_use]
     pub const fn signed(&self) -> Timestamp {

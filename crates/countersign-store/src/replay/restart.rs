@@ -50,6 +50,7 @@ impl MemoryReplay {
     /// # Errors
     /// [`FileError`] when the file can't be read or written. A damaged file is no error: it makes a floor.
     pub fn open(lock: &DataLock, capacity: usize, now: Timestamp, reach: Reach) -> Result<Self, FileError> {
+        super::redis::node::NodeFile::remove(lock.dir())?;
         let clock = ClockMark::open(lock)?;
         let state = StateFile::new(lock.dir());
         let (given, max_age) = (millis(reach.max_skew), millis(reach.max_age));
@@ -196,7 +197,7 @@ impl Terms {
     }
 
     /// The age was `before`, and is another now: whatever was signed until `at` and the skew may have been admitted under it.
-    fn raise(&mut self, before: i64, at: Timestamp) {
+    pub(super) fn raise(&mut self, before: i64, at: Timestamp) {
         let duration = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap_or(0));
         // Without an age there were no routes, and nothing was admitted.
         if 0 < before && before < self.max_age {
@@ -211,6 +212,6 @@ impl Terms {
 /// More than callers let pass between two marks of the clock.
 const MARK_INTERVAL: Duration = Duration::from_secs(5);
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

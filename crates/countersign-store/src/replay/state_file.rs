@@ -57,6 +57,19 @@ impl StateFile {
         Self { path: data_dir.join("replay.state") }
     }
 
+    pub(super) fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// What it says is no longer all that was admitted: a start with it would have to begin anew.
+    pub(super) fn remove(&self) -> Result<(), FileError> {
+        match std::fs::remove_file(&self.path) {
+            Ok(()) => file::sync_dir_of(&self.path).map_err(FileError::of("remove", &self.path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(FileError::of("remove", &self.path)(error)),
+        }
+    }
+
     pub(super) fn read(&self) -> Result<Left, FileError> {
         let file = match File::open(&self.path) {
             Ok(file) => file,

@@ -1,0 +1,282 @@
+//! The memory of what was admitted, in Redis or Valkey, shared by many gateways.
+
+mod address;
+mod batch;
+mod info;
+mod link;
+mod mark;
+pub(super) mod node;
+mod part;
+mod reply;
+mod settle;
+mod shared;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use countersign::{BoxFuture, Raised, ReplayStore, Seen, Timestamp, Unavailable, Use};
+use tokio::sync::{mpsc::error::TrySendError, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+pub use self::address::RedisAddress;
+use self::link::Link;
+use self::node::NodeFile;
+use self::part::{Job, Part, State};
+use self::reply::unavailable;
+use self::shared::Shared;
+use super::restart::Reach;
+use super::state_file::StateFile;
+use crate::clock::ClockMark;
+use crate::file::FileError;
+use crate::lock::DataLock;
+
+/// The replay memory of many gateways.
+///
+/// Each use is spent by an atomic command, and many that wait at the same time by one command together. What can't be
+/// told is [`Unavailable`]: no answer, an answer that was lost (the use may have been spent then), a clock more than 30
+/// seconds off ours, a server that may evict.
+///
+/// **What it notices.** Beside the uses lies a mark of the memory's birth, of the process that holds it and of the terms
+/// under which gateways admit. Every use is spent only if the mark is still the one that was looked at; twice a second it
+/// is held against what the server says of itself. Emptied, restarted, failed over to a replica, evicted from, or with a
+/// clock that ran ahead and went back, the store may lack something: what was signed before that moment, and the longest
+/// skew of any gateway and 30 seconds, is unavailable from then on. Each node remembers by which memory it admitted last,
+/// in its data directory, and so notices what happened while it was away.
+///
+/// **What it can't notice.** Single keys that someone with access to the store deletes. Two primaries at once, each
+/// reached by another gateway: Redis replicates after it answered, so keep `min-replicas-to-write` above zero where a
+/// failover can happen. A clock that runs ahead, and goes back, between two looks.
+pub struct RedisReplay {
+    shared: Arc<Shared>,
+    clock_mark: ClockMark,
+    task: JoinHandle<()>,
+}
+
+/// Numbers for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RedisNumbers {
+    /// Uses that were sent.
+    pub uses: u64,
+    /// Commands that they were sent in.
+    pub batches: u64,
+    /// Times that the memory was found to lack something.
+    pub losses: u64,
+    /// Connections that were made.
+    pub connects: u64,
+    /// The store's clock less ours, in milliseconds.
+    pub clock_offset: i64,
+}
+
+impl RedisReplay {
+    /// Begins to follow the store, without waiting for it: until it is reached and its memory is settled, every use is
+    /// unavailable. `clock` is the clock of verdicts; `reach` is what the routes admit under. Runs inside a tokio runtime
+    /// with timers, which has to go on for as long as this is used.
+    ///
+    /// # Errors
+    /// [`FileError`] when what this node knows of the store can't be read or written.
+    pub fn follow(
+        address: RedisAddress,
+        lock: &DataLock,
+        reach: Reach,
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Result<Self, FileError> {
+        let ran_before = ClockMark::exists(lock) || StateFile::new(lock.dir()).exists();
+        let node = NodeFile::open(lock.dir(), ran_before)?;
+        // A memory of its own would not know what is admitted from here on.
+        StateFile::new(lock.dir()).remove()?;
+        let clock_mark = ClockMark::open(lock)?;
+        let parts = Box::new([Part::new("0".to_owned())]);
+        let shared = Arc::new(Shared::new(Arc::new(clock), parts, reach, node));
+        let task = tokio::spawn(serve(Arc::clone(&shared), address));
+        Ok(Self { shared, clock_mark, task })
+    }
+
+    /// Waits until it admits, but no longer than `most`. Errors are what is missing.
+    ///
+    /// # Errors
+    /// What [`RedisReplay::missing`] says.
+    pub async fn ready(&self, most: Duration) -> Result<(), String> {
+        let end = Instant::now() + most;
+        loop {
+            match self.closed() {
+                None => return Ok(()),
+                Some(why) if Instant::now() >= end => return Err(why),
+                Some(_) => sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    /// Why it does not admit at `now`; `None` when it does.
+    #[must_use]
+    pub fn missing(&self, now: Timestamp) -> Option<String> {
+        if let Some(why) = self.closed() {
+            return Some(why);
+        }
+        let floor = self.floor().filter(|floor| now < *floor)?;
+        let why = self.shared.last_loss().unwrap_or("another gateway found that it lacks something");
+        Some(format!("{why}: what was signed before {floor} could be a replay"))
+    }
+
+    /// What was signed before this moment is [`Unavailable`]; `None` where nothing was ever lost, as far as is known now.
+    #[must_use]
+    pub fn floor(&self) -> Option<Timestamp> {
+        self.terms(|terms| terms.floor).into_iter().flatten().max()
+    }
+
+    /// The shorter ages of before that still matter, of any gateway. The store holds them by itself; policies that know
+    /// them can say `too_old`.
+    #[must_use]
+    pub fn raised(&self) -> Vec<Raised> {
+        let mut raised: Vec<Raised> = self.terms(|terms| terms.raised.clone()).into_iter().flatten().collect();
+        raised.sort_by_key(|it| (it.before, it.max_age));
+        raised.dedup();
+        raised
+    }
+
+    /// Tells the store of a reload that admits a longer age or skew, before it is admitted, and gives back what was
+    /// admitted under shorter ages.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store did not take it in time; the reload must not go on then. It is told anew as soon as
+    /// the store is back, and a longer memory harms nobody.
+    pub async fn raise(&self, reach: Reach) -> Result<Vec<Raised>, Unavailable> {
+        self.shared.extend(reach);
+        let (age, skew) = (super::restart::millis(reach.max_age), super::restart::millis(reach.max_skew));
+        let end = Instant::now() + RAISE;
+        loop {
+            let told = self.terms(|terms| terms.max_age >= age && terms.max_skew >= skew);
+            if told.len() == self.shared.parts.len() && told.iter().all(|told| *told) {
+                return Ok(self.raised());
+            }
+            if Instant::now() >= end {
+                return Err(unavailable(
+                    self.closed().unwrap_or_else(|| "it was not told of the longer age".to_owned()),
+                ));
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Notes the moment that verdicts go by, see [`ClockMark::mark`]. Every second or so, not from an async worker.
+    ///
+    /// # Errors
+    /// [`FileError`] when it could not be written.
+    pub fn mark_clock(&self, now: Timestamp) -> Result<(), FileError> {
+        self.clock_mark.mark(now)
+    }
+
+    /// What the clock of the gateway before last said: verdicts start no earlier.
+    #[must_use]
+    pub fn last_clock(&self) -> Option<Timestamp> {
+        self.clock_mark.last()
+    }
+
+    /// Admits nothing from here on. What was admitted is the store's to remember.
+    ///
+    /// # Errors
+    /// [`FileError`] when the clock's mark could not be written.
+    pub fn close(&self, now: Timestamp) -> Result<(), FileError> {
+        self.task.abort();
+        self.shared.parts.iter().for_each(|part| part.close("the gateway is ending"));
+        self.clock_mark.mark(now)
+    }
+
+    /// Numbers for metrics.
+    #[must_use]
+    pub fn numbers(&self) -> RedisNumbers {
+        let counts = &self.shared.counts;
+        RedisNumbers {
+            uses: counts.uses.load(Relaxed),
+            batches: counts.batches.load(Relaxed),
+            losses: counts.losses.load(Relaxed),
+            connects: counts.connects.load(Relaxed),
+            clock_offset: counts.clock_offset.load(Relaxed),
+        }
+    }
+
+    /// Why some part of it does not admit.
+    fn closed(&self) -> Option<String> {
+        self.shared.parts.iter().find_map(|part| match &**part.state.load() {
+            State::Closed(why) => Some(why.clone()),
+            State::Open(_) => None,
+        })
+    }
+
+    /// Of each part that is open.
+    fn terms<T>(&self, of: impl Fn(&super::state_file::Terms) -> T) -> Vec<T> {
+        let states = self.shared.parts.iter().map(|part| part.state.load_full());
+        let open = states.filter_map(|state| match &*state {
+            State::Open(open) => Some(of(&open.mark.terms)),
+            State::Closed(_) => None,
+        });
+        open.collect()
+    }
+
+    async fn spend(&self, once: &Use, now: Timestamp) -> Result<Seen, Unavailable> {
+        let part = 0;
+        let queue = match &**self.shared.parts[part].state.load() {
+            State::Open(open) => open.queue.clone(),
+            State::Closed(why) => return Err(unavailable(why)),
+        };
+        let (answer, answered) = oneshot::channel();
+        let job = Job { part, once: *once, now, again: false, answer };
+        queue.try_send(job).map_err(|fault| match fault {
+            TrySendError::Full(_) => unavailable("too many requests wait for it"),
+            TrySendError::Closed(_) => unavailable("it was lost a moment ago"),
+        })?;
+        answered.await.unwrap_or_else(|_| Err(unavailable("no answer: the use may have been spent")))
+    }
+}
+
+impl ReplayStore for RedisReplay {
+    fn first_use<'a>(&'a self, once: &'a Use, now: Timestamp) -> BoxFuture<'a, Result<Seen, Unavailable>> {
+        Box::pin(self.spend(once, now))
+    }
+}
+
+impl Drop for RedisReplay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl fmt::Debug for RedisReplay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisReplay({}, {:?})", self.closed().as_deref().unwrap_or("open"), self.numbers())
+    }
+}
+
+/// Keeps a connection to the one server.
+async fn serve(shared: Arc<Shared>, address: RedisAddress) {
+    let all: Vec<usize> = (0..shared.parts.len()).collect();
+    let mut wait = SHORTEST_WAIT;
+    loop {
+        let Some(server) = address.servers.first() else { return };
+        match Link::open(Arc::clone(&shared), all.clone(), server.clone(), address.cluster).await {
+            Ok(link) => {
+                shared.counts.connects.fetch_add(1, Relaxed);
+                let began = Instant::now();
+                link.run().await;
+                if began.elapsed() > LONGEST_WAIT {
+                    wait = SHORTEST_WAIT;
+                }
+            }
+            Err(why) => shared.parts.iter().for_each(|part| part.close(why.clone())),
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+const NAME: &str = "replay store";
+const MINUTE: Duration = Duration::from_secs(60);
+/// Between two attempts to connect.
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+/// For the store to take in a longer age.
+const RAISE: Duration = Duration::from_secs(3);

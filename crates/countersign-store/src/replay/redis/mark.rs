@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use countersign::{Raised, Timestamp};
+use serde_json::{Value, json};
+
+use crate::replay::state_file::Terms;
+
+/// What a store says of its own memory: since when it has it, in which process, and under which terms uses were admitted.
+/// It lies beside them in the store, so whoever empties the store takes it away, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Drawn when the memory began, the same for as long as it was not forgotten as a whole.
+    pub(super) line: String,
+    /// The line that this one took the place of, as far as whoever began it knew.
+    pub(super) follows: Option<String>,
+    /// When the memory began, by the store's clock.
+    pub(super) born: Timestamp,
+    /// Nothing is admitted before this moment of the store's clock, so that whoever knows of an earlier memory can say so.
+    pub(super) opens: Timestamp,
+    /// The process whose memory it is.
+    pub(super) run_id: String,
+    /// What this process called its data.
+    pub(super) replid: String,
+    /// How many keys it had evicted.
+    pub(super) evicted: u64,
+    /// The longest age and skew of any gateway, ages that gave way, and the floor.
+    pub(super) terms: Terms,
+}
+
+impl Mark {
+    /// As it stands in the store: JSON, for operators who look.
+    pub(super) fn to_text(&self) -> String {
+        let raised: Vec<Value> =
+            self.terms.raised.iter().map(|it| json!([it.before.as_millis(), millis(it.max_age)])).collect();
+        json!({
+            "countersign_replay": 1,
+            "line": self.line,
+            "follows": self.follows,
+            "born_ms": self.born.as_millis(),
+            "opens_ms": self.opens.as_millis(),
+            "run_id": self.run_id,
+            "replid": self.replid,
+            "evicted_keys": self.evicted,
+            "max_skew_ms": self.terms.max_skew,
+            "max_age_ms": self.terms.max_age,
+            "floor_ms": self.terms.floor.map(Timestamp::as_millis),
+            "raised_ms": raised,
+        })
+        .to_string()
+    }
+
+    /// `None` for what this version did not write.
+    pub(super) fn from_text(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        if value["countersign_replay"] != 1 {
+            return None;
+        }
+        let text = |name: &str| value[name].as_str().map(str::to_owned);
+        let time = |name: &str| value[name].as_i64().map(Timestamp::from_millis);
+        let span = |name: &str| value[name].as_i64().filter(|millis| (0..=LONGEST).contains(millis));
+        let raised = value["raised_ms"].as_array()?.iter().map(|pair| {
+            let max_age = pair[1].as_u64().map(Duration::from_millis)?;
+            Some(Raised { before: Timestamp::from_millis(pair[0].as_i64()?), max_age })
+        });
+        let optional = |name: &str| value.get(name).is_some_and(|value| !value.is_null());
+        Some(Self {
+            line: text("line")?,
+            follows: if optional("follows") { Some(text("follows")?) } else { None },
+            born: time("born_ms")?,
+            opens: time("opens_ms")?,
+            run_id: text("run_id")?,
+            replid: text("replid")?,
+            evicted: value["evicted_keys"].as_u64()?,
+            terms: Terms {
+                max_skew: span("max_skew_ms")?,
+                max_age: span("max_age_ms")?,
+                raised: raised.collect::<Option<_>>()?,
+                floor: if optional("floor_ms") { Some(time("floor_ms")?) } else { None },
+            },
+        })
+    }
+}
+
+/// A century: what is longer was not written by us.
+const LONGEST: i64 = 100 * 366 * 24 * 60 * 60 * 1000;
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_and_nothing_else() {
+        let mut mark = Mark {
+            line: "a".to_owned(),
+            follows: None,
+            born: Timestamp::from_secs(5),
+            opens: Timestamp::from_secs(6),
+            run_id: "r".to_owned(),
+            replid: "p".to_owned(),
+            evicted: 7,
+            terms: Terms { max_skew: 30_000, max_age: 300_000, raised: Vec::new(), floor: None },
+        };
+        assert_eq!(Mark::from_text(&mark.to_text()), Some(mark.clone()));
+        mark.follows = Some("b".to_owned());
+        mark.terms.floor = Some(Timestamp::from_secs(90));
+        mark.terms.raised = vec![Raised { before: Timestamp::from_secs(50), max_age: Duration::from_secs(60) }];
+        let text = mark.to_text();
+        assert_eq!(Mark::from_text(&text), Some(mark));
+        let damaged = ["", "{}", "null", "[1]", "\"\""].map(str::to_owned).into_iter().chain([
+            text.replace(":1,", ":2,"),
+            text.replace("30000", "-1"),
+            text.replace("\"floor_ms\":90000", "\"floor_ms\":\"x\""),
+            text.replace("[50000", "[null"),
+            text.replace("run_id", "ran_id"),
+        ]);
+        for text in damaged {
+            assert_eq!(Mark::from_text(&text), None, "{text}");
+        }
+    }
+}

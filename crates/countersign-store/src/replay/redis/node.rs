@@ -1,0 +1,134 @@
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::settle::Known;
+use crate::file::{self, FileError};
+
+/// `<data>/replay.mark`: by which shared memory this node admitted last, so that it notices a store that forgot while it
+/// was away.
+pub(in crate::replay) struct NodeFile {
+    path: PathBuf,
+    /// Whether something was admitted that no line tells of.
+    other: bool,
+    /// Line and longest skew, per part of the store.
+    lines: Lines,
+}
+
+type Lines = BTreeMap<String, (String, i64)>;
+
+impl NodeFile {
+    /// Reads the file, or makes it. `ran_before` says that a gateway admitted by this directory before.
+    ///
+    /// # Errors
+    /// [`FileError`] when it can't be read or written. One that makes no sense counts as having admitted by another memory.
+    pub(super) fn open(dir: &Path, ran_before: bool) -> Result<Self, FileError> {
+        let path = path_in(dir);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                let read = parse(&text);
+                let (other, lines) = read.unwrap_or((true, Lines::new()));
+                Ok(Self { path, other, lines })
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
+                let other = ran_before || error.kind() == io::ErrorKind::InvalidData;
+                let node = Self { path, other, lines: Lines::new() };
+                node.write()?;
+                Ok(node)
+            }
+            Err(error) => Err(FileError::of("read", &path)(error)),
+        }
+    }
+
+    /// A gateway with a memory of its own admits from here on, and a shared one knows nothing of that.
+    pub(in crate::replay) fn remove(dir: &Path) -> Result<(), FileError> {
+        let path = path_in(dir);
+        match std::fs::remove_file(&path) {
+            Ok(()) => file::sync_dir_of(&path).map_err(FileError::of("remove", &path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(FileError::of("remove", &path)(error)),
+        }
+    }
+
+    pub(super) fn known(&self, part: &str) -> Known {
+        match self.lines.get(part) {
+            Some((line, skew)) => Known::Line(line.clone(), *skew),
+            None if self.other => Known::Other,
+            None => Known::Nothing,
+        }
+    }
+
+    /// Remembers a part's line and skew, durably: before anything is admitted by it. Writes only what is new.
+    ///
+    /// # Errors
+    /// [`FileError`] when it could not be written.
+    pub(super) fn note(&mut self, part: &str, line: &str, skew: i64) -> Result<(), FileError> {
+        if self.lines.get(part).is_some_and(|(known, its)| known == line && *its >= skew) {
+            return Ok(());
+        }
+        let before = self.lines.insert(part.to_owned(), (line.to_owned(), skew));
+        self.write().inspect_err(|_| {
+            match before {
+                Some(before) => self.lines.insert(part.to_owned(), before),
+                None => self.lines.remove(part),
+            };
+        })
+    }
+
+    fn write(&self) -> Result<(), FileError> {
+        let lines: serde_json::Map<String, Value> =
+            self.lines.iter().map(|(part, (line, skew))| (part.clone(), json!([line, skew]))).collect();
+        let text = json!({"countersign_node": 1, "other": self.other, "lines": lines}).to_string();
+        file::replace(&self.path, |out| out.write_all(text.as_bytes()))
+    }
+}
+
+fn path_in(dir: &Path) -> PathBuf {
+    dir.join("replay.mark")
+}
+
+fn parse(text: &str) -> Option<(bool, Lines)> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    if value["countersign_node"] != 1 {
+        return None;
+    }
+    let lines = value["lines"].as_object()?.iter().map(|(part, pair)| {
+        Some((part.clone(), (pair[0].as_str()?.to_owned(), pair[1].as_i64().filter(|skew| *skew >= 0)?)))
+    });
+    Some((value["other"].as_bool()?, lines.collect::<Option<_>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_admitted_by_is_known_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut node = NodeFile::open(dir.path(), false).unwrap();
+        assert_eq!(node.known("0"), Known::Nothing);
+        // A gateway that never reached its store is still one that admitted nothing.
+        assert_eq!(NodeFile::open(dir.path(), true).unwrap().known("0"), Known::Nothing);
+        node.note("0", "a", 30).unwrap();
+        node.note("0", "a", 20).unwrap();
+        let node = NodeFile::open(dir.path(), false).unwrap();
+        assert_eq!((node.known("0"), node.known("1")), (Known::Line("a".to_owned(), 30), Known::Nothing));
+    }
+
+    #[test]
+    fn a_node_that_ran_without_it_or_whose_file_is_damaged_knows_another_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        NodeFile::open(dir.path(), false).unwrap().note("0", "a", 30).unwrap();
+        let path = dir.path().join("replay.mark");
+        let good = std::fs::read_to_string(&path).unwrap();
+        for damaged in [&good[..good.len() - 1], "", "{}", &good.replace("30", "-30")] {
+            std::fs::write(&path, damaged).unwrap();
+            assert_eq!(NodeFile::open(dir.path(), false).unwrap().known("0"), Known::Other, "{damaged}");
+        }
+        NodeFile::remove(dir.path()).unwrap();
+        NodeFile::remove(dir.path()).unwrap();
+        assert_eq!(NodeFile::open(dir.path(), true).unwrap().known("0"), Known::Other);
+    }
+}

@@ -1,0 +1,105 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use countersign::{Seen, Timestamp, Unavailable, Use};
+use tokio::sync::{mpsc, oneshot};
+
+use super::mark::Mark;
+use super::{MINUTE, NAME};
+use crate::replay::memory::MAX_AHEAD;
+
+/// A memory of its own within the store: a mark, and uses beside it, all in one slot of a cluster. A single server has one.
+pub(super) struct Part {
+    /// The name of its hash tag.
+    pub(super) name: String,
+    pub(super) state: ArcSwap<State>,
+}
+
+/// What a part can do now.
+pub(super) enum State {
+    /// Nothing, for this reason.
+    Closed(String),
+    /// It admits.
+    Open(Open),
+}
+
+/// How a part admits.
+#[derive(Clone)]
+pub(super) struct Open {
+    /// What stands for the mark.
+    pub(super) token: Arc<str>,
+    pub(super) mark: Arc<Mark>,
+    /// To whoever is connected to its server.
+    pub(super) queue: mpsc::Sender<Job>,
+}
+
+/// A use that waits for its answer.
+pub(super) struct Job {
+    pub(super) part: usize,
+    pub(super) once: Use,
+    pub(super) now: Timestamp,
+    /// Whether it was sent already, under a mark that did not stand any more.
+    pub(super) again: bool,
+    pub(super) answer: oneshot::Sender<Result<Seen, Unavailable>>,
+}
+
+impl Part {
+    pub(super) fn new(name: String) -> Self {
+        let state = ArcSwap::from_pointee(State::Closed("it was not reached yet".to_owned()));
+        Self { name, state }
+    }
+
+    pub(super) fn close(&self, why: impl Into<String>) {
+        self.state.store(Arc::new(State::Closed(why.into())));
+    }
+
+    pub(super) fn token_key(&self) -> String {
+        self.key("token")
+    }
+
+    pub(super) fn mark_key(&self) -> String {
+        self.key("mark")
+    }
+
+    pub(super) fn high_key(&self) -> String {
+        self.key("high")
+    }
+
+    /// The key of a use: half of its mark, see [`crate::replay::shard::cut`].
+    pub(super) fn use_key(&self, mark: &countersign::UseMark) -> Vec<u8> {
+        let mut key = self.key("").into_bytes();
+        key.extend(crate::replay::shard::cut(mark));
+        key
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("countersign:{{{}}}:{name}", self.name)
+    }
+}
+
+impl Open {
+    /// Until when a use has to be remembered, by the longest age and skew of any gateway.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where it can't be judged by this memory.
+    pub(super) fn until(&self, once: &Use, now: Timestamp) -> Result<Timestamp, Unavailable> {
+        let terms = &self.mark.terms;
+        if let Some(floor) = terms.floor.filter(|floor| once.signed() < *floor) {
+            let left = floor.as_millis().saturating_sub(now.as_millis());
+            return Err(Unavailable::new(NAME, "signed before its memory begins: it could be a replay")
+                .for_the_next(Duration::from_millis(u64::try_from(left).unwrap_or(0))));
+        }
+        for raised in terms.raised.iter().filter(|raised| once.signed() < raised.before) {
+            if once.signed().after(raised.max_age) < now {
+                return Err(Unavailable::new(NAME, "admitted under a shorter age, it would be forgotten by now"));
+            }
+        }
+        let window = Duration::from_millis(u64::try_from(terms.window()).unwrap_or(0));
+        let until = once.until().max(once.signed().after(window + MINUTE));
+        if until > now.after(MAX_AHEAD) {
+            return Err(Unavailable::new(NAME, format!("asked to remember until {until}")));
+        }
+        Ok(until)
+    }
+}

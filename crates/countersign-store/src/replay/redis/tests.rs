@@ -1,0 +1,97 @@
+//! With a real Redis: see `tests/support/redis_server.rs`.
+
+#[path = "../../../tests/support/redis_server.rs"]
+mod redis_server;
+
+mod contract;
+mod faults;
+mod losses;
+
+use std::time::SystemTime;
+
+use countersign::UseMark;
+
+use self::redis_server::RedisServer;
+use super::*;
+use crate::lock::DataLock;
+
+const SKEW: Duration = Duration::from_secs(30);
+const REACH: Reach = Reach { max_skew: SKEW, max_age: Duration::from_secs(300) };
+
+/// A gateway's end of the store.
+struct Node {
+    dir: tempfile::TempDir,
+    replay: Arc<RedisReplay>,
+    _lock: DataLock,
+}
+
+impl Node {
+    /// A gateway that never ran, once it admits.
+    async fn start(server: &RedisServer) -> Self {
+        let node = Self::reaching(server, tempfile::tempdir().unwrap(), REACH);
+        node.ready().await;
+        node
+    }
+
+    fn reaching(server: &RedisServer, dir: tempfile::TempDir, reach: Reach) -> Self {
+        let lock = DataLock::acquire(dir.path()).unwrap();
+        let address = RedisAddress::parse(&server.url()).unwrap();
+        let replay = Arc::new(RedisReplay::follow(address, &lock, reach, now).unwrap());
+        Self { dir, replay, _lock: lock }
+    }
+
+    /// The same gateway after its own restart.
+    async fn restart(self, server: &RedisServer) -> Self {
+        let node = Self::reaching(server, self.end(), REACH);
+        node.ready().await;
+        node
+    }
+
+    /// In order, with what it leaves behind.
+    fn end(self) -> tempfile::TempDir {
+        self.replay.close(now()).unwrap();
+        self.dir
+    }
+
+    async fn ready(&self) {
+        self.replay.ready(Duration::from_secs(10)).await.unwrap();
+    }
+
+    /// `None` where it could not be told.
+    async fn spend(&self, once: &Use) -> Option<Seen> {
+        self.replay.first_use(once, now()).await.ok()
+    }
+
+    /// Why a use that was never seen can't be told.
+    async fn why(&self) -> Unavailable {
+        self.replay.first_use(&fresh(), now()).await.unwrap_err()
+    }
+
+    /// Until the store says what was lost.
+    async fn notices(&self, what: &str) {
+        self.until(|| self.replay.missing(now()).is_some_and(|why| why.contains(what)), what).await;
+    }
+
+    async fn until(&self, holds: impl Fn() -> bool, what: &str) {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !holds() {
+            assert!(Instant::now() < end, "{what}: {:?}, {:?}", self.replay, self.replay.missing(now()));
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+}
+
+fn signed(at: Timestamp) -> Use {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).unwrap();
+    Use::new(UseMark::from_bytes(bytes), None, at, at.after(Duration::from_secs(390)))
+}
+
+fn fresh() -> Use {
+    signed(now())
+}

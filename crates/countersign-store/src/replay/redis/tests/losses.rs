@@ -1,0 +1,212 @@
+//! A store that forgot: whatever was admitted before must not pass again.
+
+use super::*;
+
+/// Nothing that was signed by now passes; what is signed above the floor does.
+async fn nothing_of_before_passes(node: &Node, captured: &Use) {
+    assert_eq!(node.spend(captured).await, None, "a captured request passed a second time");
+    assert_eq!(node.spend(&signed(now().after(SKEW))).await, None, "signed as far ahead as a sender may");
+    node.until(|| node.replay.floor().is_some(), "the loss is noticed").await;
+    let floor = node.replay.floor().unwrap();
+    let reaches = now().after(SKEW + Duration::from_secs(31));
+    assert!(floor <= reaches && floor > reaches.before(Duration::from_secs(15)), "{floor}");
+    let unavailable = node.why().await;
+    let left = unavailable.retry_after().unwrap();
+    assert!(left > Duration::from_secs(30) && left < Duration::from_secs(62), "{unavailable}, {left:?}");
+    let next = signed(floor);
+    assert_eq!((node.spend(&next).await, node.spend(&next).await), (Some(Seen::First), Some(Seen::Again)));
+}
+
+#[tokio::test]
+async fn a_replay_after_flushall() {
+    let server = RedisServer::start();
+    let (node, idle) = (Node::start(&server).await, Node::start(&server).await);
+    let once = fresh();
+    assert_eq!(node.spend(&once).await, Some(Seen::First));
+    server.ask(&["FLUSHALL"]);
+    // At once, not after the next look.
+    assert_eq!(node.spend(&once).await, None);
+    node.notices("emptied").await;
+    nothing_of_before_passes(&node, &once).await;
+    assert_eq!(idle.spend(&once).await, None, "at the other gateway");
+    // Both know it after their own restarts, and none begins another floor for it.
+    let floor = node.replay.floor();
+    let (node, idle) = (node.restart(&server).await, idle.restart(&server).await);
+    assert_eq!((node.replay.floor(), idle.replay.floor()), (floor, floor));
+    assert_eq!(node.spend(&once).await, None);
+}
+
+#[tokio::test]
+async fn a_replay_after_the_mark_was_deleted() {
+    for key in ["token", "mark", "high"] {
+        let server = RedisServer::start();
+        let node = Node::start(&server).await;
+        let once = fresh();
+        assert_eq!(node.spend(&once).await, Some(Seen::First));
+        assert_eq!(server.ask(&["DEL", &format!("countersign:{{0}}:{key}")]), ":1");
+        node.until(|| node.replay.floor().is_some(), key).await;
+        nothing_of_before_passes(&node, &once).await;
+    }
+}
+
+#[tokio::test]
+async fn a_replay_after_redis_was_killed_and_came_back_empty() {
+    let mut server = RedisServer::start();
+    let node = Node::start(&server).await;
+    let once = fresh();
+    assert_eq!(node.spend(&once).await, Some(Seen::First));
+    server.kill();
+    assert_eq!(node.spend(&once).await, None);
+    assert!(node.replay.missing(now()).is_some());
+    server.restart();
+    node.ready().await;
+    nothing_of_before_passes(&node, &once).await;
+}
+
+#[tokio::test]
+async fn a_replay_after_redis_came_back_without_the_last_second() {
+    let mut server = RedisServer::with(&["--save", "", "--appendonly", "yes", "--appendfsync", "no"]);
+    let node = Node::start(&server).await;
+    let (kept, lost) = (fresh(), fresh());
+    assert_eq!(node.spend(&kept).await, Some(Seen::First));
+    server.ask(&["BGREWRITEAOF"]);
+    assert_eq!(node.spend(&lost).await, Some(Seen::First));
+    server.kill();
+    server.restart();
+    node.ready().await;
+    nothing_of_before_passes(&node, &kept).await;
+    nothing_of_before_passes(&node, &lost).await;
+}
+
+#[tokio::test]
+async fn a_replay_after_redis_forgot_while_no_gateway_ran() {
+    let mut server = RedisServer::start();
+    let node = Node::start(&server).await;
+    let once = fresh();
+    assert_eq!(node.spend(&once).await, Some(Seen::First));
+    let dir = node.end();
+    server.kill();
+    server.restart();
+    let node = Node::reaching(&server, dir, REACH);
+    node.ready().await;
+    nothing_of_before_passes(&node, &once).await;
+}
+
+#[tokio::test]
+async fn a_replay_after_a_gateway_that_never_ran_began_a_memory_in_the_place_of_a_lost_one() {
+    let mut server = RedisServer::start();
+    let node = Node::start(&server).await;
+    let once = fresh();
+    assert_eq!(node.spend(&once).await, Some(Seen::First));
+    server.kill();
+    server.restart();
+    let other = Node::start(&server).await;
+    assert_eq!(other.spend(&once).await, None, "the one that knows said so before the other admitted");
+    nothing_of_before_passes(&node, &once).await;
+}
+
+#[tokio::test]
+async fn a_replay_after_a_gateway_came_from_a_memory_of_its_own_and_went_back() {
+    let server = RedisServer::start();
+    let dir = tempfile::tempdir().unwrap();
+    let once = fresh();
+    let lock = DataLock::acquire(dir.path()).unwrap();
+    let open = || crate::MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
+    let memory = open();
+    assert_eq!(memory.first_use(&once, now()).await, Ok(Seen::First));
+    memory.close(now()).unwrap();
+    drop((memory, lock));
+    let node = Node::reaching(&server, dir, REACH);
+    node.ready().await;
+    nothing_of_before_passes(&node, &once).await;
+    let late = signed(node.replay.floor().unwrap());
+    assert_eq!(node.spend(&late).await, Some(Seen::First));
+    let dir = node.end();
+    let lock = DataLock::acquire(dir.path()).unwrap();
+    let memory = crate::MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
+    assert!(memory.floor().is_some() && memory.first_use(&once, now()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_replay_after_redis_evicted() {
+    let server = RedisServer::start();
+    let node = Node::start(&server).await;
+    let once = fresh();
+    assert_eq!(node.spend(&once).await, Some(Seen::First));
+    server.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    node.notices("noeviction").await;
+    assert_eq!(node.spend(&fresh()).await, None, "admitted by a store that may evict");
+    server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    server.ask(&["SET", "others", "x"]);
+    server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    server.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    node.ready().await;
+    nothing_of_before_passes(&node, &once).await;
+}
+
+#[tokio::test]
+async fn a_replay_after_keys_were_evicted_between_two_looks() {
+    let server = RedisServer::start();
+    let node = Node::start(&server).await;
+    let once = fresh();
+    assert_eq!(node.spend(&once).await, Some(Seen::First));
+    // Only what has an end: the mark stays.
+    server.ask(&["CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "volatile-ttl"]);
+    server.ask(&["CONFIG", "SET", "maxmemory", "0", "maxmemory-policy", "noeviction"]);
+    node.until(|| node.replay.floor().is_some(), "evicted").await;
+    nothing_of_before_passes(&node, &once).await;
+}
+
+#[tokio::test]
+async fn a_replay_after_the_stores_clock_ran_ahead_and_went_back() {
+    let server = RedisServer::start();
+    let node = Node::start(&server).await;
+    let once = fresh();
+    assert_eq!(node.spend(&once).await, Some(Seen::First));
+    // What a look leaves behind while the clock is an hour ahead.
+    let ahead = now().after(Duration::from_secs(3600)).as_millis().to_string();
+    server.ask(&["SET", "countersign:{0}:high", &ahead]);
+    assert_eq!(node.spend(&once).await, None, "at once");
+    node.notices("went back").await;
+    nothing_of_before_passes(&node, &once).await;
+}
+
+#[tokio::test]
+async fn a_replay_after_a_replica_was_promoted_that_lacks_it() {
+    let primary = RedisServer::start();
+    let replica = RedisServer::start();
+    let port = primary.port.to_string();
+    let node = Node::start(&primary).await;
+    assert_eq!(replica.ask(&["REPLICAOF", "127.0.0.1", &port]), "+OK");
+    let synced = || replica.ask(&["INFO", "replication"]).contains("master_link_status:up");
+    node.until(synced, "replicated").await;
+    node.until(|| replica.ask(&["EXISTS", "countersign:{0}:mark"]) == ":1", "the mark is there").await;
+    // The replica hears no more, and is promoted.
+    replica.ask(&["REPLICAOF", "NO", "ONE"]);
+    let once = fresh();
+    assert_eq!(node.spend(&once).await, Some(Seen::First));
+    let dir = node.end();
+    drop(primary);
+    let node = Node::reaching(&replica, dir, REACH);
+    node.ready().await;
+    nothing_of_before_passes(&node, &once).await;
+}
+
+#[tokio::test]
+async fn a_replay_after_a_primary_was_demoted_and_came_back_under_an_open_connection() {
+    let (server, other) = (RedisServer::start(), RedisServer::start());
+    let node = Node::start(&server).await;
+    let (theirs, ours) = (other.port.to_string(), server.port.to_string());
+    // The other becomes a copy, and then the primary of a copy that lacks what came in between.
+    other.ask(&["REPLICAOF", "127.0.0.1", &ours]);
+    node.until(|| other.ask(&["EXISTS", "countersign:{0}:mark"]) == ":1", "copied").await;
+    other.ask(&["REPLICAOF", "NO", "ONE"]);
+    let once = fresh();
+    assert_eq!(node.spend(&once).await, Some(Seen::First));
+    server.ask(&["REPLICAOF", "127.0.0.1", &theirs]);
+    node.notices("primary").await;
+    node.until(|| server.ask(&["INFO", "replication"]).contains("master_link_status:up"), "copied back").await;
+    server.ask(&["REPLICAOF", "NO", "ONE"]);
+    node.ready().await;
+    nothing_of_before_passes(&node, &once).await;
+}
