@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use crate::arrival::{self, Arrival};
 use crate::chain::Crossing;
 use crate::fault::Fault;
+use crate::forwarded::{self, Told};
 use crate::framing;
 use crate::front::{Answering, Front};
 use crate::gate::Gate;
@@ -100,9 +101,10 @@ async fn answer(gate: &Gate, upstreams: &Upstreams, peer: IpAddr, request: Reque
         Err(fault) => {
             count(gate, route.as_deref(), Some(fault.code()));
             if fault.is_the_senders()
-                && let Some(quota) = source_quota(&table.limits, peer)
+                && let source = entry.source.unwrap_or(peer)
+                && let Some(quota) = source_quota(&table, source)
             {
-                gate.rates.sources.failed(peer, quota, gate.rates.time(Instant::now()));
+                gate.rates.sources.failed(source, quota, gate.rates.time(Instant::now()));
             }
             entry.claimed = fault.claimed().map(|(scheme, key)| (scheme, key.to_owned()));
             entry.answered(Some(fault.code().status()), Some(fault.code()), Some(&fault.reason()));
@@ -124,8 +126,14 @@ async fn pass(
     request: Request<Incoming>,
     visit: &mut Visit,
 ) -> Result<Response<crate::upstream::Relay>, Fault> {
-    let Arrival { head, body } = arrival::read(request, &table.public_url, table.limits.head_fields);
+    let (believed, unreadable) = match forwarded::read(request.headers(), peer, &table.trusted) {
+        Ok(told) => (told, Ok(())),
+        Err(rejection) => (Told::by_nobody(peer), Err(rejection)),
+    };
+    let Arrival { head, body } = arrival::read(request, &table.public_url, &believed, table.limits.head_fields);
     visit.body = Some(body);
+    visit.entry.source = Some(believed.source);
+    unreadable?;
     let head = head?;
     visit.has_body = head.has_body();
     if head.target() == Some("*") {
@@ -133,25 +141,25 @@ async fn pass(
     }
     let route = table.route(head.path().unwrap_or_default());
     if !route.as_ref().is_ok_and(|route| route.policy.permit().is_some()) {
-        within_rate(gate, &table.limits, peer, visit.entry.started)?;
+        within_rate(gate, table, believed.source, visit.entry.started)?;
     }
     let route = Arc::clone(route?);
     visit.entry.route = Some(route.name.clone());
     let route = visit.route.insert(route);
     let Some(body) = &mut visit.body else { return Err(Unavailable::new("gateway", "a body was lost").into()) };
-    let crossing = Crossing { gate, upstreams, route, limits: &table.limits, peer };
+    let crossing = Crossing { gate, upstreams, route, limits: &table.limits, source: believed.source };
     crossing.pass(head, body, &mut visit.entry).await
 }
 
 /// Counts the request for its source, before any cryptography. Whoever only watches refuses nobody for it.
-fn within_rate(gate: &Gate, limits: &Limits, peer: IpAddr, started: Instant) -> Result<(), Fault> {
-    let Some(quota) = source_quota(limits, peer) else { return Ok(()) };
-    let standing = gate.rates.sources.take(peer, quota, gate.rates.time(started));
+fn within_rate(gate: &Gate, table: &Table, source: IpAddr, started: Instant) -> Result<(), Fault> {
+    let Some(quota) = source_quota(table, source) else { return Ok(()) };
+    let standing = gate.rates.sources.take(source, quota, gate.rates.time(started));
     if standing.is_over() { Err(Fault::Limited(standing)) } else { Ok(()) }
 }
 
-fn source_quota(limits: &Limits, peer: IpAddr) -> Option<Quota> {
-    limits.source_rate.filter(|_| limits.limit_loopback || !peer.to_canonical().is_loopback())
+fn source_quota(table: &Table, source: IpAddr) -> Option<Quota> {
+    table.limits.source_rate.filter(|_| table.is_limited(source))
 }
 
 fn count(gate: &Gate, route: Option<&Route>, code: Option<Code>) {

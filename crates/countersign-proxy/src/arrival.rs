@@ -3,6 +3,7 @@ use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Method, Request, Version, header};
 use hyper::body::{Body, Incoming};
 
+use crate::forwarded::Told;
 use crate::inbound::Inbound;
 
 /// A request as it arrived, before anything of it was judged but that it is one.
@@ -54,8 +55,9 @@ impl Opening {
     }
 }
 
-/// Reads the head of a request, and believes of scheme and authority what `public` says.
-pub(crate) fn read(request: Request<Incoming>, public: &[Origin], most_fields: usize) -> Arrival {
+/// Reads the head of a request, and believes of scheme and authority what `public` says, and what trusted proxies told of
+/// them.
+pub(crate) fn read(request: Request<Incoming>, public: &[Origin], told: &Told, most_fields: usize) -> Arrival {
     let Opening { method, target, host, headers, has_body, body } = Opening::of(request);
     let head = host
         // Of HTTP/1.1 the framing filter has counted them.
@@ -63,7 +65,7 @@ pub(crate) fn read(request: Request<Incoming>, public: &[Origin], most_fields: u
             let many = || Rejection::new(Code::HeadTooLarge, format!("more than {most_fields} fields"));
             if headers.len() <= most_fields { Ok(host) } else { Err(many()) }
         })
-        .and_then(|host| origin(&host, public))
+        .and_then(|host| origin(told.host.as_deref().unwrap_or(&host), told.https, public))
         .and_then(|origin| Head::request(method, &target, origin, headers, has_body));
     Arrival { head, body }
 }
@@ -110,12 +112,15 @@ fn host<'a>(headers: &'a HeaderMap, authority: Option<&'a str>) -> Result<&'a st
     }
 }
 
-fn origin(host: &str, public: &[Origin]) -> Result<Origin, Rejection> {
+/// By which of the public origins this host is asked. Where two differ by their scheme alone, a proxy may say which.
+fn origin(host: &str, https: Option<bool>, public: &[Origin]) -> Result<Origin, Rejection> {
     if public.is_empty() {
-        return Origin::new(false, host);
+        return Origin::new(https.unwrap_or(false), host);
     }
-    let ours =
-        public.iter().find(|ours| Origin::new(ours.scheme() == "https", host).is_ok_and(|theirs| theirs == **ours));
+    let is_told = |ours: &&Origin| https.is_none_or(|https| https == (ours.scheme() == "https"));
+    let is_asked = |ours: &&Origin| Origin::new(ours.scheme() == "https", host).is_ok_and(|theirs| theirs == **ours);
+    let ours = public.iter().filter(is_asked);
+    let ours = ours.clone().find(is_told).or_else(|| ours.clone().next());
     ours.cloned().ok_or_else(|| malformed("the Host is not one of ours"))
 }
 

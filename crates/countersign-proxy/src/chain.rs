@@ -11,6 +11,7 @@ use crate::fault::Fault;
 use crate::gate::Gate;
 use crate::inbound::Inbound;
 use crate::log::Entry;
+use crate::pace::Pace;
 use crate::rate::Standing;
 use crate::settings::Limits;
 use crate::spool::Spool;
@@ -23,7 +24,8 @@ pub(crate) struct Crossing<'a> {
     pub(crate) upstreams: &'a Upstreams,
     pub(crate) route: &'a Route,
     pub(crate) limits: &'a Limits,
-    pub(crate) peer: IpAddr,
+    /// Who called.
+    pub(crate) source: IpAddr,
 }
 
 impl Crossing<'_> {
@@ -49,7 +51,7 @@ impl Crossing<'_> {
 
         let mut spool = Spool::new(&gate.room, limits, open.head_holds());
         spool.expect(body.length().unwrap_or_default(), open.weight())?;
-        while let Some(chunk) = body.next(limits.body_time).await? {
+        while let Some(chunk) = body.next(Pace::of(limits)).await.map_err(|fault| open.blame(fault))? {
             spool.make_room(chunk.len(), open.weight())?;
             spool.write(open.push(chunk)?).await?;
         }
@@ -67,7 +69,7 @@ impl Crossing<'_> {
         let standing = self.within_rate(entry)?;
         let ready = fresh.unpack(&gate.openers, held)?;
         let recorded = gate.recorder.record(Basis::Signed(ready), entry).await?;
-        let mut response = self.upstreams.forward(recorded, self.peer, route, limits).await?;
+        let mut response = self.upstreams.forward(recorded, self.source, route, limits).await?;
         if let Some(standing) = standing {
             standing.tell(response.headers_mut());
         }

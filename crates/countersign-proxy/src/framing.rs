@@ -251,7 +251,7 @@ impl Alarm {
 }
 
 /// RFC 9110 §5.6.2, `tchar`.
-fn is_token(byte: u8) -> bool {
+pub(crate) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use countersign::{Keys, Openers, ReplayStore, Timestamp, Unavailable};
 
+use crate::caller::Connections;
 use crate::clock::Clock;
 use crate::handles::{KeySource, ReadyCheck};
 use crate::log::Log;
@@ -27,6 +28,7 @@ pub(crate) struct Gate {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) rates: Rates,
     pub(crate) room: Arc<Room>,
+    pub(crate) connections: Arc<Connections>,
     pub(crate) health: Health,
     pub(crate) steering: Steering,
 }

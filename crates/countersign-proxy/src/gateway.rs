@@ -112,6 +112,7 @@ impl Gateway {
             metrics,
             rates,
             room: Arc::new(room),
+            connections: Arc::default(),
             health: Health::new(checks, snapshot_age),
             steering: Steering::default(),
         };

@@ -7,6 +7,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout_at};
 
+use crate::pace::Pace;
 use crate::passing::Passing;
 
 /// The body of a request while it comes. Nothing is read of it, and no `100 Continue` goes out, before the first
@@ -17,7 +18,8 @@ pub(crate) struct Inbound {
     length: Option<u64>,
     /// The caller waits for `100 Continue`.
     waits: bool,
-    deadline: Option<Instant>,
+    began: Option<Instant>,
+    came: u64,
     trailers: Option<Box<HeaderMap>>,
     ended: bool,
     failed: bool,
@@ -25,7 +27,7 @@ pub(crate) struct Inbound {
 
 impl Inbound {
     pub(crate) fn new(body: Incoming, length: Option<u64>, waits: bool) -> Self {
-        Self { body: Some(body), length, waits, deadline: None, trailers: None, ended: false, failed: false }
+        Self { body: Some(body), length, waits, began: None, came: 0, trailers: None, ended: false, failed: false }
     }
 
     /// The length that was announced.
@@ -36,15 +38,19 @@ impl Inbound {
     /// The next part; `None` only where the body has ended as its framing says. Its trailers are kept aside.
     ///
     /// # Errors
-    /// `too_slow` once `limit` has passed since the first call; `malformed` where the sender stops early or breaks the
+    /// `too_slow` where it falls behind `pace`; `malformed` where the sender stops early or breaks the
     /// framing.
-    pub(crate) async fn next(&mut self, limit: Duration) -> Result<Option<Bytes>, Rejection> {
-        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + limit);
+    pub(crate) async fn next(&mut self, pace: Pace) -> Result<Option<Bytes>, Rejection> {
+        let began = *self.began.get_or_insert_with(Instant::now);
+        let deadline = pace.deadline(began, self.came);
         let Some(body) = &mut self.body else { return Ok(None) };
         loop {
             match timeout_at(deadline, body.frame()).await {
                 Ok(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => return Ok(Some(data)),
+                    Ok(data) => {
+                        self.came += data.len() as u64;
+                        return Ok(Some(data));
+                    }
                     Err(frame) => self.trailers = frame.into_trailers().ok().map(Box::new),
                 },
                 Ok(None) => {
@@ -68,9 +74,9 @@ impl Inbound {
         self.trailers.take().map_or_else(HeaderMap::new, |trailers| *trailers)
     }
 
-    /// Takes the body, of which nothing was read, to be passed on as it comes: at most `most` bytes, and within `limit`.
-    pub(crate) fn pass_on(&mut self, most: u64, limit: Duration) -> Option<Passing> {
-        self.body.take().map(|body| Passing::new(body, self.length, most, limit))
+    /// Takes the body, of which nothing was read, to be passed on as it comes: at most `most` bytes, and no slower than `pace`.
+    pub(crate) fn pass_on(&mut self, most: u64, pace: Pace) -> Option<Passing> {
+        self.body.take().map(|body| Passing::new(body, self.length, most, pace))
     }
 
     /// Leaves a body that nobody wants. Whether the connection may carry another request: a short rest is thrown away
@@ -78,7 +84,7 @@ impl Inbound {
     pub(crate) fn leave(self) -> bool {
         // Of one that was passed on hyper itself knows whether it was read to its end.
         let Some(mut body) = self.body.filter(|body| !self.ended && !body.is_end_stream()) else { return true };
-        let unasked = self.waits && self.deadline.is_none();
+        let unasked = self.waits && self.began.is_none();
         let short = body.size_hint().upper().is_some_and(|rest| rest <= SHORT);
         if self.failed || unasked || !short {
             return false;

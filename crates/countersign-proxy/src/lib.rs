@@ -16,11 +16,14 @@ mod handles;
 mod settings;
 
 // From the sockets to one request.
+mod caller;
 mod connection;
+mod forwarded;
 mod framing;
 mod front;
 mod gateway;
 mod listen;
+mod proxy_protocol;
 mod steering;
 mod worker;
 
@@ -32,6 +35,7 @@ mod course;
 mod gate;
 mod inbound;
 mod observe;
+mod pace;
 mod passing;
 mod rate;
 mod spool;

@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -104,6 +105,8 @@ pub(crate) struct Entry {
     pub(crate) trace: TraceId,
     pub(crate) time: Timestamp,
     pub(crate) started: Instant,
+    /// The address that it came from.
+    pub(crate) source: Option<IpAddr>,
     pub(crate) route: Option<String>,
     /// Who signed, once that is proved.
     pub(crate) identity: Option<Identity>,
@@ -123,6 +126,7 @@ impl Entry {
             trace,
             time,
             started,
+            source: None,
             route: None,
             identity: None,
             claimed: None,
@@ -172,6 +176,9 @@ impl Entry {
         let claimed = self.claimed.as_ref();
         let key = identity.map(|it| it.key.as_str()).or(claimed.map(|(_, key)| key.as_str()));
         let scheme = identity.map(|it| it.scheme).or(claimed.map(|(scheme, _)| *scheme));
+        if let Some(source) = self.source {
+            line.text("source", Some(&source.to_string()));
+        }
         line.text("partner", identity.map(|it| it.partner.as_str()));
         line.text("key", key.filter(|key| !key.is_empty()));
         line.text("scheme", scheme.map(Scheme::as_str));

@@ -23,6 +23,8 @@ pub(crate) struct Metrics {
     /// How the upstreams are; told apart from the rest, by `upstreams.rs`.
     pub(crate) upstreams: Conditions,
     pub(crate) connections: AtomicI64,
+    /// Closed at once: one too many of its source, or no PROXY header where there should be one.
+    pub(crate) refused_connections: AtomicU64,
     pub(crate) lost_lines: AtomicU64,
     pub(crate) panics: AtomicU64,
     pub(crate) reloads: AtomicU64,
@@ -93,6 +95,13 @@ impl Metrics {
                 "gauge",
                 "Open connections of callers",
                 self.connections.load(Relaxed) as f64,
+            );
+            gauge(
+                &mut text,
+                "countersign_connections_refused_total",
+                "counter",
+                "Connections closed at once: too many of their source, or no PROXY header",
+                self.refused_connections.load(Relaxed) as f64,
             );
             gauge(
                 &mut text,

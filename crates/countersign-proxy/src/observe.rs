@@ -12,6 +12,7 @@ use crate::chain::{Crossing, finish};
 use crate::fault::Fault;
 use crate::inbound::Inbound;
 use crate::log::Entry;
+use crate::pace::Pace;
 use crate::spool::{Held, Spool};
 use crate::upstream::Relay;
 
@@ -33,7 +34,7 @@ impl Crossing<'_> {
         let basis = match claim {
             Err(rejection) if rejection.code() == Code::Unsigned => {
                 let most = route.policy.demands().max_body;
-                let passing = body.pass_on(most, limits.body_time);
+                let passing = body.pass_on(most, Pace::of(limits));
                 let body = passing.map_or_else(|| Held::nothing(&gate.room), |body| Held::Passing(Box::new(body)));
                 observed(permit, head, body, rejection.into())
             }
@@ -46,7 +47,7 @@ impl Crossing<'_> {
             }
         };
         let recorded = gate.recorder.record(basis, entry).await?;
-        self.upstreams.forward(recorded, self.peer, route, limits).await
+        self.upstreams.forward(recorded, self.source, route, limits).await
     }
 
     /// The verdict, and all of the body as it came. The outer error is one that observing does not forgive.
@@ -66,7 +67,7 @@ impl Crossing<'_> {
         let mut spool = Spool::new(&gate.room, limits, verified);
         spool.expect(body.length().unwrap_or_default(), open.as_ref().map_or(0, Open::weight))?;
         let (most, mut length) = (route.policy.demands().max_body, 0);
-        while let Some(chunk) = body.next(limits.body_time).await? {
+        while let Some(chunk) = body.next(Pace::of(limits)).await? {
             length += chunk.len() as u64;
             if length > most {
                 return Err(Rejection::new(Code::BodyTooLarge, format!("the body is longer than {most} bytes")).into());

@@ -1,13 +1,13 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::{Code, Rejection};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::course::{Broken, Course};
+use crate::pace::Pace;
 
 /// The body of a request that nobody verifies, on its way through: passed on as it comes, never kept.
 pub(crate) struct Passing {
@@ -15,14 +15,17 @@ pub(crate) struct Passing {
     length: Option<u64>,
     left: u64,
     most: u64,
-    deadline: Pin<Box<Sleep>>,
+    pace: Pace,
+    began: Instant,
+    alarm: Pin<Box<Sleep>>,
     course: Course,
 }
 
 impl Passing {
-    pub(crate) fn new(body: Incoming, length: Option<u64>, most: u64, limit: Duration) -> Self {
-        let deadline = Box::pin(sleep(limit));
-        Self { body, length, left: most, most, deadline, course: Course::default() }
+    pub(crate) fn new(body: Incoming, length: Option<u64>, most: u64, pace: Pace) -> Self {
+        let began = Instant::now();
+        let alarm = Box::pin(sleep_until(pace.deadline(began, 0)));
+        Self { body, length, left: most, most, pace, began, alarm, course: Course::default() }
     }
 
     /// The length that was announced.
@@ -47,7 +50,11 @@ impl Body for Passing {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
-                if self.deadline.as_mut().poll(cx).is_ready() {
+                let deadline = self.pace.deadline(self.began, self.most - self.left);
+                if self.alarm.deadline() != deadline {
+                    self.alarm.as_mut().reset(deadline);
+                }
+                if self.alarm.as_mut().poll(cx).is_ready() {
                     let broken = self.break_off(Code::TooSlow, "the body did not come in time".to_owned());
                     return Poll::Ready(Some(Err(broken)));
                 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderValue};
 
 pub(crate) use partners::PartnerRates;
-pub(crate) use sources::Sources;
+pub(crate) use sources::{Sources, network};
 
 /// All that is counted. It outlives reloads: a new configuration gives nobody a new burst.
 pub(crate) struct Rates {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::{Origin, Policy};
+use ipnet::IpNet;
 
 use crate::rate::Quota;
 
@@ -14,6 +15,11 @@ pub struct GatewaySettings {
     pub listen: Vec<SocketAddr>,
     /// What `@scheme` and `@authority` mean to the caller; any other `Host` is `malformed`. Empty: as received.
     pub public_url: Vec<Origin>,
+    /// Proxies whose word on who calls, and by which host and scheme, is believed: `Forwarded`, `X-Forwarded-*`, and the
+    /// PROXY protocol. What others say of it is thrown away.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Connections of trusted proxies begin with a PROXY header.
+    pub proxy_protocol: bool,
     /// What is served, and what each demands.
     pub routes: Vec<RouteSettings>,
     /// How much of what a gateway takes.
@@ -101,8 +107,10 @@ pub struct Limits {
     pub head_fields: usize,
     /// From the first byte of a head to its end.
     pub head_time: Duration,
-    /// From the end of a head to the end of its body.
+    /// From the end of a head to the end of its body, and a second more for each `min_body_rate` that came of it.
     pub body_time: Duration,
+    /// Bytes a second that a body has to come with in the long run; 0: all of it within `body_time`.
+    pub min_body_rate: u64,
     /// Between two requests on one connection.
     pub idle_time: Duration,
     /// Without the caller taking a byte of the answer.
@@ -114,6 +122,13 @@ pub struct Limits {
     pub source_rate: Option<Quota>,
     /// Whether loopback is a source, too. Mostly a proxy of the operator's own is there, with everybody behind it.
     pub limit_loopback: bool,
+    /// Connections of one source; more are closed.
+    pub max_connections_per_source: usize,
+    /// Requests at a time on one connection of HTTP/2.
+    pub max_streams: u32,
+    /// Requests of an HTTP/2 connection that its caller took back, or forced us to, and that we still have to do with; at
+    /// more the connection ends.
+    pub max_resets: usize,
     /// Bytes of one body that are kept in memory; a longer one goes through a file, unless its scheme needs the whole.
     pub body_in_memory: u64,
     /// Bytes of all bodies in memory that wait for their verdict or their upstream, together, with what schemes make of them;
@@ -145,11 +160,15 @@ impl Default for Limits {
             head_fields: 100,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(60),
+            min_body_rate: 64 << 10,
             idle_time: Duration::from_secs(60),
             write_time: Duration::from_secs(30),
             max_connections: 10_000,
             source_rate: Some(Quota { requests: 10_000, per: Duration::from_secs(1) }),
             limit_loopback: false,
+            max_connections_per_source: 1_000,
+            max_streams: 128,
+            max_resets: 32,
             body_in_memory: 64 << 10,
             max_held: 256 << 20,
             max_spooled: 1 << 30,

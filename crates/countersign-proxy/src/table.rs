@@ -1,8 +1,10 @@
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use countersign::{Code, Origin, Policy, Rejection};
 
+use crate::caller::Trusted;
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::rate::{PartnerRates, Quota, Rates};
 use crate::settings::{Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};
@@ -12,6 +14,8 @@ use crate::upstream::{Destination, Group};
 /// Judged settings: what a reload swaps as a whole.
 pub(crate) struct Table {
     pub(crate) public_url: Vec<Origin>,
+    pub(crate) trusted: Trusted,
+    pub(crate) proxy_protocol: bool,
     pub(crate) limits: Limits,
     routes: HashMap<String, Arc<Route>>,
     /// The same by their paths as a lenient server reads them.
@@ -38,11 +42,13 @@ impl Table {
         if !(256..=1 << 20).contains(&limits.head_bytes) || !(4..=1000).contains(&limits.head_fields) {
             return Err(InvalidSettings("a head has 256 bytes to 1 MiB and 4 to 1000 fields".to_owned()));
         }
-        if limits.max_connections == 0 {
+        if limits.max_connections == 0 || limits.max_connections_per_source == 0 || limits.max_streams == 0 {
             return Err(InvalidSettings("without connections nobody is served".to_owned()));
         }
         let mut table = Self {
             public_url: settings.public_url.clone(),
+            trusted: Trusted::new(&settings.trusted_proxies),
+            proxy_protocol: settings.proxy_protocol,
             limits,
             routes: HashMap::new(),
             plain: HashMap::new(),
@@ -64,6 +70,13 @@ impl Table {
     /// All of them.
     pub(crate) fn routes(&self) -> impl Iterator<Item = &Route> {
         self.routes.values().map(Arc::as_ref)
+    }
+
+    /// Whether what one source may have goes for this one: not for a proxy, behind which stand many, nor for loopback, where
+    /// mostly one is.
+    pub(crate) fn is_limited(&self, source: IpAddr) -> bool {
+        let loopback = source.to_canonical().is_loopback();
+        (self.limits.limit_loopback || !loopback) && !self.trusted.believes(source)
     }
 
     /// The route of a path as it came: whole segments, the longest match.

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::answer::AtGate;
+use crate::caller;
 use crate::connection;
 use crate::gate::Gate;
 use crate::steering::Phase;
@@ -109,15 +110,16 @@ impl Door {
     /// for a caller who is there: taken before, it would be missing where callers wait.
     async fn take(&self, accepted: io::Result<(TcpStream, SocketAddr)>) {
         match accepted {
-            Ok((stream, peer)) => {
+            Ok((mut stream, peer)) => {
                 let place = Arc::clone(&self.places).acquire_owned().await;
                 // Answers are written whole; waiting to fill a packet would only delay them.
                 let _ = stream.set_nodelay(true);
                 let front = AtGate { gate: Arc::clone(&self.gate), upstreams: Arc::clone(&self.upstreams) };
-                let serving = connection::serve(stream, Some(peer.ip()), front, self.winding_down.clone());
-                let alive = self.alive.clone();
+                let (stop, alive) = (self.winding_down.clone(), self.alive.clone());
                 tokio::spawn(async move {
-                    serving.await;
+                    if let Some(caller) = caller::admit(&mut stream, peer.ip(), &front.gate, stop.clone()).await {
+                        connection::serve(stream, Some(caller.address), front, stop).await;
+                    }
                     drop((place, alive));
                 });
             }

@@ -134,6 +134,16 @@ impl Open {
         }
     }
 
+    /// Adds to a fault of the body whom the message claims to be from, as far as its head says, for the log.
+    #[must_use]
+    pub fn blame(&self, rejection: Rejection) -> Rejection {
+        match &self.kind {
+            OpenKind::Head(proof) => proof.signed.facts.blame(rejection),
+            OpenKind::Trailers(claim) => claim.signed.facts.blame(rejection),
+            OpenKind::Stream(_) | OpenKind::Whole(..) | OpenKind::Keyed(..) => rejection,
+        }
+    }
+
     /// How many bytes of memory a byte of the body may take here while it is judged, about, beside what the caller keeps of it:
     /// none where it is only hashed; where it is read as a document itself, the tree and the printing. For whoever bounds what
     /// all bodies take together.

@@ -49,6 +49,13 @@ fn listen(config: &Config, issues: &mut Vec<Issue>) {
         let text = format!("the gateway listens on {address}, and [admin] on {admin}: they can't share it");
         issues.push(fault(config, at, text));
     }
+    if gateway.proxy_protocol && gateway.trusted_proxies.is_empty() {
+        let text = "proxy_protocol is on, and trusted_proxies names nobody whose header is believed";
+        issues.push(
+            fault(config, "gateway.proxy_protocol", text)
+                .hint("trusted_proxies = [\"10.0.0.0/8\"] in [gateway] names the networks of your proxies"),
+        );
+    }
     let Some(open) = gateway.listen.iter().find(|address| !is_loopback(address)) else { return };
     if gateway.tls.is_none() && !gateway.insecure_listen {
         let text = format!("listen has \"{open}\", which is not loopback, and there is no [gateway.tls]");

@@ -24,6 +24,8 @@ pub struct Gateway {
     pub public_url: Vec<Origin>,
     /// Whose `Forwarded`, `X-Forwarded-*` and PROXY header is believed; nobody's.
     pub trusted_proxies: Vec<IpNet>,
+    /// Their connections begin with a PROXY header; false.
+    pub proxy_protocol: bool,
     /// Plain HTTP beyond loopback; false.
     pub insecure_listen: bool,
     /// Any `Host` beyond loopback where there is no `public_url`; false.
@@ -43,8 +45,11 @@ pub struct Gateway {
 pub struct Limits {
     /// From the first byte of a request to the end of its head; 10 seconds.
     pub head_timeout: Duration,
-    /// From the end of the head to the end of the body; 60 seconds. Beyond it: `too_slow`.
+    /// From the end of the head to the end of the body, and a second more for each [`Self::min_body_rate`] that came of it;
+    /// 60 seconds. Beyond it: `too_slow`.
     pub body_timeout: Duration,
+    /// What a body has to come with in the long run, in bytes a second; 64 KiB. 0: all of it within [`Self::body_timeout`].
+    pub min_body_rate: u64,
     /// How long a connection may lie idle between two requests; 60 seconds.
     pub idle_timeout: Duration,
     /// To connect to an upstream; 5 seconds. Beyond it: `upstream_timeout`.
@@ -62,13 +67,19 @@ pub struct Limits {
     pub max_head: u64,
     /// Header lines of a request; 100.
     pub max_headers: usize,
-    /// Connections at a time; 10 000.
+    /// Connections at a time; 10 000. More wait.
     pub max_connections: usize,
     /// What one source may ask for, an IPv4 address or an IPv6 network of 64 bits; ten thousand a second. What is refused
     /// counts as ten.
     pub source_rate: Rate,
     /// Whether loopback is a source, too; false, since mostly a proxy is there, with everybody behind it.
     pub limit_loopback: bool,
+    /// Connections at a time of one source; 1000. More are closed.
+    pub max_connections_per_source: usize,
+    /// Requests at a time on one HTTP/2 connection; 128.
+    pub max_streams: usize,
+    /// Requests taken back on one HTTP/2 connection that are still to be tidied up; 32. At more the connection ends.
+    pub max_resets: usize,
     /// How much of one body is kept in memory, in bytes; 64 KiB. What is longer goes through an unlinked file, but for the
     /// schemes that need the whole.
     pub body_in_memory: u64,
@@ -101,6 +112,7 @@ impl Gateway {
             listen: listen.unwrap_or_else(|| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))]),
             public_url: section.list("public_url", origin).unwrap_or_default(),
             trusted_proxies: section.list("trusted_proxies", forms::network).unwrap_or_default(),
+            proxy_protocol: section.value("proxy_protocol", forms::flag).unwrap_or(false),
             insecure_listen: section.value("insecure_listen", forms::flag).unwrap_or(false),
             any_authority: section.value("any_authority", forms::flag).unwrap_or(false),
             tls: section.optional("tls", Tls::read).flatten(),
@@ -116,6 +128,7 @@ impl Limits {
         Self {
             head_timeout: timeout(section, "head_timeout", 10),
             body_timeout: timeout(section, "body_timeout", 60),
+            min_body_rate: section.size("min_body_rate", 0..=1 << 40).unwrap_or(64 << 10),
             idle_timeout: timeout(section, "idle_timeout", 60),
             connect_timeout: timeout(section, "connect_timeout", 5),
             upstream_timeout: timeout(section, "upstream_timeout", 60),
@@ -124,9 +137,12 @@ impl Limits {
             shutdown_timeout: section.duration("shutdown_timeout", Duration::ZERO..=HOUR).unwrap_or(30 * SECOND),
             max_head: section.size("max_head", 8 << 10..=1 << 20).unwrap_or(64 << 10),
             max_headers: section.number("max_headers", 16..=1000).unwrap_or(100),
-            max_connections: section.number("max_connections", 1..=1_000_000).unwrap_or(10_000),
             source_rate: section.value("source_rate", forms::rate).unwrap_or(Rate { count: 10_000, per: SECOND }),
             limit_loopback: section.value("limit_loopback", forms::flag).unwrap_or(false),
+            max_connections: section.number("max_connections", 1..=1_000_000).unwrap_or(10_000),
+            max_connections_per_source: section.number("max_connections_per_source", 1..=1_000_000).unwrap_or(1_000),
+            max_streams: section.number("max_streams", 1..=10_000).unwrap_or(128),
+            max_resets: section.number("max_resets", 1..=10_000).unwrap_or(32),
             body_in_memory: section.size("body_in_memory", 0..=64 << 20).unwrap_or(64 << 10),
             memory_space: section.size("memory_space", 1 << 20..=1 << 40).unwrap_or(256 << 20),
             spool_space: section.size("spool_space", 0..=1 << 50).unwrap_or(1 << 30),

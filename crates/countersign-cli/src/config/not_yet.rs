@@ -37,7 +37,6 @@ const TABLE: &[NotYet] = &[
     error("gateway.tls", Asks::Always, "TLS is not there yet, and connections would be in the clear"),
     error("gateway.tls.client_auth", Asks::Unless("off"), "client certificates are not checked yet"),
     error("gateway.tls.crl", Asks::Always, "revoked client certificates are not noticed yet"),
-    error("gateway.trusted_proxies", Asks::Any, "no proxy's headers are believed yet, and limits would go by the proxy's address"),
     error("registry.url", Asks::Beginning(&["postgres://", "postgresql://"]), "PostgreSQL is not there yet, only sqlite: is"),
     error("registry.url_file", Asks::Always, "a URL in a file is not read yet, nor is PostgreSQL there, the only registry with a password"),
     error("replay.url", Asks::Beginning(&["redis://", "rediss://", "valkey://", "valkeys://"]), "Redis is not there yet, only memory: is, and a request could pass once at each gateway"),

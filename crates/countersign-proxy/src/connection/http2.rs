@@ -25,13 +25,10 @@ use crate::front::Answering;
 use crate::reply::Reply;
 use crate::settings::Limits;
 
-/// Requests at a time on one connection.
-const STREAMS: u32 = 128;
-/// Requests that a caller took back before they were answered, and that we still have to do with. More, and the connection
-/// ends (CVE-2023-44487, "rapid reset").
-const RESETS: usize = 32;
 /// How long a caller may take for what it was told to end.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// Bytes of an answer that wait for a caller who does not take them.
+const SEND_BUFFER: usize = 64 << 10;
 /// How long the answer to our ping may take.
 const PING: Duration = Duration::from_secs(20);
 
@@ -53,10 +50,12 @@ pub(super) async fn serve<S: Stream>(
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
+        .max_concurrent_streams(limits.max_streams)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
-        .max_pending_accept_reset_streams(RESETS)
-        .max_local_error_reset_streams(RESETS)
+        // CVE-2023-44487, "rapid reset": taken back by the caller. CVE-2025-8671, "MadeYouReset": by us, for its faults.
+        .max_pending_accept_reset_streams(limits.max_resets)
+        .max_local_error_reset_streams(limits.max_resets)
+        .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(limits.idle_time)
         .keep_alive_timeout(PING);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), counted));

@@ -49,7 +49,8 @@ impl Default for Sources {
     }
 }
 
-fn network(source: IpAddr) -> IpAddr {
+/// What counts as one source.
+pub(crate) fn network(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         address @ IpAddr::V4(_) => address,

@@ -13,6 +13,7 @@ use crate::arrival::Opening;
 use crate::fault::Fault;
 use crate::headers::{self, Connection};
 use crate::inbound::Inbound;
+use crate::pace::Pace;
 use crate::sent::Sent;
 use crate::spool::{Held, Share, Spool};
 use crate::upstream::Relay;
@@ -73,7 +74,7 @@ impl Desk {
         }
         let mut spool = Spool::new(&self.room, limits, true);
         let mut length = 0;
-        while let Some(chunk) = body.next(limits.body_time).await? {
+        while let Some(chunk) = body.next(Pace::of(limits)).await? {
             length += chunk.len() as u64;
             if length > most {
                 return Err(too_large().into());

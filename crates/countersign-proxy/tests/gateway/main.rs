@@ -4,6 +4,8 @@ mod admitted;
 mod client;
 mod continuing;
 mod ending;
+mod floods;
+mod forwarded;
 mod http2;
 mod observe;
 mod operation;

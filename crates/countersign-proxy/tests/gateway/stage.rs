@@ -26,6 +26,8 @@ pub(crate) struct Setting {
     pub(crate) public_url: Vec<&'static str>,
     pub(crate) rate: Option<Quota>,
     pub(crate) workers: usize,
+    pub(crate) trusted: Vec<&'static str>,
+    pub(crate) proxy_protocol: bool,
 }
 
 impl Default for Setting {
@@ -37,6 +39,8 @@ impl Default for Setting {
             public_url: Vec::new(),
             rate: None,
             workers: 2,
+            trusted: Vec::new(),
+            proxy_protocol: false,
         }
     }
 }
@@ -97,6 +101,8 @@ impl Stage {
             limits: setting.limits,
             admin: Some(AdminSettings { listen: "127.0.0.1:0".parse().unwrap(), hosts: Vec::new() }),
             workers: setting.workers,
+            trusted_proxies: setting.trusted.iter().map(|network| network.parse().unwrap()).collect(),
+            proxy_protocol: setting.proxy_protocol,
         };
         let keys = Arc::new(ArcSwap::from_pointee(partner.keys()));
         let switches = Arc::new(Switches::default());

@@ -20,6 +20,12 @@ fn plain_http_stays_on_loopback_unless_it_is_asked_for() {
 }
 
 #[test]
+fn a_proxy_header_needs_somebody_who_is_believed() {
+    assert!(fault("gateway.proxy_protocol = true\n").contains("trusted_proxies names nobody"));
+    assert!(faults("[gateway]\nproxy_protocol = true\ntrusted_proxies = [\"10.0.0.0/8\"]\n").is_empty());
+}
+
+#[test]
 fn any_host_passes_on_loopback_only_unless_it_is_asked_for() {
     let open = "[gateway]\ninsecure_listen = true\nlisten = [\"192.0.2.1:80\"]\n";
     assert!(fault(open).contains("there is no public_url: any Host would do"));

@@ -83,7 +83,8 @@ fn a_window_of_zero_is_no_way_to_have_none() {
     for key in ["head_timeout", "body_timeout", "idle_timeout", "connect_timeout", "upstream_timeout"] {
         assert!(fault(&format!("gateway.{key} = \"0s\"\n")).contains("expected 100ms to 1h"), "{key}");
     }
-    for key in ["workers", "max_connections", "max_headers"] {
+    for key in ["workers", "max_connections", "max_connections_per_source", "max_headers", "max_streams", "max_resets"]
+    {
         assert!(fault(&format!("gateway.{key} = 0\n")).contains(&format!("{key} is 0: expected")), "{key}");
     }
 }

@@ -14,7 +14,6 @@ fn what_is_missing_and_makes_traffic_less_safe_is_an_error() {
     for text in [
         tls.to_owned(),
         token.to_owned(),
-        "gateway.trusted_proxies = [\"10.0.0.0/8\"]\n".to_owned(),
         "registry.url = \"postgres://h/db\"\n".to_owned(),
         "registry.url_file = \"f\"\n".to_owned(),
         "replay.url = \"rediss://h\"\n".to_owned(),

@@ -59,7 +59,7 @@ fn every_setting_of_the_contract_is_read() {
         ["api.example.net", "api.example.net:8443"]
     );
     assert_eq!(gateway.trusted_proxies[2].to_string(), "192.0.2.7/32");
-    assert!(gateway.insecure_listen && gateway.any_authority && gateway.workers == Some(3));
+    assert!(gateway.proxy_protocol && gateway.insecure_listen && gateway.any_authority && gateway.workers == Some(3));
     let limits = &gateway.limits;
     let times = [
         limits.head_timeout,
@@ -75,6 +75,8 @@ fn every_setting_of_the_contract_is_read() {
     assert_eq!((limits.max_head, limits.max_headers, limits.max_connections), (128 << 10, 50, 10));
     assert_eq!((limits.body_in_memory, limits.memory_space, limits.spool_space), (1 << 20, 100 << 20, 2 << 30));
     assert_eq!(gateway.spool_dir.as_deref(), Some(Path::new("/var/spool/countersign")));
+    assert_eq!((limits.min_body_rate, limits.max_connections_per_source), (1 << 10, 4));
+    assert_eq!((limits.max_streams, limits.max_resets), (7, 3));
     assert_eq!(limits.source_rate, Rate { count: 500, per: Duration::from_secs(1) });
     assert!(limits.limit_loopback);
     let tls = gateway.tls.as_ref().unwrap();
