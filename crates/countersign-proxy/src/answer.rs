@@ -29,6 +29,7 @@ use crate::reply::Reply;
 use crate::settings::Limits;
 use crate::table::{Route, Table};
 use crate::trace::TraceId;
+use crate::upgrade::Tunnel;
 use crate::upstream::Upstreams;
 
 /// A gateway, as its connections see it.
@@ -96,6 +97,7 @@ async fn answer(gate: &Gate, upstreams: &Upstreams, peer: IpAddr, request: Reque
             entry.answered(Some(response.status().as_u16()), None, None);
             let mut response = response.map(Reply::Upstream);
             headers::remove_from_response(response.headers_mut());
+            Tunnel::grant(&mut response);
             response
         }
         Err(fault) => {
@@ -130,7 +132,8 @@ async fn pass(
         Ok(told) => (told, Ok(())),
         Err(rejection) => (Told::by_nobody(peer), Err(rejection)),
     };
-    let Arrival { head, body } = arrival::read(request, &table.public_url, &believed, table.limits.head_fields);
+    let Arrival { head, body, upgrade } =
+        arrival::read(request, &table.public_url, &believed, table.limits.head_fields);
     visit.body = Some(body);
     visit.entry.source = Some(believed.source);
     unreadable?;
@@ -147,7 +150,7 @@ async fn pass(
     visit.entry.route = Some(route.name.clone());
     let route = visit.route.insert(route);
     let Some(body) = &mut visit.body else { return Err(Unavailable::new("gateway", "a body was lost").into()) };
-    let crossing = Crossing { gate, upstreams, route, limits: &table.limits, source: believed.source };
+    let crossing = Crossing { gate, upstreams, route, limits: &table.limits, source: believed.source, upgrade };
     crossing.pass(head, body, &mut visit.entry).await
 }
 

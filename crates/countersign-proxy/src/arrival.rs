@@ -5,6 +5,7 @@ use hyper::body::{Body, Incoming};
 
 use crate::forwarded::Told;
 use crate::inbound::Inbound;
+use crate::upgrade::Upgrade;
 
 /// A request as it arrived, before anything of it was judged but that it is one.
 pub(crate) struct Arrival {
@@ -12,6 +13,8 @@ pub(crate) struct Arrival {
     pub(crate) head: Result<Head, Rejection>,
     /// Its body, which is to be left in order whatever the head is.
     pub(crate) body: Inbound,
+    /// The protocol that it asks to go on in.
+    pub(crate) upgrade: Option<Upgrade>,
 }
 
 /// A request as it arrived, in one form for both versions of HTTP.
@@ -24,6 +27,8 @@ pub(crate) struct Opening {
     pub(crate) headers: HeaderMap,
     pub(crate) has_body: bool,
     pub(crate) body: Inbound,
+    /// The protocol that it asks to go on in, `malformed` where it may not.
+    pub(crate) upgrade: Result<Option<Upgrade>, Rejection>,
 }
 
 impl Opening {
@@ -50,16 +55,22 @@ impl Opening {
             .and_then(|()| if known { Ok(()) } else { Err(malformed(":scheme is neither http nor https")) })
             .and_then(|()| host(&parts.headers, authority));
         let host = host.map(str::to_owned);
+        let upgrade = Upgrade::asked(parts.version, &parts.headers, has_body);
         let body = Inbound::new(body, length, waits);
-        Self { method: parts.method, target, host, headers: parts.headers, has_body, body }
+        Self { method: parts.method, target, host, headers: parts.headers, has_body, body, upgrade }
     }
 }
 
 /// Reads the head of a request, and believes of scheme and authority what `public` says, and what trusted proxies told of
 /// them.
 pub(crate) fn read(request: Request<Incoming>, public: &[Origin], told: &Told, most_fields: usize) -> Arrival {
-    let Opening { method, target, host, headers, has_body, body } = Opening::of(request);
-    let head = host
+    let Opening { method, target, host, headers, has_body, body, upgrade } = Opening::of(request);
+    let (upgrade, allowed) = match upgrade {
+        Ok(upgrade) => (upgrade, Ok(())),
+        Err(rejection) => (None, Err(rejection)),
+    };
+    let head = allowed
+        .and(host)
         // Of HTTP/1.1 the framing filter has counted them.
         .and_then(|host| {
             let many = || Rejection::new(Code::HeadTooLarge, format!("more than {most_fields} fields"));
@@ -67,7 +78,7 @@ pub(crate) fn read(request: Request<Incoming>, public: &[Origin], told: &Told, m
         })
         .and_then(|host| origin(told.host.as_deref().unwrap_or(&host), told.https, public))
         .and_then(|origin| Head::request(method, &target, origin, headers, has_body));
-    Arrival { head, body }
+    Arrival { head, body, upgrade }
 }
 
 /// RFC 9113 §8.2.3: cookie crumbs "MUST be concatenated into a single octet string using the two-octet delimiter of 0x3B, 0x20"

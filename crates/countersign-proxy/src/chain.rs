@@ -16,6 +16,7 @@ use crate::rate::Standing;
 use crate::settings::Limits;
 use crate::spool::Spool;
 use crate::table::Route;
+use crate::upgrade::Upgrade;
 use crate::upstream::{Relay, Upstreams};
 
 /// Where a request came in, and where it may go.
@@ -26,6 +27,8 @@ pub(crate) struct Crossing<'a> {
     pub(crate) limits: &'a Limits,
     /// Who called.
     pub(crate) source: IpAddr,
+    /// The protocol that is asked for, which only a signed request is given.
+    pub(crate) upgrade: Option<Upgrade>,
 }
 
 impl Crossing<'_> {
@@ -69,7 +72,10 @@ impl Crossing<'_> {
         let standing = self.within_rate(entry)?;
         let ready = fresh.unpack(&gate.openers, held)?;
         let recorded = gate.recorder.record(Basis::Signed(ready), entry).await?;
-        let mut response = self.upstreams.forward(recorded, self.source, route, limits).await?;
+        let mut response = match &self.upgrade {
+            None => self.upstreams.forward(recorded, self.source, route, limits).await?,
+            Some(upgrade) => self.upstreams.switch(recorded, upgrade.clone(), self.source, route, limits).await?,
+        };
         if let Some(standing) = standing {
             standing.tell(response.headers_mut());
         }

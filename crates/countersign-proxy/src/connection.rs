@@ -22,6 +22,7 @@ use crate::framing::{self, Framing};
 use crate::front::{Answering, Front};
 use crate::reply::Reply;
 use crate::settings::Limits;
+use crate::upgrade::Switch;
 
 use hello::{Begun, Hello};
 
@@ -77,6 +78,11 @@ async fn http1<S: Stream>(
     if limits.head_fields > 100 {
         builder.max_headers(limits.head_fields);
     }
+    let switch = Switch::default();
+    let service = {
+        let switch = switch.clone();
+        service_fn(move |request| switch.noting(service.call(request)))
+    };
     let mut connection = builder.serve_connection(TokioIo::new(framing), service);
     let mut stopping = pin!(async move {
         // An error means that nobody is left to stop us any other way.
@@ -95,7 +101,16 @@ async fn http1<S: Stream>(
         connection.poll_without_shutdown(cx)
     })
     .await;
-    let framing = connection.into_parts().io.into_inner();
+    let parts = connection.into_parts();
+    let framing = parts.io.into_inner();
+    if let Some(tunnel) = switch.take() {
+        // What came before the answer was not said in the other protocol: RFC 9110 §7.8 lets nobody speak it earlier.
+        let silent = ended.is_ok() && parts.read_buf.is_empty();
+        if let Some(stream) = framing.into_stream().filter(|_| silent) {
+            tunnel.carry(stream, limits.tunnel_idle).await;
+        }
+        return;
+    }
     // Where hyper broke off in the middle of an answer, nothing of ours may look like its rest.
     let between_answers = ended.as_ref().map_or_else(hyper::Error::is_incomplete_message, |()| true);
     let last = match framing.fault_in_head() {

@@ -104,6 +104,11 @@ impl<S> Framing<S> {
         self.fault.filter(|_| self.scanner.phase() != Phase::Body)
     }
 
+    /// The connection, for another protocol: `None` where the client said more than it was to say before.
+    pub(crate) fn into_stream(self) -> Option<S> {
+        (self.fault.is_none() && self.scanner.phase() == Phase::Idle).then_some(self.stream)
+    }
+
     fn faulty(&mut self, fault: Fault) {
         self.fault.get_or_insert(fault);
     }

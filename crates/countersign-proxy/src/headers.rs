@@ -22,6 +22,11 @@ impl Connection {
         Self(options.filter_map(|option| option.trim().parse().ok()).collect())
     }
 
+    /// Whether it has this option.
+    pub(crate) fn has(&self, option: &'static str) -> bool {
+        self.0.contains(&HeaderName::from_static(option))
+    }
+
     /// The fields that it takes away on this hop. Not those that are meant for all hops: RFC 9110 §7.6.1, "A sender MUST
     /// NOT send a connection option corresponding to a field that is intended for all recipients of the content". Nobody
     /// signs `Connection`, so whoever sits between could strip a message with it.

@@ -49,6 +49,7 @@ mod outgoing;
 mod record;
 mod sent;
 mod tls;
+mod upgrade;
 mod upstream;
 
 // The other end: signing for a sender beside it, and sending what was signed.

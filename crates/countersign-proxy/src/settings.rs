@@ -115,6 +115,8 @@ pub struct Limits {
     pub idle_time: Duration,
     /// Without the caller taking a byte of the answer.
     pub write_time: Duration,
+    /// Without a byte in either direction of a connection that was switched to another protocol.
+    pub tunnel_idle: Duration,
     /// Connections of callers, all listeners together; more wait to be accepted.
     pub max_connections: usize,
     /// What one source may ask for, counted before anything dear is done for it: an IPv4 address, or an IPv6 network of 64
@@ -163,6 +165,7 @@ impl Default for Limits {
             min_body_rate: 64 << 10,
             idle_time: Duration::from_secs(60),
             write_time: Duration::from_secs(30),
+            tunnel_idle: Duration::from_secs(300),
             max_connections: 10_000,
             source_rate: Some(Quota { requests: 10_000, per: Duration::from_secs(1) }),
             limit_loopback: false,

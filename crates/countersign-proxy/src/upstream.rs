@@ -7,6 +7,7 @@ mod pool;
 mod probe;
 mod relay;
 mod sender;
+mod switch;
 mod wire;
 
 use std::net::IpAddr;
@@ -191,7 +192,7 @@ fn again(request: &Request<Sent>) -> Option<Request<Sent>> {
 /// An answer that can be passed on.
 fn relay((response, lease): (Response<Incoming>, Lease), limits: &Limits) -> Result<Response<Relay>, Fault> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        // Nobody asked for it: `Upgrade` was removed. The lease is dropped, and the connection with it.
+        // Nobody asked for it, see `Upstreams::switch`. The lease is dropped, and the connection with it.
         return Err(failed("the upstream switched protocols"));
     }
     let headers = response.headers();

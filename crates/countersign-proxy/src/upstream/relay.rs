@@ -24,6 +24,11 @@ impl Relay {
         relay
     }
 
+    /// Of an answer after which its connection is something else.
+    pub(super) fn without_lease(body: Incoming, limit: Duration) -> Self {
+        Self { body, lease: None, silence: None, limit }
+    }
+
     fn give_back_at_end(&mut self) {
         if self.body.is_end_stream()
             && let Some(lease) = self.lease.take()

@@ -41,7 +41,7 @@ impl Sender {
         let mut builder = http1::Builder::new();
         builder.max_buf_size(BUFFER);
         let (sender, connection) = builder.handshake(wire).await.map_err(io::Error::other)?;
-        let connection = tokio::spawn(async move { drop(connection.await) });
+        let connection = tokio::spawn(async move { drop(connection.with_upgrades().await) });
         Ok(Self::Http1 { sender, _connection: Connection(connection.abort_handle()) })
     }
 

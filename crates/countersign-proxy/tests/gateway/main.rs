@@ -19,4 +19,5 @@ mod smuggling;
 mod spooled;
 mod stage;
 mod stubborn;
+mod upgrade;
 mod upstream;

@@ -88,6 +88,28 @@ impl Upstream {
         .await
     }
 
+    /// One that switches to this protocol whatever it is asked. In it, it tells the head that it was asked with, then echoes.
+    pub(crate) async fn switching(protocol: &'static str) -> Self {
+        Self::each(move |mut stream, requests| async move {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                match stream.read_u8().await {
+                    Ok(byte) => head.push(byte),
+                    Err(_) => return,
+                }
+            }
+            requests.fetch_add(1, Ordering::SeqCst);
+            let answer = format!(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\nSec-WebSocket-Accept: yes\r\n\r\n"
+            );
+            // In one write, so that the first bytes of the other protocol come with the head.
+            let _ = stream.write_all(&[answer.as_bytes(), &head].concat()).await;
+            let (mut reading, mut writing) = stream.split();
+            let _ = tokio::io::copy(&mut reading, &mut writing).await;
+        })
+        .await
+    }
+
     /// One that echoes the bytes of a chunked request.
     pub(crate) async fn raw() -> Self {
         Self::each(|mut stream, requests| async move {
