@@ -51,7 +51,9 @@ impl Opening {
         } else {
             (parts.uri.to_string(), None)
         };
-        let host = check(&parts.method, &parts.headers)
+        let fields = if http2 { check_fields(&parts.headers) } else { Ok(()) };
+        let host = fields
+            .and_then(|()| check(&parts.method, &parts.headers))
             .and_then(|()| if known { Ok(()) } else { Err(malformed(":scheme is neither http nor https")) })
             .and_then(|()| host(&parts.headers, authority));
         let host = host.map(str::to_owned);
@@ -91,6 +93,21 @@ fn join_cookies(headers: &mut HeaderMap) {
     if let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
         headers.insert(header::COOKIE, cookie);
     }
+}
+
+/// What the framing filter has seen to in HTTP/1.1, and nobody below us in HTTP/2.
+fn check_fields(headers: &HeaderMap) -> Result<(), Rejection> {
+    // RFC 9113 §8.2.1: "A field value MUST NOT start or end with an ASCII whitespace character".
+    let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    if headers.values().any(|value| blank(value.as_bytes().first()) || blank(value.as_bytes().last())) {
+        return Err(malformed("a field value with a blank before or behind it"));
+    }
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let digits = |value: &HeaderValue| value.as_bytes().iter().all(u8::is_ascii_digit);
+    if !lengths.next().is_none_or(digits) || lengths.next().is_some() {
+        return Err(malformed("not one Content-Length, or not a number"));
+    }
+    Ok(())
 }
 
 fn check(method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {

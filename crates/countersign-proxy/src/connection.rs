@@ -2,6 +2,7 @@
 
 mod hello;
 mod http2;
+mod waits;
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};

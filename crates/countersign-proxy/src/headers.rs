@@ -75,14 +75,47 @@ pub(crate) fn remove_from_response(headers: &mut HeaderMap) {
     let named: HashSet<_> = Connection::of(headers).names().collect();
     remove(headers, |name| {
         named.contains(name)
-            || with_dashes(name.as_str(), |name| is_hop_by_hop(name) || name.starts_with("countersign-"))
+            || with_dashes(name.as_str(), |name| is_of_this_hop(name) || name.starts_with("countersign-"))
     });
+}
+
+/// What goes on of a response's trailers: nothing that only we may say, and nothing that would have had to be known before
+/// the body. RFC 9110 §6.5.1: those fields whose "evaluation is necessary prior to receiving the content" are not for trailers.
+pub(crate) fn trailers_of_response(mut trailers: HeaderMap) -> HeaderMap {
+    remove(&mut trailers, |name| {
+        with_dashes(name.as_str(), |name| {
+            is_hop_by_hop(name)
+                || name.starts_with("countersign-")
+                || name.starts_with("content-") && !name.ends_with("-digest")
+                || matches!(
+                    name,
+                    "host"
+                        | "location"
+                        | "set-cookie"
+                        | "cache-control"
+                        | "vary"
+                        | "age"
+                        | "date"
+                        | "expires"
+                        | "retry-after"
+                        | "warning"
+                        | "www-authenticate"
+                        | "authorization"
+                )
+        })
+    });
+    trailers
 }
 
 /// Removes from a response what belongs to this hop, and nothing else.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: HashSet<_> = Connection::of(headers).names().collect();
-    remove(headers, |name| named.contains(name) || with_dashes(name.as_str(), is_hop_by_hop));
+    remove(headers, |name| named.contains(name) || with_dashes(name.as_str(), is_of_this_hop));
+}
+
+/// Trailers of a response go on, so it goes on saying which there are.
+fn is_of_this_hop(name: &str) -> bool {
+    is_hop_by_hop(name) && name != "trailer"
 }
 
 /// RFC 9110 §7.6.1, and those that never belonged to it but were taken for it. `Content-Length` of a response stays: hyper

@@ -195,12 +195,24 @@ fn relay((response, lease): (Response<Incoming>, Lease), limits: &Limits) -> Res
         // Nobody asked for it, see `Upstreams::switch`. The lease is dropped, and the connection with it.
         return Err(failed("the upstream switched protocols"));
     }
-    let headers = response.headers();
-    if headers.contains_key(header::CONTENT_LENGTH) && headers.contains_key(header::TRANSFER_ENCODING) {
-        // RFC 9112 §6.3: "Such a message might indicate an attempt to perform response splitting".
-        return Err(failed("the upstream framed its answer in two ways"));
-    }
+    framed_once(&response)?;
     Ok(response.map(|body| Relay::new(body, lease, limits.silence_time)))
+}
+
+/// An answer that two readers could frame differently is nobody's. RFC 9112 §6.3: "Such a message might indicate an attempt to
+/// perform response splitting".
+fn framed_once(response: &Response<Incoming>) -> Result<(), Fault> {
+    let headers = response.headers();
+    let (mut lengths, mut codings) =
+        (headers.get_all(header::CONTENT_LENGTH).iter(), headers.get_all(header::TRANSFER_ENCODING).iter());
+    let (length, coding) = (lengths.next(), codings.next());
+    let digits = length.is_none_or(|length| length.as_bytes().iter().all(u8::is_ascii_digit));
+    let chunked = coding.is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    let twice = lengths.next().is_some() || codings.next().is_some() || (length.is_some() && coding.is_some());
+    if digits && chunked && !twice {
+        return Ok(());
+    }
+    Err(failed("the upstream framed its answer in two ways, or in one that is not known"))
 }
 
 /// A request without an answer.

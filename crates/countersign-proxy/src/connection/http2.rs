@@ -17,10 +17,11 @@ use hyper::server::conn::http2;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, interval_at, sleep_until};
 
 use super::Stream;
 use super::hello::Begun;
+use super::waits::{Wait, Waits};
 use crate::front::Answering;
 use crate::reply::Reply;
 use crate::settings::Limits;
@@ -40,11 +41,13 @@ pub(super) async fn serve<S: Stream>(
     mut stop: watch::Receiver<bool>,
 ) {
     let busy = Arc::new(AtomicUsize::new(0));
+    let waits = Arc::new(Waits::default());
     let counted = {
-        let busy = Arc::clone(&busy);
+        let (busy, waits) = (Arc::clone(&busy), Arc::clone(&waits));
         service_fn(move |request| {
             let (answer, one) = (service.call(request), Busy::with(&busy));
-            async move { answer.await.map(|response| response.map(|reply| Counted { reply, _one: one })) }
+            let wait = waits.one();
+            async move { answer.await.map(|response| response.map(|reply| Counted { reply, wait, _one: one })) }
         })
     };
     let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -64,10 +67,19 @@ pub(super) async fn serve<S: Stream>(
         let _ = stop.wait_for(|stop| *stop).await;
     });
     let mut deadline = pin!(sleep_until(Instant::now() + limits.idle_time));
+    let patience = limits.write_time.max(Duration::from_millis(1));
+    let mut round = interval_at(Instant::now() + patience, patience);
     let mut told = false;
     poll_fn(|cx| {
         if connection.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
+        }
+        while round.poll_tick(cx).is_ready() {
+            // It holds a connection to an upstream, and whatever is read of it: HTTP/2 has no way to end one answer of ours
+            // that hyper would let us go.
+            if waits.longest() > patience {
+                return Poll::Ready(());
+            }
         }
         let idle = busy.load(Relaxed) == 0;
         if !idle && !told {
@@ -92,6 +104,7 @@ pub(super) async fn serve<S: Stream>(
 /// An answer that counts as under way until its body has ended.
 struct Counted {
     reply: Reply,
+    wait: Wait,
     _one: Busy,
 }
 
@@ -100,7 +113,13 @@ impl Body for Counted {
     type Error = <Reply as Body>::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.get_mut().reply).poll_frame(cx)
+        let this = self.get_mut();
+        this.wait.over();
+        let frame = Pin::new(&mut this.reply).poll_frame(cx);
+        if matches!(frame, Poll::Ready(Some(_))) {
+            this.wait.begin();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,6 +7,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use super::pool::Lease;
+use crate::headers;
 
 /// The body of an upstream's response on its way to the caller. Where it breaks off, the caller's connection breaks off too:
 /// a part is never made to look like the whole.
@@ -60,8 +61,13 @@ impl Body for Relay {
                     this.give_back_at_end();
                     Some(Ok(frame))
                 }
-                // Trailers could say what only we may say; they are dropped.
-                Some(Ok(_)) => continue,
+                Some(Ok(frame)) => {
+                    this.give_back_at_end();
+                    match frame.into_trailers().map(headers::trailers_of_response) {
+                        Ok(trailers) if !trailers.is_empty() => Some(Ok(Frame::trailers(trailers))),
+                        _ => continue,
+                    }
+                }
                 Some(Err(error)) => {
                     this.lease = None;
                     Some(Err(error.into()))

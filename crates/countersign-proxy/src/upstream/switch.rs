@@ -1,9 +1,11 @@
 use std::net::IpAddr;
 
+use countersign::Code;
 use http::{Response, StatusCode};
+use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::{Relay, Upstreams, failed, relay, send};
+use super::{Lease, Member, Outcome, Relay, Unanswered, Upstreams, failed, relay, send};
 use crate::fault::Fault;
 use crate::outgoing::Outgoing;
 use crate::record::Recorded;
@@ -13,7 +15,8 @@ use crate::upgrade::{Tunnel, Upgrade};
 
 impl Upstreams {
     /// Forwards what is on record and asks for another protocol, on a connection of its own. Where the upstream switches, the
-    /// answer carries the [`Tunnel`]; else it is one like any other.
+    /// answer carries the [`Tunnel`]; else it is one like any other. It goes to the next upstream where there is no connection,
+    /// and is sent once.
     ///
     /// # Errors
     /// As [`Upstreams::forward`]; `upstream_failed` also where it switches to what was not asked for.
@@ -26,26 +29,54 @@ impl Upstreams {
         limits: &Limits,
     ) -> Result<Response<Relay>, Fault> {
         let Outgoing { mut request, share: _share } = Outgoing::of(recorded, source)?;
-        let lease = self.connect(&route.upstream, limits).await?;
-        // RFC 9113 §8.6: HTTP/2 "does not support the Upgrade mechanism".
-        if !lease.sender.is_shared() {
-            upgrade.ask(request.headers_mut());
+        let mut fault = failed("there is no upstream");
+        for Member { destination, condition } in route.upstream.candidates() {
+            let _one = condition.begin();
+            let lease = match self.connect(destination, limits).await {
+                Ok(lease) => lease,
+                Err(error) => {
+                    condition.note(Outcome::Unreachable, &error.reason());
+                    condition.retried();
+                    fault = error;
+                    continue;
+                }
+            };
+            // RFC 9113 §8.6: HTTP/2 "does not support the Upgrade mechanism".
+            if !lease.sender.is_shared() {
+                upgrade.ask(request.headers_mut());
+            }
+            let answer = send(lease, request, limits.response_time).await;
+            let (outcome, why) = match &answer {
+                Ok(_) => (Outcome::Answered, String::new()),
+                Err(Unanswered { fault: Fault::Upstream(Code::UpstreamTimeout, why), .. }) => {
+                    (Outcome::Silent, why.clone())
+                }
+                Err(unanswered) => (Outcome::Broken, unanswered.fault.reason().into_owned()),
+            };
+            condition.note(outcome, &why);
+            return switched(answer.map_err(|unanswered| unanswered.fault)?, upgrade, limits).await;
         }
-        let answer = send(lease, request, limits.response_time).await.map_err(|unanswered| unanswered.fault)?;
-        if answer.0.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return relay(answer, limits);
-        }
-        let (mut response, _lease) = answer;
-        if !upgrade.is_granted(response.headers()) {
-            return Err(failed("the upstream switched to another protocol than was asked for"));
-        }
-        let switched = timeout(limits.connect_time, hyper::upgrade::on(&mut response)).await;
-        let far = match switched {
-            Ok(Ok(far)) => far,
-            Ok(Err(error)) => return Err(failed(&error.to_string())),
-            Err(_) => return Err(failed("the upstream's connection was not given up in time")),
-        };
-        response.extensions_mut().insert(Tunnel::new(upgrade, far));
-        Ok(response.map(|body| Relay::without_lease(body, limits.response_time)))
+        Err(fault)
     }
+}
+
+async fn switched(
+    answer: (Response<Incoming>, Lease),
+    upgrade: Upgrade,
+    limits: &Limits,
+) -> Result<Response<Relay>, Fault> {
+    if answer.0.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return relay(answer, limits);
+    }
+    let (mut response, _lease) = answer;
+    if !upgrade.is_granted(response.headers()) {
+        return Err(failed("the upstream switched to another protocol than was asked for"));
+    }
+    let far = match timeout(limits.connect_time, hyper::upgrade::on(&mut response)).await {
+        Ok(Ok(far)) => far,
+        Ok(Err(error)) => return Err(failed(&error.to_string())),
+        Err(_) => return Err(failed("the upstream's connection was not given up in time")),
+    };
+    response.extensions_mut().insert(Tunnel::new(upgrade, far));
+    Ok(response.map(|body| Relay::without_lease(body, limits.silence_time)))
 }

@@ -26,6 +26,11 @@ pub(crate) async fn connect(stage: &Stage) -> Sender {
     sender
 }
 
+/// A connection, and a signed message to send on it.
+pub(crate) async fn signed(stage: &Stage, message: &Message) -> (Sender, Request<Body>) {
+    (connect(stage).await, request(message).await)
+}
+
 /// The message as a request of HTTP/2, its fields signed as those of the message were.
 pub(crate) async fn request(message: &Message) -> Request<Body> {
     let signed = message.sign().await;
