@@ -47,6 +47,16 @@ pub(crate) fn expiry(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A key's id as it can stand on the wire. The older schemes take less, and say so when they sign.
+pub(crate) fn key_id(text: &str) -> Result<String, String> {
+    let printable = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if printable && (1..=256).contains(&text.len()) {
+        Ok(text.to_owned())
+    } else {
+        Err("an id has 1 to 256 printable ASCII characters".to_owned())
+    }
+}
+
 /// Names of components: quoted as in a signature input or bare, with blanks or commas between.
 pub(crate) fn components(text: &str) -> Vec<String> {
     let names = text.split([' ', ',']).map(|name| name.trim_matches('"')).filter(|name| !name.is_empty());

@@ -80,7 +80,11 @@ pub(crate) fn main() -> ExitCode {
             Ok(Exit::FINE)
         }
     };
-    match ended {
+    finish(ended)
+}
+
+fn finish(ended: Result<Exit, Failure>) -> ExitCode {
+    match ended.and_then(|exit| output::lost().map_or(Ok(exit), Err)) {
         Ok(Exit(code)) => code.into(),
         Err(failure) => {
             output::failure(&failure);
@@ -94,7 +98,7 @@ fn usage(fault: &clap::Error) -> ExitCode {
     let text = fault.to_string();
     if matches!(fault.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         output::say!("{}", text.trim_end());
-        return ExitCode::SUCCESS;
+        return finish(Ok(Exit::FINE));
     }
     if fault.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         output::note!("{}", text.trim_end());

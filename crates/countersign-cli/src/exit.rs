@@ -115,8 +115,21 @@ pub(crate) fn io(what: &str, path: &std::path::Path, fault: &std::io::Error) -> 
     use std::io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied};
     let message = format!("{what} {}: {}", path.display(), words(fault));
     match fault.kind() {
-        NotFound | AlreadyExists | IsADirectory | NotADirectory | PermissionDenied => Failure::usage(message),
+        IsADirectory => Failure::usage(message).hint("name a file in it"),
+        PermissionDenied => Failure::usage(message).hint(format!("ls -ld {} says who may", path.display())),
+        NotFound | AlreadyExists | NotADirectory => Failure::usage(message),
         _ => Failure::ours(message),
+    }
+}
+
+/// An address that can't be listened on: usage, since another may be had. `elsewhere` says how to name one.
+pub(crate) fn unbound(address: impl fmt::Display, fault: &std::io::Error, elsewhere: &str) -> Failure {
+    use std::io::ErrorKind::{AddrNotAvailable, PermissionDenied};
+    let failure = Failure::usage(format!("can't listen on {address}: {}", words(fault)));
+    match fault.kind() {
+        PermissionDenied => failure.hint(format!("ports below 1024 need a privilege: {elsewhere}")),
+        AddrNotAvailable => failure.hint(format!("this machine does not have the address, see ip addr: {elsewhere}")),
+        _ => failure.hint(format!("another process has it: stop that, or {elsewhere}")),
     }
 }
 

@@ -17,7 +17,21 @@ const MAX_KEY_FILE: u64 = 256 << 10;
 
 /// Reads a public key in PEM, DER or JWK. With an algorithm, the file must not say that the key is for another.
 pub(crate) fn public_key(path: &Path, algorithm: Option<Algorithm>) -> Result<Material, Failure> {
-    public_key_in(path, &read_small(path)?, algorithm)
+    let file = read_small(path).map_err(|failure| {
+        let made = algorithm.filter(|_| path.extension().is_some_and(|it| it == "pub") && !path.exists());
+        match made {
+            Some(algorithm) => {
+                failure.hint(made_by(algorithm.as_str(), &path.with_extension("").display().to_string()))
+            }
+            None => failure.hint("it is the half of the key that its owner hands out: of a key of ours, FILE.pub"),
+        }
+    })?;
+    public_key_in(path, &file, algorithm)
+}
+
+/// The command that makes a key.
+fn made_by(algorithm: &str, out: &str) -> String {
+    format!("countersign key generate --algorithm {algorithm} --out {out}")
 }
 
 /// The same where the file was read already.
@@ -44,9 +58,8 @@ pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 /// Reads a private key or a secret to sign with.
 pub(crate) fn signing_key(path: &Path, scheme: Scheme, asked: Option<Algorithm>) -> Result<SigningKey, Failure> {
     let algorithm = asked.or_else(|| scheme.algorithms().first().copied()).map_or("A", Algorithm::as_str);
-    let make = |out: String| format!("countersign key generate --algorithm {algorithm} --out {out}");
     let missing = |failure: Failure| {
-        if path.exists() { failure } else { failure.hint(make(path.display().to_string())) }
+        if path.exists() { failure } else { failure.hint(made_by(algorithm, &path.display().to_string())) }
     };
     let secret = read_small(path).map_err(missing)?;
     SigningKey::from_file(&secret, scheme, asked).map_err(|fault| {
@@ -56,7 +69,7 @@ pub(crate) fn signing_key(path: &Path, scheme: Scheme, asked: Option<Algorithm>)
             Some(extension) if extension == "pub" && private.exists() => {
                 failure.hint(format!("--key {}", private.display()))
             }
-            _ => failure.hint(make("FILE".to_owned())),
+            _ => failure.hint(made_by(algorithm, "FILE")),
         }
     })
 }
@@ -74,7 +87,10 @@ pub(crate) fn client_certificate(path: &Path) -> Result<ClientCertificate, Failu
 
 /// Reads a secret that both sides hold: the bytes of the file, or the `k` of an `oct` JWK.
 pub(crate) fn shared_secret(path: &Path) -> Result<Material, Failure> {
-    let material = Material::from_secret_file(&read_small(path)?).map_err(|fault| {
+    let missing = |failure: Failure| {
+        if path.exists() { failure } else { failure.hint(made_by("hmac-sha256", &path.display().to_string())) }
+    };
+    let material = Material::from_secret_file(&read_small(path).map_err(missing)?).map_err(|fault| {
         Failure::usage(format!("{}: {fault}", path.display())).hint("a public key goes with --public-key")
     })?;
     warn_of_mode(path);

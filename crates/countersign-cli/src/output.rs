@@ -1,5 +1,6 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use crate::exit::Failure;
 
@@ -16,7 +17,26 @@ macro_rules! note {
 pub(crate) use {note, say};
 
 pub(crate) fn result(line: fmt::Arguments<'_>) {
-    drop(writeln!(io::stdout().lock(), "{line}"));
+    if let Err(failure) = written(writeln!(io::stdout().lock(), "{line}")) {
+        LOST.get_or_init(|| failure.message);
+    }
+}
+
+/// What kept a line of the result from being written. Told once, at the end: whoever reads the rest should not take it for
+/// the whole.
+pub(crate) fn lost() -> Option<Failure> {
+    LOST.get().map(Failure::ours)
+}
+
+static LOST: OnceLock<String> = OnceLock::new();
+
+fn written(outcome: io::Result<()>) -> Result<(), Failure> {
+    match outcome {
+        Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::ours(format!("stdout: {}", crate::exit::words(&fault))))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(crate) fn diagnostic(line: fmt::Arguments<'_>) {
@@ -31,12 +51,7 @@ pub(crate) fn diagnostic_bytes(bytes: &[u8]) {
 /// Writes bytes of the result as they are.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::ours(format!("stdout: {}", crate::exit::words(&fault))))
-        }
-        _ => Ok(()),
-    }
+    written(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
 /// One JSON document on stdout.

@@ -14,7 +14,7 @@ use countersign_store::replay::Reach;
 use countersign_store::{DataLock, LockError, MemoryReplay, Registry, Snapshots};
 
 use crate::config::Config;
-use crate::exit::{Failure, io};
+use crate::exit::{self, Failure, io};
 use crate::last_use::LastUseWriter;
 use crate::place::Place;
 use crate::{moment, wire};
@@ -61,16 +61,14 @@ impl Serving {
             ..Handles::new(Arc::new(move |now| keys.keys(now)), Arc::clone(&replay) as _)
         };
         let gateway = Gateway::bind(settings, handles).map_err(|fault| {
-            let failure = Failure::usage(&fault);
-            match fault {
-                countersign_proxy::GatewayError::Listen(..) => {
-                    failure.hint("another process has this address: stop it, or write another one under `listen`")
+            use countersign_proxy::GatewayError;
+            match &fault {
+                GatewayError::Listen(address, why) => exit::unbound(address, why, "write another under `listen`"),
+                GatewayError::Spool { .. } => {
+                    Failure::usage(fault).hint("name a directory that it may write to: spool_dir in [gateway]")
                 }
-                countersign_proxy::GatewayError::Spool { .. } => {
-                    failure.hint("name a directory that it may write to: spool_dir in [gateway]")
-                }
-                countersign_proxy::GatewayError::Worker(_) => Failure::ours(fault),
-                countersign_proxy::GatewayError::Settings(_) => failure,
+                GatewayError::Worker(_) => Failure::ours(fault),
+                GatewayError::Settings(_) => Failure::usage(fault),
             }
         })?;
         Ok(Self {

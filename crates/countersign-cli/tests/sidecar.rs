@@ -128,6 +128,17 @@ fn only_what_is_allowed_is_signed_and_only_for_this_machine() {
     assert!(refused.err.contains("not loopback") && refused.err.contains("hint: "), "{refused:?}");
     let refused = dir.run("sidecar --key http-message-signatures.key --id a --listen 127.0.0.1:0");
     assert!(refused.code == 2 && refused.err.contains("--to is missing"), "{refused:?}");
+    let refused = dir.run("sidecar --key http-message-signatures.key");
+    assert!(refused.code == 2 && refused.err.contains("--id, --listen, --to are missing"), "{refused:?}");
+    let to = "--listen 127.0.0.1:0 --to http://127.0.0.1:1";
+    for (flags, says) in [
+        ("--key http-message-signatures.key --id \"\"", "1 to 256 printable ASCII"),
+        ("--key http-message-signatures.key --id \"a\nb\"", "1 to 256 printable ASCII"),
+        ("--key pki.key --scheme pki --id a:b", "not an id for a key of pki"),
+    ] {
+        let refused = dir.run(&format!("sidecar {flags} {to}"));
+        assert!(refused.code == 2 && refused.out.is_empty() && refused.err.contains(says), "{flags}: {refused:?}");
+    }
 }
 
 #[test]
@@ -186,7 +197,7 @@ fn a_unix_socket_opens_to_a_group_where_it_is_told_to() {
         ("--config open.toml --listen 127.0.0.1:0 --socket-mode 0660", "are for a Unix socket"),
         ("--config open.toml --socket-mode 0888", "write it in octal"),
         ("--config open.toml --socket-group no-such-group", "no group no-such-group"),
-        ("--config open.toml --listen unix:absent/socket", "make its directory first"),
+        ("--config open.toml --listen unix:absent/socket", "mkdir -p absent"),
     ] {
         let ran = dir.run(&format!("sidecar {flags}"));
         assert!(

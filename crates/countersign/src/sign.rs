@@ -170,6 +170,7 @@ impl Unsigned {
                 Vec::new()
             }
             (Content::Body(_), _) if labels::another_scheme(&head, form.scheme) => return Err(labels::ANOTHER),
+            (Content::Body(_), Scheme::Pki) if !pki::is_id(&form.key_id) => return Err(NO_ID),
             (Content::Body(body), Scheme::Pki) => pki::to_sign(&head, body).map_err(SignError::new)?,
             (Content::Body(body), Scheme::TrustedSite) => {
                 let payload = std::str::from_utf8(body).ok().filter(|text| !text.is_empty());

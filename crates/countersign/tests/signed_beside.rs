@@ -67,6 +67,22 @@ fn a_message_of_one_scheme_is_not_signed_in_another() {
 }
 
 #[test]
+fn a_pki_key_id_that_would_end_in_another_place_is_refused() {
+    for id in ["a:b", "a b", "", "a\r\nX: y"] {
+        let head = Head::request(
+            Method::POST,
+            "/a",
+            Origin::parse("https://a").unwrap(),
+            HeaderMap::from_iter([(http::header::CONTENT_TYPE, "application/json".parse().unwrap())]),
+            true,
+        );
+        let mut draft = Draft::new(head.unwrap(), Form::new(Scheme::Pki, id));
+        draft.push(b"{\"message_id\": \"1\", \"timestamp\": 1795000000}");
+        assert!(draft.finish("0123456789abcdef", Timestamp::from_secs(1_795_000_000)).is_err(), "{id:?}");
+    }
+}
+
+#[test]
 fn what_can_not_be_covered_is_named() {
     for name in ["x-absent", "@status"] {
         let refused = signed(Scheme::HttpMessageSignatures, &[], Some(&["@method", name])).unwrap_err();

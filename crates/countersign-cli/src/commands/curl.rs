@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// The key's id as it stands on the wire
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = arguments::key_id)]
     id: String,
     /// Where to: http:// or https://, a host, a path, a query
     #[arg(value_name = "URL", value_parser = Url::parse)]

@@ -16,15 +16,17 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
-    std::fs::create_dir_all(&args.dir).map_err(|fault| io("can't make", &args.dir, &fault))?;
+    std::fs::create_dir_all(&args.dir)
+        .map_err(|fault| io("can't make", &args.dir, &fault).hint("--dir names a directory, there or not"))?;
     let path =
         if args.dir == Path::new(".") { PathBuf::from("countersign.toml") } else { args.dir.join("countersign.toml") };
-    let mut file = NewFile::create(&path, 0o644).map_err(|failure| Failure {
-        hints: vec![
-            format!("countersign lint{} checks it", flag_of(&path)),
-            "countersign init --dir DIR writes one elsewhere".to_owned(),
-        ],
-        ..failure
+    let mut file = NewFile::create(&path, 0o644).map_err(|failure| {
+        let elsewhere = "countersign init --dir DIR writes one elsewhere".to_owned();
+        if path.exists() {
+            let checks = format!("countersign lint{} checks it", flag_of(&path));
+            return Failure { hints: vec![checks, elsewhere], ..failure };
+        }
+        failure.hint(elsewhere)
     })?;
     file.write(init_file().as_bytes())?;
     let config = ConfigFile::named(path.clone());

@@ -6,7 +6,6 @@ mod key_file;
 mod settings;
 mod socket;
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use countersign_proxy::{Address, Allow, Clock, Sidecar, SidecarError, SidecarHan
 use super::{interrupted, wait};
 use crate::app_hmac_form::FormFlags;
 use crate::config::Http;
-use crate::exit::{Exit, Failure};
+use crate::exit::{self, Exit, Failure};
 use crate::output::say;
 use crate::{arguments, random};
 use certificate_file::CertificateFile;
@@ -36,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// The key's id, as the other side knows it
-    #[arg(long, value_name = "KEYID")]
+    #[arg(long, value_name = "KEYID", value_parser = arguments::key_id)]
     id: Option<String>,
     /// Where the sender reaches it: 127.0.0.1:8081, or unix:/run/sidecar.sock
     #[arg(long, value_name = "ADDR", value_parser = settings::address)]
@@ -92,15 +91,13 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
         clock: Clock::system(),
         log: Box::new(std::io::stderr()),
     };
-    let sidecar = Sidecar::bind(settings, handles).map_err(|fault| {
-        let failure = Failure::usage(&fault);
-        match fault {
-            SidecarError::Listen(address, why) => failure.hint(unbound(&address, why.kind())),
-            SidecarError::Settings(_) => {
-                failure.hint("--listen 127.0.0.1:8081, or --allow-remote if the network is yours alone")
-            }
-            SidecarError::Log(_) => Failure::ours(fault),
+    let sidecar = Sidecar::bind(settings, handles).map_err(|fault| match fault {
+        SidecarError::Listen(Address::Unix(path), why) => socket::unbound(&path, &why),
+        SidecarError::Listen(address, why) => exit::unbound(address, &why, "give another with --listen"),
+        SidecarError::Settings(_) => {
+            Failure::usage(fault).hint("--listen 127.0.0.1:8081, or --allow-remote if the network is yours alone")
         }
+        SidecarError::Log(_) => Failure::ours(fault),
     })?;
     let scheme_of_address = if matches!(sidecar.address(), Address::Tcp(_)) { "http://" } else { "" };
     say!("sidecar  {scheme_of_address}{}", sidecar.address());
@@ -114,18 +111,4 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
     sidecar.run(stop).await;
     say!("ended    in order");
     Ok(Exit::FINE)
-}
-
-/// What to do about an address that can't be had.
-fn unbound(address: &Address, why: ErrorKind) -> &'static str {
-    match (address, why) {
-        (Address::Unix(_), ErrorKind::NotFound) => "make its directory first; under systemd RuntimeDirectory= does",
-        (Address::Unix(_), ErrorKind::PermissionDenied) => {
-            "its user has to be in the socket's group and may write to its directory: see id, ls -ld"
-        }
-        (Address::Unix(_), ErrorKind::InvalidInput) => "the path of a socket has at most 107 bytes",
-        (Address::Tcp(_), ErrorKind::PermissionDenied) => "give a port above 1023",
-        (Address::Tcp(_), ErrorKind::AddrNotAvailable) => "this machine does not have the address: see ip addr",
-        _ => "another process has this address: stop it, or give --listen another",
-    }
 }

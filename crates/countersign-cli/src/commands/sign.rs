@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// The key's id as it stands on the wire
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = arguments::key_id)]
     id: String,
     /// How the message carries its signature
     #[arg(long, value_name = "S", default_value = "http-message-signatures", value_parser = arguments::scheme())]

@@ -42,7 +42,7 @@ const TABLE: &[NotYet] = &[
     error("replay.url", Asks::Beginning(&["redis://", "rediss://", "valkey://", "valkeys://"]), "Redis is not there yet, only memory: is, and a request could pass once at each gateway"),
     error("replay.url_file", Asks::Always, "a URL in a file is not read yet, nor is Redis there, the only replay memory with a password"),
     warning("evidence.durability", Asks::Unless("off"), "evidence is not kept yet: decisions go to the log only"),
-    error("token", Asks::Always, "user tokens are not issued and not checked yet"),
+    error("token", Asks::Always, "this version issues and checks no user tokens yet, and /auth/trusted/… would be a path as any other"),
     warning("seal.keys", Asks::Any, "sealed fields are not opened yet, and no sealing key is published"),
     error("route.channel", Asks::Unless("any"), "client certificates are not compared with the signer yet"),
     error("route.open", Asks::Any, "sealed fields are not opened yet, and would be forwarded as they are"),
@@ -76,6 +76,9 @@ impl NotYet {
         match (self.weight, &self.asks) {
             (Weight::Warning, _) | (_, Asks::Beginning(_)) => issue,
             (_, Asks::Unless(fine)) => issue.hint(format!("write {key} = \"{fine}\" until it is there")),
+            (_, Asks::Always) if matches!(node.value, Value::Table(_)) => {
+                issue.hint(format!("take the section [{}] out until it is there", self.key))
+            }
             (_, Asks::Always | Asks::Any | Asks::True) => issue.hint(format!("take {key} out until it is there")),
         }
     }

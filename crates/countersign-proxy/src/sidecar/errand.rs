@@ -57,7 +57,7 @@ impl Desk {
         let Order { head, method, target, content } = order;
         let mut draft = Draft::new(head.clone(), self.settings.form.clone());
         draft.push(content);
-        let unsigned = draft.finish(&(self.nonce)()?, self.clock.now()).map_err(unsignable)?;
+        let unsigned = draft.finish(&(self.nonce)()?, self.clock.now()).map_err(|error| unsignable(&error))?;
         let signer = (self.signer)();
         let signed = unsigned.sign(&*signer).await.map_err(failed)?;
         let body = signed.body().cloned().unwrap_or_else(|| content.clone());
@@ -130,7 +130,7 @@ fn outgoing(
 }
 
 /// The sender's message can't be carried by the scheme.
-fn unsignable(error: SignError) -> Fault {
+fn unsignable(error: &SignError) -> Fault {
     Rejection::new(Code::Malformed, error.to_string()).into()
 }
 

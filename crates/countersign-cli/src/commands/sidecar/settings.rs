@@ -35,19 +35,25 @@ pub(super) fn of(args: Args) -> Result<Understood, Failure> {
         (None, Some(name)) => Some(wire::known(name.as_str())?),
         (None, None) => None,
     };
-    let to = match (args.to, written.and_then(|it| it.to.as_ref())) {
-        (Some(to), _) => to,
-        (None, Some(to)) => wire::origin(to)?,
-        (None, None) => return Err(missing("to", "https://api.example.com")),
-    };
     let allow = match (args.allow.is_empty(), written) {
         (true, Some(written)) => written.allow.iter().map(allowed).collect::<Result<_, _>>()?,
         _ => args.allow,
     };
-    let key = args.key.or_else(|| written.and_then(|it| it.key.clone())).ok_or_else(|| missing("key", "sender.pem"))?;
-    let id = args.id.or_else(|| written.and_then(|it| it.id.clone())).ok_or_else(|| missing("id", "sender-1"))?;
+    let to = match (args.to, written.and_then(|it| it.to.as_ref())) {
+        (Some(to), _) => Some(to),
+        (None, Some(to)) => Some(wire::origin(to)?),
+        (None, None) => None,
+    };
+    let key = args.key.or_else(|| written.and_then(|it| it.key.clone()));
+    let id = args.id.or_else(|| written.and_then(|it| it.id.clone()));
     let listen = args.listen.or_else(|| written.and_then(|it| it.listen.clone()));
-    let listen = listen.ok_or_else(|| missing("listen", "127.0.0.1:8081"))?;
+    let absent = [key.is_none(), id.is_none(), listen.is_none(), to.is_none()];
+    let (Some(key), Some(id), Some(listen), Some(to)) = (key, id, listen, to) else { return Err(missing(absent)) };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if scheme != Scheme::HttpMessageSignatures && !(id.len() <= 64 && id.bytes().all(plain)) {
+        return Err(Failure::usage(format!("\"{id}\" is not an id for a key of {scheme}"))
+            .hint("an id has 1 to 64 of A-Z a-z 0-9 . _ -"));
+    }
     let layout = written.filter(|_| scheme == Scheme::AppHmac).map_or([None; 3], |it| {
         [it.timestamp_unit.map(Unit::as_str), it.nonce_form.map(NonceForm::as_str), it.layout.map(Layout::as_str)]
     });
@@ -97,8 +103,14 @@ fn section(file: &ConfigFile) -> Result<config::Sidecar, Failure> {
     })
 }
 
-fn missing(name: &str, example: &str) -> Failure {
-    Failure::usage(format!("--{name} is missing")).hint(format!("--{name} {example}, or {name} in a [sidecar] section"))
+/// What neither flags nor section say, all at once.
+fn missing(absent: [bool; 4]) -> Failure {
+    let all = ["--key sender.pem", "--id sender-1", "--listen 127.0.0.1:8081", "--to https://api.example.com"];
+    let lacking: Vec<&str> = all.into_iter().zip(absent).filter_map(|(flag, absent)| absent.then_some(flag)).collect();
+    let names: Vec<&str> = lacking.iter().filter_map(|flag| flag.split(' ').next()).collect();
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    Failure::usage(format!("{} {verb} missing", names.join(", ")))
+        .hint(format!("{}, or the same names in a [sidecar] section", lacking.join(" ")))
 }
 
 fn allowed(entry: &config::Allow) -> Result<Allow, Failure> {

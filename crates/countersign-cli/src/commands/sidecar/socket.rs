@@ -1,9 +1,12 @@
 //! Whom a Unix socket opens to.
 
+use std::io;
+use std::path::Path;
+
 use countersign_proxy::SocketFile;
 
 use crate::config;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 
 /// The socket's permissions and group; by default its owner's alone, and with a group the group's, too.
 pub(super) fn file(mode: Option<u32>, group: Option<&str>) -> Result<SocketFile, Failure> {
@@ -15,6 +18,22 @@ pub(super) fn file(mode: Option<u32>, group: Option<&str>) -> Result<SocketFile,
 pub(super) fn none() -> Failure {
     Failure::usage("--socket-mode and --socket-group are for a Unix socket, and this sidecar listens on TCP")
         .hint("--listen unix:/run/countersign/sidecar.sock")
+}
+
+/// A socket that can't be had.
+pub(super) fn unbound(path: &Path, fault: &io::Error) -> Failure {
+    use io::ErrorKind::{AddrInUse, InvalidInput, NotFound, PermissionDenied};
+    let failure = Failure::usage(format!("can't listen on unix:{}: {}", path.display(), exit::words(fault)));
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match fault.kind() {
+        NotFound => failure.hint(format!("mkdir -p {}; under systemd RuntimeDirectory= makes it", dir.display())),
+        PermissionDenied => {
+            failure.hint(format!("its user has to own the directory and be in the group: id, ls -ld {}", dir.display()))
+        }
+        AddrInUse => failure.hint("a sidecar answers there already, or the file is no socket: see ls -l"),
+        InvalidInput => failure.hint("the path of a socket has at most 107 bytes"),
+        _ => failure.hint("give another with --listen"),
+    }
 }
 
 /// For clap.

@@ -27,7 +27,8 @@ impl Folder {
     }
 
     fn find_in(dir: &Path, depth: usize, found: &mut Vec<Self>) -> Result<(), Failure> {
-        let entries = std::fs::read_dir(dir).map_err(|fault| io("can't read", dir, &fault))?;
+        let entries = std::fs::read_dir(dir)
+            .map_err(|fault| io("can't read", dir, &fault).hint("countersign vectors run vectors, in the project"))?;
         let mut paths = Vec::new();
         for entry in entries {
             paths.push(entry.map_err(|fault| io("can't read", dir, &fault))?.path());
