@@ -327,7 +327,8 @@ pub(crate) fn drop_overrides(headers: &mut HeaderMap, coverage: &Coverage) {
     let same = |one: u8, other: u8| one == other || (one == b'_' && other == b'-');
     let is_override = |name: &HeaderName| {
         let name = name.as_str();
-        OVERRIDES.iter().any(|it| it.len() == name.len() && name.bytes().zip(it.bytes()).all(|(a, b)| same(a, b)))
+        let is = |it: &&str| it.len() == name.len() && name.bytes().zip(it.bytes()).all(|(a, b)| same(a, b));
+        name.starts_with('x') && OVERRIDES.iter().any(is)
     };
     let unsigned: Vec<_> =
         headers.keys().filter(|name| is_override(name) && !coverage.has_field(name)).cloned().collect();

@@ -62,6 +62,9 @@ impl<'a> Component<'a> {
         if has(|p| matches!(p, Parameter::Name(_))) != (self.name == Name::QueryParam) {
             return Err(malformed("the parameter name belongs to @query-param, and to each of them"));
         }
+        if self.parameters.is_empty() {
+            return Ok(());
+        }
         let on_fields_only = |p: &Parameter<'_>| !matches!(p, Parameter::Request | Parameter::Name(_));
         if !field && self.parameters.iter().any(on_fields_only) {
             return Err(malformed("a derived component takes no parameter but req, and name for @query-param"));

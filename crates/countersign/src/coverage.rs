@@ -1,6 +1,7 @@
 use http::HeaderName;
 
 use crate::component::{Component, Name, Parameter};
+use crate::few::Few;
 use crate::message::Head;
 use crate::scheme::http_message_signatures::CONTENT_DIGEST;
 use crate::structured;
@@ -9,8 +10,8 @@ use crate::structured;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Coverage {
     pub(crate) derived: u16,
-    fields: Vec<HeaderName>,
-    trailers: Vec<HeaderName>,
+    fields: Few<HeaderName>,
+    trailers: Few<HeaderName>,
     /// What a response covers of its request.
     pub(crate) request: Option<Box<Coverage>>,
     /// Labels of the `Signature` members that are covered one by one.
@@ -95,17 +96,17 @@ impl Coverage {
 
     /// Whether the whole of this field is covered.
     pub(crate) fn has_field(&self, name: &HeaderName) -> bool {
-        self.fields.contains(name)
+        self.fields.iter().any(|field| field == name)
     }
 
     /// Whether the whole of this trailer field is covered.
     pub(crate) fn has_trailer(&self, name: &HeaderName) -> bool {
-        self.trailers.contains(name)
+        self.trailers.iter().any(|trailer| trailer == name)
     }
 }
 
 /// A name that the header map can't hold is absent from the message, which is an error of its own.
-fn push(names: &mut Vec<HeaderName>, name: &str) {
+fn push(names: &mut Few<HeaderName>, name: &str) {
     if name == CONTENT_DIGEST.as_str() {
         // Covered by nearly every signature: to share it saves an allocation.
         names.push(CONTENT_DIGEST.clone());

@@ -364,6 +364,7 @@ mod tests {
         assert!(with(|d| d.max_age = Duration::ZERO));
         assert!(with(|d| d.require = vec!["@query-param".into()]));
         assert!(with(|d| d.require = vec!["@nothing".into()]));
+        assert!(with(|d| d.require = vec!["@status;req".into()]));
         assert!(with(|d| d.require = vec!["Content-Digest".into()]));
     }
 }

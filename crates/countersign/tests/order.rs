@@ -111,7 +111,8 @@ fn of_ten_labels_the_one_whose_key_is_known_is_meant() {
     let own = pair();
     let mut request = order().sign(&own, "nonce", NOW);
     for at in 0..9 {
-        let input = format!("other{at}=();keyid=\"stranger-{at}\"");
+        // What a stranger covers need not be there: nobody looks at it.
+        let input = format!("other{at}=(\"x-absent\");keyid=\"stranger-{at}\"");
         request.headers.append("signature-input", input.parse().unwrap());
         request.headers.append("signature", format!("other{at}=:AAAA:").parse().unwrap());
     }
@@ -131,6 +132,53 @@ fn a_stranger_does_not_learn_by_two_labels_which_keys_there_are() {
         told(&request, |_| {})
     };
     assert_eq!((two_of("key-1"), two_of("nobody")), (Some(Code::Ambiguous), Some(Code::Ambiguous)));
+}
+
+#[test]
+fn one_key_may_sign_twice_if_one_tag_is_the_routes() {
+    let own = pair();
+    let pass = |tags: [Option<&str>; 2]| {
+        let mut request = order();
+        for tag in tags {
+            request.sign_as(&own, Form { tag: tag.map(str::to_owned), ..Form::new(RFC, "key-1") }, "n", NOW);
+        }
+        let tagged = policy(|d| d.http_message_signatures.tag = Some("orders".to_owned()));
+        request.pass(&own.keys(), &tagged, &Memory::default(), NOW).err()
+    };
+    assert_eq!(pass([Some("orders"), Some("other")]), None);
+    assert_eq!(pass([None, Some("orders")]), None);
+    assert_eq!(pass([Some("orders"), Some("orders")]), Some(Code::Ambiguous));
+    assert_eq!(pass([Some("other"), Some("other")]), Some(Code::CoverageTooSmall));
+}
+
+#[test]
+fn two_signatures_that_name_no_key_are_not_ambiguous_but_too_little() {
+    let mut request = order().sign(&pair(), "nonce", NOW);
+    let input = format!("{ALL};created={FRESH};nonce=\"n\"");
+    request.headers.insert("signature-input", format!("a={input}, b={input}").parse().unwrap());
+    request.headers.insert("signature", "a=:AAAA:, b=:AAAA:".parse().unwrap());
+    assert_eq!(told(&request, |_| {}), Some(Code::CoverageTooSmall));
+}
+
+#[test]
+fn a_digest_without_form_comes_before_the_signature_and_one_that_proves_nothing_behind_it() {
+    let told_of = |digest: &str| {
+        let mut request = saying(&format!("{ALL};created={FRESH};keyid=\"key-1\";nonce=\"n\""));
+        request.headers.insert("content-digest", digest.parse().unwrap());
+        told(&request, |_| {})
+    };
+    assert_eq!(told_of("sha-256=:AAAA:"), Some(Code::Malformed));
+    assert_eq!(told_of("md5=:AAAA:"), Some(Code::BadSignature));
+}
+
+#[test]
+fn a_signature_base_without_end_is_refused() {
+    let of = |length: usize| {
+        let mut request = saying(&format!("(\"x-long\");created={FRESH};keyid=\"nobody\";nonce=\"n\""));
+        request.headers.insert("x-long", "x".repeat(length).parse().unwrap());
+        told(&request, |_| {})
+    };
+    assert_eq!((of(120 << 10), of(200 << 10)), (Some(Code::UnknownSigner), Some(Code::Malformed)));
 }
 
 #[test]

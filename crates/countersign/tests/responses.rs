@@ -83,7 +83,8 @@ fn a_response_to_one_request_is_none_to_another() {
 #[test]
 fn a_response_that_says_nothing_of_its_request_is_not_enough() {
     let gateway = Pair::new(RFC, Algorithm::Ed25519, "gateway-1", "gateway");
-    for left_out in ["\"@path\";req", "\"signature\";req;key=\"sig1\"", "\"@status\""] {
+    let parts = ["\"@path\";req", "\"content-digest\";req", "\"signature\";req;key=\"sig1\"", "\"@status\""];
+    for left_out in parts {
         let cover = [
             "\"@status\"",
             "\"content-type\"",

@@ -110,6 +110,7 @@ mod tests {
         let one = |label: &str, raw: &str| (label.to_owned(), raw.to_owned());
         assert_eq!(labels("a=();x"), Ok(vec![one("a", "();x")]));
         assert_eq!(labels(" a=();x  "), Ok(vec![one("a", "();x")]));
+        assert_eq!(labels("a=();x  "), Ok(vec![one("a", "();x")]));
         assert_eq!(labels("a=();x, b=()"), Ok(vec![one("a", "();x"), one("b", "()")]));
         for bad in [
             "",
@@ -130,6 +131,24 @@ mod tests {
             assert_eq!(labels(bad), Err(Code::Malformed), "{bad}");
         }
     }
+
+    #[test]
+    fn what_is_counted_has_an_end() {
+        let read = |raw: &str| Input::parse(raw).map(drop).map_err(|rejection| rejection.code());
+        // `x` keeps the short way of reading out of it.
+        let components = |count: usize| (0..count).map(|at| format!("\"f{at}\"")).collect::<Vec<_>>().join(" ");
+        let parameters = |count: usize| (0..count).map(|at| format!(";x{at}")).collect::<String>();
+        for unknown in ["", ";x"] {
+            let keyid = |length: usize| format!("(){unknown};keyid=\"{}\"", "k".repeat(length));
+            assert_eq!((read(&keyid(256)), read(&keyid(257))), (Ok(()), Err(Code::Malformed)));
+            let covering = |count| format!("({}){unknown}", components(count));
+            assert_eq!((read(&covering(64)), read(&covering(65))), (Ok(()), Err(Code::Malformed)));
+        }
+        let with = |count| format!("(){}", parameters(count));
+        assert_eq!((read(&with(32)), read(&with(33)), read(&with(40))), (Ok(()), REFUSED, REFUSED));
+    }
+
+    const REFUSED: Result<(), Code> = Err(Code::Malformed);
 
     #[test]
     fn what_is_not_one_list_of_known_components_is_refused() {
