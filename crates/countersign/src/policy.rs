@@ -353,6 +353,12 @@ mod tests {
     }
 
     #[test]
+    fn only_a_route_that_observes_gives_leave_to_forward_what_was_observed() {
+        let permit = |observe| Policy::new(Demands { observe, ..Demands::default() }).unwrap().permit();
+        assert!(permit(true).is_some() && permit(false).is_none());
+    }
+
+    #[test]
     fn a_policy_that_is_content_with_nothing_is_none() {
         let with = |change: fn(&mut Demands)| {
             let mut demands = Demands::default();

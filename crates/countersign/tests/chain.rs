@@ -247,53 +247,6 @@ fn what_a_body_costs_while_it_is_judged_is_told_by_its_scheme() {
 }
 
 #[test]
-fn an_unsigned_override_never_reaches_the_upstream_and_a_signed_one_does() {
-    let pair = Pair::new(RFC, Algorithm::Ed25519, "key-1", "acme");
-    let mut request = order();
-    request.headers.insert("x-http-method-override", "DELETE".parse().unwrap());
-    let mut covered = request.clone();
-    let request = request.sign(&pair, "n", NOW);
-    let (head, ..) = request.pass(&pair.keys(), &policy(|_| {}), &Memory::default(), NOW).unwrap().into_parts();
-    assert!(!head.headers().contains_key("x-http-method-override"));
-    let cover = ["@method", "@target-uri", "content-digest", "x-http-method-override"].map(str::to_owned).to_vec();
-    covered.sign_as(&pair, Form { cover: Some(cover), ..Form::new(RFC, "key-1") }, "n", NOW);
-    let (head, ..) = covered.pass(&pair.keys(), &policy(|_| {}), &Memory::default(), NOW).unwrap().into_parts();
-    assert!(head.headers().contains_key("x-http-method-override"));
-}
-
-/// Keeps until when a use is to be remembered.
-#[derive(Default)]
-struct Asked(std::sync::Mutex<Vec<Timestamp>>);
-
-impl ReplayStore for Asked {
-    fn first_use<'a>(&'a self, once: &'a Use, _: Timestamp) -> BoxFuture<'a, Result<Seen, Unavailable>> {
-        self.0.lock().unwrap().push(once.until());
-        Box::pin(std::future::ready(Ok(Seen::First)))
-    }
-}
-
-#[test]
-fn a_use_is_remembered_as_long_as_it_could_verify_anywhere_and_a_minute() {
-    let pair = Pair::new(RFC, Algorithm::Ed25519, "key-1", "acme");
-    let signed = Timestamp::from_secs(NOW.as_secs() - 20);
-    let until = |change: &dyn Fn(&mut Demands)| {
-        let request = order().sign(&pair, "n", signed);
-        let policy = policy(|d| change(d));
-        let mut open = Claim::read(request.head().unwrap(), &policy).unwrap().check(&pair.keys(), NOW).unwrap();
-        open.push(request.body.clone().into()).unwrap();
-        let (authentic, asked) = (open.finish(&pair.keys(), NOW).unwrap(), Asked::default());
-        assert!(support::run(authentic.first_use(&pair.keys(), &asked, NOW)).is_ok());
-        let asked = asked.0.lock().unwrap();
-        asked[0].as_secs() - signed.as_secs()
-    };
-    assert_eq!(until(&|_| {}), 300 + 30 + 60);
-    assert_eq!(until(&|d| d.max_skew = Some(Duration::from_secs(100))), 300 + 100 + 60);
-    // As long as the longest of all that share the memory, and never shorter than this one's own.
-    assert_eq!(until(&|d| d.memory.window = Duration::from_secs(1000)), 1000 + 60);
-    assert_eq!(until(&|d| d.memory.window = Duration::from_secs(10)), 300 + 30 + 60);
-}
-
-#[test]
 fn the_log_is_told_why_a_key_is_not_usable() {
     let pair = Pair::new(RFC, Algorithm::Ed25519, "key-1", "acme");
     let second = Duration::from_secs(1);
