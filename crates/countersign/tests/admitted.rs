@@ -54,6 +54,17 @@ fn an_unsigned_override_never_reaches_the_upstream_and_a_signed_one_does() {
 }
 
 #[test]
+fn whoever_forwards_is_told_which_fields_are_signed() {
+    let pair = Pair::new(RFC, Algorithm::Ed25519, "key-1", "acme");
+    let mut request = order().sign(&pair, "n", NOW);
+    request.headers.insert("x-unsigned", "x".parse().unwrap());
+    let ready = request.pass(&pair.keys(), &policy(|_| {}), &Memory::default(), NOW).unwrap();
+    let covers =
+        ["content-digest", "content-type", "signature", "x-unsigned"].map(|name| ready.covers(&name.parse().unwrap()));
+    assert_eq!(covers, [true, true, false, false]);
+}
+
+#[test]
 fn an_override_is_one_in_every_spelling_that_servers_take_for_it_and_nothing_else_is() {
     let pair = Pair::new(RFC, Algorithm::Ed25519, "key-1", "acme");
     let goes_on = |name: &'static str| {

@@ -96,6 +96,18 @@ fn what_we_sign_we_verify_in_every_form_and_under_no_key_of_another() {
 }
 
 #[test]
+fn a_uuid_that_we_make_is_one_of_version_4() {
+    let pair = pair_of(AppHmacForm { nonce: NonceForm::Uuid, ..APP_HMAC });
+    let nonces = (0..64).map(|at| order().sign(&pair, &format!("{NONCE} {at}"), NOW).headers["nonce"].clone());
+    let nonces: Vec<_> = nonces.collect();
+    let at =
+        |place: usize| nonces.iter().map(|nonce| nonce.as_bytes()[place]).collect::<std::collections::BTreeSet<_>>();
+    // RFC 9562 section 5.4: four bits of version, two of variant, all others random.
+    assert_eq!((at(14), at(19)), ([b'4'].into(), [b'8', b'9', b'a', b'b'].into()));
+    assert!(at(15).len() > 8 && at(20).len() > 8);
+}
+
+#[test]
 fn both_layouts_sign_what_their_text_says() {
     let signed = |pair: &Pair, request: Request| {
         let request = request.sign(pair, NONCE, NOW);
