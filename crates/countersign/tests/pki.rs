@@ -79,6 +79,23 @@ fn a_body_only_signature_is_bound_to_its_route() {
 }
 
 #[test]
+fn a_document_that_reads_as_the_printing_of_a_form_is_refused_and_one_nearly_so_is_not() {
+    let pair = pair();
+    // Our signer refuses to make such a message, so the signature is another's.
+    let signed = Request::post("/orders", "application/json", BODY.as_bytes()).sign(&pair, "", NOW);
+    let with = |members: &str| {
+        let request = Request { body: format!("{{{members}}}").into_bytes(), ..signed.clone() };
+        pass(&pair, &request, |d| d.pki.replay_unprotected = true).err()
+    };
+    let printing = "\"content_type\": null, \"fields\": {}, \"filename\": null, \"sha256\": \"\", \"size\": 0";
+    assert_eq!(with(printing), Some(Code::Malformed));
+    assert_eq!(with(&printing.replace("null", "[1]")), Some(Code::Malformed));
+    assert_eq!(with(&format!("{printing}, \"x\": 0")), Some(Code::BadSignature));
+    assert_eq!(with(&printing.replace("size", "length")), Some(Code::BadSignature));
+    assert_eq!(with(&printing.replace("\"filename\": null, ", "")), Some(Code::BadSignature));
+}
+
+#[test]
 fn both_forms_of_the_header() {
     let pair = pair();
     let mut request = Request::post("/orders", "application/json", BODY.as_bytes()).sign(&pair, "", NOW);

@@ -47,6 +47,8 @@ fn what_two_receivers_could_read_differently_is_malformed_on_both_sides() {
         ("text/x-notes; charset=latin-1", "text/plain; charset=a; charset=b", "stands twice"),
         ("text/x-notes; charset=latin-1", "text", "not type/subtype"),
         ("text/x-notes; charset=latin-1", "", "not type/subtype"),
+        ("text/x-notes; charset=latin-1", "text/", "not type/subtype"),
+        ("text/x-notes; charset=latin-1", "/x-notes", "not type/subtype"),
         ("text/plain; charset=UTF-8", "text/plain; charset=utf-16", "other type than text/plain"),
         ("text/plain; charset=UTF-8", "application/json", "other type than text/plain"),
         ("name=sender", "name=_charset_", "_charset_"),
@@ -128,4 +130,25 @@ fn the_boundary_stands_in_the_head_once_and_is_legal() {
     ] {
         assert_eq!(with(bad), Some(Code::Malformed), "{bad}");
     }
+}
+
+#[test]
+fn a_boundary_that_is_none_is_refused_also_where_the_body_has_it() {
+    let pair = pair();
+    let signed = request(lines(FORM)).sign(&pair, "", NOW);
+    let with = |parameter: &str, boundary: &str| {
+        let mut request = signed.clone();
+        request.body = lines(&FORM.replace("b-1", boundary));
+        let content_type = format!("multipart/form-data; {parameter}=\"{boundary}\"");
+        request.headers.insert("content-type", content_type.parse().unwrap());
+        pass(&pair, &request).err()
+    };
+    let long = "b".repeat(70);
+    for boundary in ["B", "b 1", "AZaz09'()+_,-./:=?", &long] {
+        assert_eq!(with("boundary", boundary), None, "{boundary}");
+    }
+    for boundary in ["b ", "b#1", "b%1", &format!("{long}b")] {
+        assert_eq!(with("boundary", boundary), Some(Code::Malformed), "{boundary}");
+    }
+    assert_eq!(with("border", "b-1"), Some(Code::Malformed));
 }
