@@ -1,5 +1,7 @@
 mod field;
 mod query;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub(crate) use value::Values;
@@ -165,101 +167,4 @@ pub(crate) fn write_string(out: &mut String, text: &str) {
         }
     }
     out.push('"');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message::{Head, Origin};
-    use http::{HeaderMap, Method};
-
-    fn value(
-        target: &str,
-        headers: &[(&'static str, &'static str)],
-        component: &Component<'_>,
-    ) -> Result<String, Code> {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.append(*name, value.parse().unwrap());
-        }
-        let head =
-            Head::request(Method::GET, target, Origin::parse("https://www.example.com").unwrap(), map, false).unwrap();
-        let mut out = String::new();
-        let components = std::slice::from_ref(component);
-        component
-            .check()
-            .and_then(|()| Values::new(&head, components).write(component, &mut out))
-            .map_err(|e| e.code())?;
-        Ok(out)
-    }
-
-    fn param(name: &'static str) -> Component<'static> {
-        Component { name: Name::QueryParam, parameters: vec![Parameter::Name(name.into())] }
-    }
-
-    #[test]
-    fn derived_components_as_rfc_9421_section_2_2_prints_them() {
-        let of = |target, name| value(target, &[], &Component::bare(name).unwrap()).unwrap();
-        assert_eq!(of("/path?param=value", "@target-uri"), "https://www.example.com/path?param=value");
-        assert_eq!(of("/path?param=value", "@request-target"), "/path?param=value");
-        assert_eq!(of("/path?param=value&foo=bar&baz=bat%2Dman", "@query"), "?param=value&foo=bar&baz=bat%2Dman");
-        assert_eq!(of("/path", "@query"), "?");
-        assert_eq!(of("/path?", "@query"), "?");
-        assert_eq!(of("/path?", "@target-uri"), "https://www.example.com/path?");
-        assert_eq!(
-            (of("/p", "@authority"), of("/p", "@scheme"), of("/p", "@method")),
-            ("www.example.com".into(), "https".into(), "GET".into())
-        );
-    }
-
-    #[test]
-    fn query_parameters_are_decoded_and_encoded_again() {
-        let query = "/parameters?var=this%20is%20a%20big%0Amultiline%20value&bar=with+plus+whitespace&fa%C3%A7ade%22%3A%20=something&a&~=~";
-        assert_eq!(value(query, &[], &param("var")).unwrap(), "this%20is%20a%20big%0Amultiline%20value");
-        assert_eq!(value(query, &[], &param("bar")).unwrap(), "with%20plus%20whitespace");
-        assert_eq!(value(query, &[], &param("fa%C3%A7ade%22%3A%20")).unwrap(), "something");
-        assert_eq!(value(query, &[], &param("a")).unwrap(), "");
-        assert_eq!(value(query, &[], &param("%7E")).unwrap(), "%7E");
-        assert_eq!(value(query, &[], &param("none")), Err(Code::Malformed));
-        assert_eq!(value("/?a=1&%61=2", &[], &param("a")), Err(Code::Malformed));
-    }
-
-    #[test]
-    fn absent_is_an_error_and_empty_is_a_value() {
-        let field = Component::bare("x-empty").unwrap();
-        assert_eq!(value("/", &[("x-empty", "")], &field).unwrap(), "");
-        assert_eq!(value("/", &[], &field), Err(Code::Malformed));
-    }
-
-    #[test]
-    fn parameters_of_fields() {
-        let with = |name: &'static str, parameter| Component {
-            name: Name::parse(name.into()).unwrap(),
-            parameters: vec![parameter],
-        };
-        let dict = [("example-dict", "  a=1,    b=2;x=1;y=2,   c=(a   b   c), d")];
-        assert_eq!(
-            value("/", &dict, &with("example-dict", Parameter::Structured)).unwrap(),
-            "a=1, b=2;x=1;y=2, c=(a b c), d"
-        );
-        assert_eq!(value("/", &dict, &with("example-dict", Parameter::Key("b".into()))).unwrap(), "2;x=1;y=2");
-        assert_eq!(value("/", &dict, &with("example-dict", Parameter::Key("c".into()))).unwrap(), "(a b c)");
-        assert_eq!(value("/", &dict, &with("example-dict", Parameter::Key("d".into()))).unwrap(), "?1");
-        assert_eq!(value("/", &dict, &with("example-dict", Parameter::Key("e".into()))), Err(Code::Malformed));
-        let lines = [("example-header", "value, with, lots"), ("example-header", "of, commas")];
-        assert_eq!(
-            value("/", &lines, &with("example-header", Parameter::ByteSequence)).unwrap(),
-            ":dmFsdWUsIHdpdGgsIGxvdHM=:, :b2YsIGNvbW1hcw==:"
-        );
-        assert_eq!(value("/", &lines, &with("example-header", Parameter::Request)), Err(Code::Malformed));
-        assert_eq!(value("/", &lines, &with("example-header", Parameter::Structured)), Err(Code::Malformed));
-    }
-
-    #[test]
-    fn names_that_are_none_are_refused_and_do_not_panic() {
-        for bad in ["@unknown", "@", "", "Content-Type", "a b", "@query-params", "@signature-params", "é"] {
-            assert!(Component::bare(bad).is_err(), "{bad}");
-        }
-        assert!(Component::bare("@query-param").unwrap().check().is_err());
-    }
 }
