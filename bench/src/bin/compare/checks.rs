@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::Settings;
 use crate::contenders::client;
 use crate::drive::Field;
 use crate::rounds::{Contender, Load};
-use crate::Settings;
 
 /// Sends each contender one good request and one that is spoilt.
 ///
@@ -19,10 +19,18 @@ pub fn refuse_what_they_should(contenders: &[Contender<'_>], field: &mut Field, 
         (field.arrived, field.with_partner) = (0, 0);
         assert_eq!(status(contender, field, &good[0]), 200, "{name}: a good request");
         assert_eq!(field.arrived, 1, "{name}: the origin got it");
-        assert_eq!(field.with_partner == 1, matches!(contender.load, Load::Signed(..)), "{name}: under the partner's name");
+        assert_eq!(
+            field.with_partner == 1,
+            matches!(contender.load, Load::Signed(..)),
+            "{name}: under the partner's name"
+        );
         if contender.tls.is_some() {
             let nobody = Arc::new(client(&settings.dir, false));
-            assert_eq!(status_by(contender, field, &good[0], Some(&nobody)), 400, "{name}: a caller without certificate");
+            assert_eq!(
+                status_by(contender, field, &good[0], Some(&nobody)),
+                400,
+                "{name}: a caller without certificate"
+            );
         }
         if let Some(bad) = spoilt(&contender.load, &good[good.len() - 1]) {
             (field.arrived, field.with_partner) = (0, 0);

@@ -61,7 +61,8 @@ impl Stage {
             .map(|(name, scheme, algorithm)| Author::new(name.trim_start_matches("ours, "), *scheme, *algorithm))
             .collect();
         let token = Token::new();
-        let ours = |name: &str, workers, port| Ours { binary: &settings.countersign, dir: dir.join(name), workers, port };
+        let ours =
+            |name: &str, workers, port| Ours { binary: &settings.countersign, dir: dir.join(name), workers, port };
         Self {
             nginx: peers::nginx(dir, origin, core),
             haproxy: peers::haproxy(dir, origin, core, &token),

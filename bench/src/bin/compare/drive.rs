@@ -37,6 +37,8 @@ struct Caller {
     tls: Option<ClientConnection>,
     came: Vec<u8>,
     unsent: Vec<u8>,
+    /// Whether an answer is still to come.
+    waiting: bool,
 }
 
 /// What came of a batch of requests.
@@ -79,7 +81,13 @@ impl Field {
                 let name = ServerName::try_from("localhost").expect("a name");
                 ClientConnection::new(Arc::clone(config), name).expect("a client")
             });
-            let caller = Caller { stream: TcpStream::from_std(stream), tls, came: Vec::new(), unsent: Vec::new() };
+            let caller = Caller {
+                stream: TcpStream::from_std(stream),
+                tls,
+                came: Vec::new(),
+                unsent: Vec::new(),
+                waiting: false,
+            };
             let token = self.place();
             let mut caller = Box::new(caller);
             self.poll.registry().register(&mut caller.stream, token, BOTH).expect("a caller");
@@ -88,7 +96,7 @@ impl Field {
             }
             self.peers[token.0] = Some(Peer::Caller(caller));
         }
-        while self.callers().any(|caller| caller.tls.as_ref().is_some_and(ClientConnection::is_handshaking)) {
+        while self.callers().any(|caller| caller.tls.as_ref().is_some_and(|tls| tls.is_handshaking())) {
             if self.turn(&mut |_, _| {}).is_err() {
                 return false;
             }
@@ -246,6 +254,7 @@ impl Field {
 impl Caller {
     /// Sends a request. False where nobody is there to take it.
     fn send(&mut self, message: &[u8]) -> bool {
+        self.waiting = true;
         match &mut self.tls {
             Some(tls) => {
                 tls.writer().write_all(message).expect("room");
@@ -294,6 +303,7 @@ impl Caller {
                 && let Some(Frame { status, length }) = Frame::of(&buffer[..count])
                 && length == count
             {
+                self.waiting = false;
                 return Ok(Some(status));
             }
             self.came.extend_from_slice(&buffer[..count]);
@@ -301,11 +311,12 @@ impl Caller {
                 && self.came.len() >= length
             {
                 self.came.drain(..length);
+                self.waiting = false;
                 return Ok(Some(status));
             }
             match (closed, count) {
-                (true, _) => return Err("the contender closed a connection".to_owned()),
-                (false, 0) => return Ok(None),
+                (true, _) if self.waiting => return Err("the contender closed a connection".to_owned()),
+                (true, _) | (false, 0) => return Ok(None),
                 _ => {}
             }
         }
@@ -313,7 +324,11 @@ impl Caller {
 }
 
 /// Reads once. `None` where there is nothing yet, zero at the end.
-fn read(stream: &mut TcpStream, tls: Option<&mut ClientConnection>, buffer: &mut [u8]) -> Result<Option<usize>, String> {
+fn read(
+    stream: &mut TcpStream,
+    tls: Option<&mut ClientConnection>,
+    buffer: &mut [u8],
+) -> Result<Option<usize>, String> {
     let blocked = |error: std::io::Error| match error.kind() {
         ErrorKind::WouldBlock => Ok(None),
         _ => Err(error.to_string()),
@@ -340,7 +355,12 @@ fn answer(stream: &mut TcpStream, came: &mut Vec<u8>, buffer: &mut [u8], mut see
             Ok(count) => count,
             Err(error) => return error.kind() == ErrorKind::WouldBlock,
         };
-        let whole = if came.is_empty() { &buffer[..count] } else { came.extend_from_slice(&buffer[..count]); came };
+        let whole = if came.is_empty() {
+            &buffer[..count]
+        } else {
+            came.extend_from_slice(&buffer[..count]);
+            &came[..]
+        };
         match Frame::of(whole) {
             Some(Frame { length, .. }) if length <= whole.len() => {
                 seen(whole);

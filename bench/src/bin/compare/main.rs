@@ -54,9 +54,13 @@ fn main() {
 pub struct Settings {
     /// Where certificates lie, and where all that is made goes.
     pub dir: PathBuf,
+    /// Our binary.
     pub countersign: PathBuf,
+    /// Envoy's.
     pub envoy: PathBuf,
+    /// How often everybody has a turn.
     pub rounds: usize,
+    /// How much is measured in a turn.
     pub size: Size,
     /// The core of whoever is measured.
     pub core: String,

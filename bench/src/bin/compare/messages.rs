@@ -31,7 +31,11 @@ pub struct Author {
 impl Author {
     /// With a new key.
     pub fn new(name: &str, scheme: Scheme, algorithm: Algorithm) -> Self {
-        let pair = Pair::generate(algorithm);
+        let mut pair = Pair::generate(algorithm);
+        if algorithm == Algorithm::HmacSha256 {
+            // No two keys may be of the same material.
+            pair.private.push_str(name);
+        }
         let signer = SigningKey::from_file(pair.private.as_bytes(), scheme, Some(algorithm)).expect("a key");
         Self { scheme, pair, key_id: name.to_owned(), path: format!("/{name}"), signer }
     }

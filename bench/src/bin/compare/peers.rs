@@ -75,7 +75,8 @@ pub fn haproxy(dir: &Path, origin: SocketAddr, core: &str, token: &Token) -> Pro
 
 /// Envoy, plain and with `jwt_authn` of an RS256 token.
 pub fn envoy(dir: &Path, origin: SocketAddr, core: &str, token: &Token, binary: &Path) -> Process {
-    let (plain, strict) = (listener("plain", ENVOY.plain, ""), listener("token", ENVOY.strict, &jwt_authn(&token.jwks)));
+    let (plain, strict) =
+        (listener("plain", ENVOY.plain, ""), listener("token", ENVOY.strict, &jwt_authn(&token.jwks)));
     let cluster = format!(
         r#"{{"name": "origin", "type": "STATIC", "connect_timeout": "5s",
   "circuit_breakers": {{"thresholds": [{{"max_connections": 8192, "max_pending_requests": 8192, "max_requests": 8192}}]}},
