@@ -53,10 +53,10 @@ async fn probe(to: &Destination, check: Option<&HealthCheck>, limits: &Limits) -
     let Some(HealthCheck { path, .. }) = check else { return Ok(()) };
     let mut request = Request::new(Sent::Kept(Bytes::new(), HeaderMap::new()));
     *request.method_mut() = Method::GET;
-    let unusable = |_| failed(&format!("{name}{path} can't be asked for"));
-    *request.uri_mut() = Uri::try_from(path.as_str()).map_err(|_| ()).map_err(unusable)?;
+    let unusable = || failed(&format!("{name}{path} can't be asked for"));
+    *request.uri_mut() = Uri::try_from(path.as_str()).map_err(|_| unusable())?;
     let host = name.split_once("://").map_or(name, |(_, host)| host);
-    request.headers_mut().insert(header::HOST, HeaderValue::from_str(host).map_err(|_| ()).map_err(unusable)?);
+    request.headers_mut().insert(header::HOST, HeaderValue::from_str(host).map_err(|_| unusable())?);
     match send(lease, request, limits.connect_time).await {
         Ok((response, _)) if response.status().is_success() || response.status().is_redirection() => Ok(()),
         Ok((response, _)) => Err(failed(&format!("{name}{path}: {}", response.status().as_u16()))),
