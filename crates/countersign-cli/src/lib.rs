@@ -24,6 +24,7 @@ mod random;
 mod reference;
 mod remember;
 mod serve;
+mod supervisor;
 mod verdict;
 mod wire;
 

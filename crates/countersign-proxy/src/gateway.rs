@@ -114,7 +114,7 @@ impl Gateway {
             room: Arc::new(room),
             connections: Arc::default(),
             health: Health::new(checks, snapshot_age),
-            steering: Steering::default(),
+            steering: Steering::new(workers),
         };
         Ok(Self { gate: Arc::new(gate), settings, addresses, listeners, admin })
     }
@@ -152,6 +152,7 @@ impl Gateway {
         let workers = CutOff(Arc::clone(&gate));
         for (number, listeners) in listeners.into_iter().enumerate() {
             let worker = Worker {
+                number,
                 listeners,
                 gate: Arc::clone(&gate),
                 places: Arc::clone(&places),
@@ -262,6 +263,12 @@ impl Control {
     /// Ends at once what is ending: whoever still waits for an answer is cut off.
     pub fn end_now(&self) {
         self.gate.steering.cut_off();
+    }
+
+    /// Whether every worker had its turn within the last seconds; for a watchdog that starts the gateway anew.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.gate.steering.is_alive()
     }
 
     /// What is missing for the gateway to serve; nothing when it is ready.

@@ -18,6 +18,7 @@ use crate::upstream::{Pool, Upstreams};
 
 /// What a worker serves, and how long it lets requests at hand take at its end.
 pub(crate) struct Worker {
+    pub(crate) number: usize,
     pub(crate) listeners: Vec<TcpListener>,
     pub(crate) gate: Arc<Gate>,
     /// One per connection that may be open, all workers together.
@@ -40,9 +41,11 @@ impl Worker {
     }
 
     async fn run(self) -> io::Result<()> {
-        let Self { listeners, gate, places, grace } = self;
+        let Self { number, listeners, gate, places, grace } = self;
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
         let (mut phase, heard) = (gate.steering.phase(), gate.steering.phase());
+        let beating = Arc::clone(&gate);
+        tokio::spawn(async move { beating.steering.beat(number).await });
         let door = Door {
             upstreams: Arc::new(Upstreams::new(Pool::default())),
             winding_down: gate.steering.winding_down(),

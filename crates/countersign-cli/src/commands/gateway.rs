@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use countersign_store::Snapshots;
 use tokio::signal::unix::{Signal, SignalKind};
@@ -12,6 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, say};
 use crate::place::{ConfigFile, Place};
 use crate::serve::{Reloader, Serving};
+use crate::supervisor::Supervisor;
 
 /// Runs the gateway until SIGTERM or SIGINT; SIGHUP reads the configuration again
 ///
@@ -43,18 +45,26 @@ async fn serve(file: &ConfigFile) -> Result<Exit, Failure> {
     let serving = Serving::prepare(&place, Box::new(std::io::stderr())).await?;
     announce(&place, &serving)?;
     let sites = place.config.registry.trusted_sites.clone();
-    let reloads = tokio::spawn(reload(hangup, file.clone(), serving.reloader(), sites));
+    let supervisor = Arc::new(Supervisor::of_environment());
+    let reloads = tokio::spawn(reload(hangup, file.clone(), serving.reloader(), sites, Arc::clone(&supervisor)));
     let tells = tokio::spawn(tell_of_broken(serving.snapshots().clone()));
     let (stop, stopped) = oneshot::channel::<()>();
     let control = serving.control();
+    let watchdog = tokio::spawn({
+        let (supervisor, control) = (Arc::clone(&supervisor), control.clone());
+        async move { supervisor.assure(|| control.is_alive()).await }
+    });
+    supervisor.ready(&serving_how(place.config.routes.len()));
     let signals = tokio::spawn(async move {
         interrupts.next().await;
+        supervisor.stopping("letting requests at hand end");
         drop(stop);
         interrupts.next().await;
         control.end_now();
     });
     let ended = serving.run(async { drop(stopped.await) }).await;
     signals.abort();
+    watchdog.abort();
     reloads.abort();
     tells.abort();
     ended?;
@@ -95,15 +105,35 @@ async fn tell_of_broken(snapshots: Snapshots) {
     }
 }
 
+/// As a service manager shows it.
+fn serving_how(routes: usize) -> String {
+    format!("serving {}", output::count(routes, "route"))
+}
+
 /// Reads the configuration again at each SIGHUP. What comes of it stands in the log and in `/readyz`.
-async fn reload(mut hangup: Signal, file: ConfigFile, reloader: Reloader, sites: Option<PathBuf>) {
+async fn reload(
+    mut hangup: Signal,
+    file: ConfigFile,
+    reloader: Reloader,
+    sites: Option<PathBuf>,
+    supervisor: Arc<Supervisor>,
+) {
     while hangup.recv().await.is_some() {
+        supervisor.reloading();
         let new = file.read().map(|(config, _)| config);
         let other_sites = new.as_ref().is_ok_and(|config| config.registry.trusted_sites != sites);
+        let routes = new.as_ref().map_or(0, |config| config.routes.len());
         match reloader.reload(new).await {
-            Ok(false) if !other_sites => {}
-            Ok(_) => output::warning("some of the new settings wait for a restart", &[]),
-            Err(failure) => output::failure(&failure),
+            Ok(waits) => {
+                supervisor.ready(&serving_how(routes));
+                if waits || other_sites {
+                    output::warning("some of the new settings wait for a restart", &[]);
+                }
+            }
+            Err(failure) => {
+                supervisor.ready(&format!("serving the last good configuration: {}", failure.message));
+                output::failure(&failure);
+            }
         }
     }
 }

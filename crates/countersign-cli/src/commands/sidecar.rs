@@ -17,6 +17,7 @@ use crate::app_hmac_form::FormFlags;
 use crate::config::Http;
 use crate::exit::{self, Exit, Failure};
 use crate::output::say;
+use crate::supervisor::Supervisor;
 use crate::{arguments, random};
 use certificate_file::CertificateFile;
 use key_file::KeyFile;
@@ -108,7 +109,13 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
             certificate.watch().await;
         }
     });
-    sidecar.run(stop).await;
+    let supervisor = Supervisor::of_environment();
+    supervisor.ready("signing");
+    let told = async {
+        stop.await;
+        supervisor.stopping("letting requests at hand end");
+    };
+    sidecar.run(told).await;
     say!("ended    in order");
     Ok(Exit::FINE)
 }
