@@ -298,6 +298,7 @@ mod tests {
         assert_eq!(spell(true, "API.Example.com:443").as_deref(), Some("api.example.com"));
         assert_eq!(spell(false, "example.com:443").as_deref(), Some("example.com:443"));
         assert_eq!(spell(false, "[::1]:80").as_deref(), Some("[::1]"));
+        assert_eq!(spell(false, "[::1]").as_deref(), Some("[::1]"));
         assert_eq!(spell(false, "example.com:").as_deref(), Some("example.com"));
         for bad in ["", ":80", "a@b", "a.", "a:b", "a:-1", "a:+80", "[::g]", "a/b", "a b", "a,b", "a:99999", "a..b"] {
             assert_eq!(spell(false, bad), None, "{bad}");
@@ -315,5 +316,18 @@ mod tests {
         assert_eq!(head.joined("x").unwrap().as_deref(), Some("a, b"));
         assert_eq!(head.joined("empty").unwrap().as_deref(), Some(""));
         assert_eq!(head.joined("absent").unwrap(), None);
+    }
+
+    #[test]
+    fn a_byte_beyond_ascii_has_no_one_form_as_text() {
+        let mut headers = HeaderMap::new();
+        headers.append("utf-8", http::HeaderValue::from_bytes("é".as_bytes()).unwrap());
+        headers.append("latin-1", http::HeaderValue::from_bytes(b"\xe9").unwrap());
+        headers.append("second-line", "a".parse().unwrap());
+        headers.append("second-line", http::HeaderValue::from_bytes("é".as_bytes()).unwrap());
+        let head = Head::request(Method::GET, "/", Origin::new(false, "example.com").unwrap(), headers, false).unwrap();
+        for name in ["utf-8", "latin-1", "second-line"] {
+            assert_eq!(head.joined(name).map_err(|rejection| rejection.code()), Err(Code::Malformed), "{name}");
+        }
     }
 }

@@ -176,9 +176,10 @@ mod tests {
 
     #[test]
     fn what_is_no_dictionary_or_too_much_is_refused() {
-        for bad in ["a=1,", "a=(", "A=1", "a=1 b=2", "a=\u{e9}", ",", "a=1, a=2", "a, b, c, d"] {
+        for bad in ["a=1,", "a=(", "A=1", "a=1 b=2", "a=\u{e9}", ",", "a=1, a=2", "a, b, a", "a, b, c, d"] {
             assert!(dictionary(bad, "Signature", 3).is_err(), "{bad}");
         }
+        assert_eq!(dictionary("a, b, c", "Signature", 3).map(|members| members.len()), Ok(3));
         assert_eq!(dictionary("", "Signature", 3), Ok(Few::default()));
     }
 

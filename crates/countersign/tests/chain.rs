@@ -194,8 +194,10 @@ fn the_marks_of_two_schemes_are_ambiguous_and_none_is_tried_after_another() {
     request.headers.insert("authorization", "PKI AAAA".parse().unwrap());
     let policy = policy(|d| d.schemes = vec![RFC, Scheme::Pki]);
     assert_eq!(request.pass(&pair.keys(), &policy, &Memory::default(), NOW).err(), Some(Code::Ambiguous));
-    request.headers.insert("authorization", "Bearer x".parse().unwrap());
-    assert!(request.pass(&pair.keys(), &policy, &Memory::default(), NOW).is_ok());
+    for other in ["Bearer x", "Key x", "PKIX x", "x", ""] {
+        request.headers.insert("authorization", other.parse().unwrap());
+        assert!(request.pass(&pair.keys(), &policy, &Memory::default(), NOW).is_ok(), "{other}");
+    }
 }
 
 #[test]
