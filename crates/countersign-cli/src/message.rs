@@ -56,9 +56,9 @@ impl Message {
             return Err(Failure::usage("the message on stdin is longer than 256 MiB"));
         }
         if text.is_empty() {
-            return Err(Failure::usage("no message on stdin").hint(
-                "printf 'GET / HTTP/1.1\\r\\nHost: api.example.com\\r\\n\\r\\n' | countersign sign --key FILE --id ID",
-            ));
+            return Err(Failure::usage("no message on stdin")
+                .hint("a file with one: < request.http; or one made up, piped into this command:")
+                .hint("printf 'GET / HTTP/1.1\\r\\nHost: api.example.com\\r\\n\\r\\n'"));
         }
         Ok(text.into())
     }

@@ -74,6 +74,14 @@ fn every_scheme_is_signed_for_a_sender_that_knows_of_none() {
     // What the gateway says comes back, and so does what was not signed at all.
     let (status, refusal) = sidecar.send("GET", "/elsewhere", "", "");
     assert_eq!((status, refusal.contains("no_route")), (404, true), "{refusal}");
+    // The log does not call it accepted, and says where more is to be found.
+    let trace = refusal.split("\"trace\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let line = format!("\"status\":404,\"code\":\"signed\",\"answer_trace\":\"{trace}\"");
+    let logged = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        dir.read("sidecar.log").contains(&line)
+    });
+    assert!(logged, "{line}: {}", dir.read("sidecar.log"));
     let (status, refusal) = sidecar.send("GET", "/orders//x", "", "");
     assert_eq!((status, refusal.contains("malformed")), (400, true), "{refusal}");
 }

@@ -114,6 +114,10 @@ pub(crate) struct Entry {
     pub(crate) claimed: Option<(Scheme, String)>,
     /// Why a request would have been refused that was only observed.
     pub(crate) observed: Option<(Code, String)>,
+    /// What it says of a request that was not refused here.
+    pub(crate) passed: &'static str,
+    /// The trace of who answered, by which the same request is found in that log.
+    pub(crate) answer_trace: Option<String>,
     place: Option<mpsc::OwnedPermit<Message>>,
     written: bool,
 }
@@ -131,6 +135,8 @@ impl Entry {
             identity: None,
             claimed: None,
             observed: None,
+            passed: ACCEPTED,
+            answer_trace: None,
             place: None,
             written: false,
         }
@@ -189,9 +195,12 @@ impl Entry {
             Some((code, reason)) => (Some(*code), Some(reason.as_str())),
             None => (code, reason),
         };
-        line.text("code", Some(code.map_or(ACCEPTED, Code::as_str)));
+        line.text("code", Some(code.map_or(self.passed, Code::as_str)));
         if observed.is_some() {
             line.bare("observed", Some(true));
+        }
+        if self.answer_trace.is_some() {
+            line.text("answer_trace", self.answer_trace.as_deref());
         }
         let millis = format!("{:.3}", self.started.elapsed().as_secs_f64() * 1000.0);
         line.bare("ms", Some(millis));

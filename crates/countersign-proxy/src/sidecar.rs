@@ -195,10 +195,14 @@ impl Desk {
         let trace = TraceId::new(now);
         let mut entry = Entry::new(&self.log, trace, now);
         entry.claimed = Some((self.settings.form.scheme, self.settings.form.key_id.clone()));
+        // It was signed and sent. What came of it says the status, and whether it passed there the other side's log.
+        entry.passed = "signed";
         let mut body = None;
         let outcome = self.run(request, &mut body).await;
         let mut response = match outcome {
             Ok(response) => {
+                let theirs = response.headers().get(headers::TRACE).and_then(|trace| trace.to_str().ok());
+                entry.answer_trace = theirs.filter(|trace| trace.len() <= 36).map(str::to_owned);
                 entry.answered(Some(response.status().as_u16()), None, None);
                 let mut response = response.map(Reply::Upstream);
                 headers::remove_hop_by_hop(response.headers_mut());
