@@ -118,3 +118,32 @@ fn what_can_not_be_read_is_refused() {
     let many = vec!["10.0.0.1"; MOST_HOPS + 1].join(",");
     assert_eq!(told(PROXY, &[("x-forwarded-for", &many)]), None);
 }
+
+/// A small fuzzer that runs with every test: nothing that a proxy may send panics, and nobody but an address is the source.
+#[test]
+fn nothing_that_is_written_there_makes_us_panic() {
+    const SEED: &str = "for=192.0.2.1;host=\"a:8\";proto=https, for=\"[2001:db8::1]:4711\";by=_x, unknown, 10.0.0.1:80";
+    const SPOILERS: &[u8] = b"\"\\;,= []:.0a9_\t\xff";
+    let mut state = 7_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let trusted = Trusted::new(&["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()]);
+    for _ in 0..20_000 {
+        let mut bytes = SEED.as_bytes().to_vec();
+        for _ in 0..=random(6) {
+            let (at, spoiler) = (random(bytes.len()), SPOILERS[random(SPOILERS.len())]);
+            match random(3) {
+                0 => bytes[at] = spoiler,
+                1 => bytes.insert(at, spoiler),
+                _ => bytes.truncate(at.max(1)),
+            }
+        }
+        let Ok(value) = HeaderValue::from_bytes(&bytes) else { continue };
+        for name in ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"] {
+            let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value.clone())]);
+            drop(read(&headers, PROXY.parse().unwrap(), &trusted));
+        }
+    }
+}

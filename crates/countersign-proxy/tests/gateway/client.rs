@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Long, since the machine may have other work; nothing is waited for that comes.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A response as it came.
 #[derive(Debug)]

@@ -31,11 +31,11 @@ async fn a_thousand_slow_heads_leave_good_requests_unharmed() {
 
 #[tokio::test]
 async fn a_body_that_keeps_its_pace_is_not_cut_off_and_one_that_falls_behind_is_too_slow() {
-    let limits = Limits { body_time: Duration::from_millis(300), min_body_rate: 1000, ..Limits::default() };
+    let limits = Limits { body_time: Duration::from_secs(1), min_body_rate: 1000, ..Limits::default() };
     let stage = Stage::with(Setting { limits, ..Setting::default() }).await;
-    let body = "x".repeat(1200);
+    let body = "x".repeat(2400);
     // 100 bytes each 60 ms are more than 1000 a second, and take longer than body_time.
-    for (pause, status) in [(60, 200), (200, 408)] {
+    for (pause, status) in [(60, 200), (400, 408)] {
         let request = stage.partner.post("/orders", &body).sign().await.keep_alive();
         let mut stream = TcpStream::connect(stage.address).await.unwrap();
         stream.write_all(request.head().as_bytes()).await.unwrap();
@@ -54,6 +54,25 @@ async fn a_body_that_keeps_its_pace_is_not_cut_off_and_one_that_falls_behind_is_
     }
     let lines = stage.log.lines(2).await;
     assert_eq!((&lines[1]["code"], &lines[1]["key"]), (&"too_slow".into(), &"acme-2026".into()));
+}
+
+#[tokio::test]
+async fn slow_bodies_on_hundreds_of_connections_leave_good_requests_unharmed() {
+    let stage = Stage::start().await;
+    let mut slow = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(stage.address).await.unwrap();
+        let request = stage.partner.post("/orders", &"x".repeat(10_000)).sign().await;
+        stream.write_all((request.head() + "x").as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    for _ in 0..20 {
+        for stream in slow.iter_mut().step_by(10) {
+            stream.write_all(b"x").await.unwrap();
+        }
+        assert_eq!(ask(stage.address, &stage.partner.post("/orders", "abc").bytes().await).await.status, 200);
+    }
+    assert_eq!(stage.upstream.requests(), 20);
 }
 
 #[tokio::test]

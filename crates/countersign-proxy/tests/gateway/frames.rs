@@ -119,7 +119,7 @@ impl Connection {
     /// The next frame: kind, flags, stream, payload. `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<(u8, u8, u32, Vec<u8>)> {
         let mut head = [0; 9];
-        let read = timeout(Duration::from_secs(8), self.stream.read_exact(&mut head));
+        let read = timeout(Duration::from_secs(30), self.stream.read_exact(&mut head));
         read.await.expect("nothing comes, and the connection stays open").ok()?;
         let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
         self.stream.read_exact(&mut payload).await.ok()?;

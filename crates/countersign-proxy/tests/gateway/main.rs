@@ -13,6 +13,7 @@ mod http2_frames;
 mod observe;
 mod operation;
 mod rate;
+mod readings;
 mod refused;
 mod replay;
 mod schemes;

@@ -15,7 +15,7 @@ use crate::upstream::Upstream;
 
 fn hasty() -> Setting {
     let limits = Limits {
-        tunnel_idle: Duration::from_millis(400),
+        tunnel_idle: Duration::from_millis(1500),
         shutdown_grace: Duration::from_millis(600),
         ..Setting::default().limits
     };
@@ -40,7 +40,7 @@ async fn ask_to_switch(stage: &Stage, request: &Request) -> (TcpStream, Answer) 
 async fn next_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        let byte = tokio::time::timeout(Duration::from_secs(5), stream.read_u8()).await.expect("no answer");
+        let byte = tokio::time::timeout(Duration::from_secs(30), stream.read_u8()).await.expect("no answer");
         head.push(byte.unwrap_or_else(|e| panic!("{e} after {}", String::from_utf8_lossy(&head))));
     }
     String::from_utf8(head).unwrap()
@@ -48,7 +48,7 @@ async fn next_head(stream: &mut TcpStream) -> String {
 
 async fn hears(stream: &mut TcpStream, expected: &[u8]) {
     let mut heard = vec![0; expected.len()];
-    tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut heard)).await.expect("silence").unwrap();
+    tokio::time::timeout(Duration::from_secs(30), stream.read_exact(&mut heard)).await.expect("silence").unwrap();
     assert_eq!(heard, expected);
 }
 
@@ -182,14 +182,14 @@ async fn a_tunnel_in_which_nothing_moves_ends() {
     let stage = Stage::before(Upstream::switching("websocket").await, hasty());
     let (mut stream, _) = ask_to_switch(&stage, &asking(&stage, "websocket").await).await;
     next_head(&mut stream).await;
-    for _ in 0..4 {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(400)).await;
         stream.write_all(b"x").await.unwrap();
         hears(&mut stream, b"x").await;
     }
     let started = Instant::now();
     assert!(read_all(&mut stream).await.is_empty());
-    assert!(started.elapsed() > Duration::from_millis(200));
+    assert!(started.elapsed() > Duration::from_millis(500));
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn a_tunnel_holds_the_end_up_no_longer_than_a_request_may() {
     next_head(&mut stream).await;
     let started = Instant::now();
     let chatter = tokio::spawn(async move {
-        while stream.write_all(b"x").await.is_ok() && started.elapsed() < Duration::from_secs(5) {
+        while stream.write_all(b"x").await.is_ok() && started.elapsed() < Duration::from_secs(20) {
             if stream.read_u8().await.is_err() {
                 break;
             }
@@ -208,7 +208,7 @@ async fn a_tunnel_holds_the_end_up_no_longer_than_a_request_may() {
         started.elapsed()
     });
     stage.stop().await;
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     let lived = chatter.await.unwrap();
-    assert!(lived > Duration::from_millis(400) && lived < Duration::from_secs(3), "{lived:?}");
+    assert!(lived > Duration::from_millis(400) && lived < Duration::from_secs(10), "{lived:?}");
 }
