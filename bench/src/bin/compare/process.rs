@@ -18,6 +18,8 @@ pub struct Process {
 impl Process {
     /// Starts a command on these cores, and waits until it listens. What it says goes to a file.
     pub fn start(command: &Command, cores: &str, output: &Path, listens: SocketAddr) -> Self {
+        // One that an earlier run left behind would answer in its place.
+        assert!(TcpStream::connect(listens).is_err(), "somebody listens on {listens} already");
         let file = File::create(output).unwrap_or_else(|e| panic!("{}: {e}", output.display()));
         let mut pinned = Command::new("taskset");
         pinned.args(["-c", cores]).arg(command.get_program()).args(command.get_args());
