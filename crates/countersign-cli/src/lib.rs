@@ -23,6 +23,7 @@ mod random;
 #[cfg(test)]
 mod reference;
 mod remember;
+mod replay;
 mod serve;
 mod supervisor;
 mod verdict;

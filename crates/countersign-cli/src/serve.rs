@@ -11,13 +11,14 @@ use std::time::Duration;
 use countersign::{Keys, Timestamp};
 use countersign_proxy::{Clock, Control, Gateway, Handles, ReadyCheck};
 use countersign_store::replay::Reach;
-use countersign_store::{DataLock, LockError, MemoryReplay, Registry, Snapshots};
+use countersign_store::{DataLock, LockError, Registry, RegistryLock, Snapshots};
 
 use crate::config::Config;
 use crate::exit::{self, Failure, io};
 use crate::last_use::LastUseWriter;
 use crate::place::Place;
-use crate::{moment, wire};
+use crate::replay::{self, Replay};
+use crate::{output, wire};
 
 /// A gateway that is bound, and not yet serving.
 pub(crate) struct Serving {
@@ -25,12 +26,12 @@ pub(crate) struct Serving {
     config: Config,
     registry: Registry,
     snapshots: Snapshots,
-    replay: Arc<MemoryReplay>,
+    replay: Replay,
     uses: LastUseWriter,
     clock: Clock,
     marking: Arc<AtomicBool>,
     /// Last, so that nobody else begins before all of the above has ended.
-    _locks: (DataLock, Option<DataLock>),
+    _locks: Locks,
 }
 
 impl Serving {
@@ -38,14 +39,9 @@ impl Serving {
     pub(crate) async fn prepare(place: &Place, log: Box<dyn Write + Send>) -> Result<Self, Failure> {
         let config = &place.config;
         let lock = DataLock::acquire(&config.data)?;
-        let registry_lock = lock_registry(place, &lock)?;
-        let replay = MemoryReplay::open(&lock, config.replay.max_entries, moment::now(), reach(config))?;
+        let registry_locks = lock_registry(place, &lock)?;
+        let (replay, clock) = Replay::open(&config.replay, &lock, reach(config)).await?;
         let settings = wire::settings(config, replay.raised())?;
-        let replay = Arc::new(replay);
-        let clock = match replay.last_clock() {
-            Some(last) => Clock::new(moment::now, last),
-            None => Clock::system(),
-        };
         let registry = place.registry_to_write().await?;
         let following = clock.clone();
         let snapshots = Snapshots::follow(&registry, config.registry.max_stale, move || following.now()).await?;
@@ -55,10 +51,11 @@ impl Serving {
         let handles = Handles {
             clock: clock.clone(),
             log,
-            checks: vec![data_directory(&marking), memory_begins(&replay, &clock)],
+            checks: vec![data_directory(&marking), replay.check(&clock)],
+            measures: replay.measures(&clock),
             snapshot_age: Some(Arc::new(move || aging.age(aged_by.now()))),
             used: Some(uses.used()),
-            ..Handles::new(Arc::new(move |now| keys.keys(now)), Arc::clone(&replay) as _)
+            ..Handles::new(Arc::new(move |now| keys.keys(now)), replay.store())
         };
         let gateway = Gateway::bind(settings, handles).map_err(|fault| {
             use countersign_proxy::GatewayError;
@@ -80,7 +77,7 @@ impl Serving {
             uses,
             clock,
             marking,
-            _locks: (lock, registry_lock),
+            _locks: (lock, registry_locks),
         })
     }
 
@@ -118,14 +115,14 @@ impl Serving {
 
     /// What takes in another configuration while this one is served.
     pub(crate) fn reloader(&self) -> Reloader {
-        let (replay, clock) = (Arc::clone(&self.replay), self.clock.clone());
+        let (replay, clock) = (self.replay.clone(), self.clock.clone());
         Reloader { control: self.gateway.control(), config: self.config.clone(), replay, clock }
     }
 
     /// Serves until `shutdown` is ready, then ends in order: the replay memory is written down for the next start.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Failure> {
         let Self { gateway, registry, snapshots, replay, uses, clock, marking, config: _, _locks } = self;
-        let marks = tokio::spawn(mark(Arc::clone(&replay), clock.clone(), marking));
+        let marks = tokio::spawn(mark(replay.clone(), clock.clone(), marking));
         let outcome = gateway.run(shutdown).await;
         marks.abort();
         drop(snapshots);
@@ -137,35 +134,51 @@ impl Serving {
     }
 }
 
+/// The data directory's, the registry's own, and the data directory's that the registry lies in, where that is another.
+type Locks = (DataLock, (RegistryLock, Option<DataLock>));
+
 /// Two gateways with the same keys and a memory each would let a request pass once at each: whoever remembers alone is alone
-/// with its registry, too, wherever that is.
-fn lock_registry(place: &Place, data: &DataLock) -> Result<Option<DataLock>, Failure> {
+/// with its registry, too, wherever that is. Those that share a memory may share a registry.
+fn lock_registry(place: &Place, data: &DataLock) -> Result<(RegistryLock, Option<DataLock>), Failure> {
     let file = place.registry_file()?;
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir).map_err(|fault| io("can't make", dir, &fault))?;
-    let same = |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
-    if same(dir, data.dir()) {
-        return Ok(None);
-    }
-    match DataLock::acquire(dir) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(LockError::Held { pid, .. }) => {
+    let held = |error| match error {
+        LockError::Held { pid, .. } => {
             let by = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
             let failure = Failure::usage(format!("the registry in {} is served by another gateway{by}", dir.display()));
-            Err(failure.hint("each would let the same request pass once: let one gateway serve all routes"))
+            failure.hint("each would let the same request pass once: let one gateway serve all routes").hint(
+                "or let them share their replay memory: url = \"redis://…\" in [replay], the same one for each of them",
+            )
         }
-        Err(error) => Err(error.into()),
+        LockError::File(error) => error.into(),
+    };
+    if replay::is_shared(&place.config.replay)? {
+        return Ok((RegistryLock::beside_others(dir).map_err(held)?, None));
     }
+    let same = |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    let its_data = if same(dir, data.dir()) { None } else { Some(DataLock::acquire(dir).map_err(held)?) };
+    Ok((RegistryLock::alone(dir).map_err(held)?, its_data))
 }
 
-/// Notes every second what time the verdicts go by.
-async fn mark(replay: Arc<MemoryReplay>, clock: Clock, marking: Arc<AtomicBool>) {
+/// Notes every second what time the verdicts go by, and says where the replay memory stops or begins to admit.
+async fn mark(replay: Replay, clock: Clock, marking: Arc<AtomicBool>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    let mut told = replay.missing(clock.now());
     loop {
         ticks.tick().await;
-        let (replay, now) = (Arc::clone(&replay), clock.now());
-        let noted = tokio::task::spawn_blocking(move || replay.mark_clock(now)).await;
+        let now = clock.now();
+        let marked = replay.clone();
+        let noted = tokio::task::spawn_blocking(move || marked.mark_clock(now)).await;
         marking.store(matches!(noted, Ok(Ok(()))), Relaxed);
+        let missing = replay.missing(now);
+        if missing != told {
+            match &missing {
+                Some(why) => output::warning(format!("the replay memory does not admit: {why}"), &[]),
+                None => output::note!("the replay memory admits again"),
+            }
+            told = missing;
+        }
     }
 }
 
@@ -176,24 +189,12 @@ fn data_directory(marking: &Arc<AtomicBool>) -> ReadyCheck {
     ReadyCheck { name: "data", check: Arc::new(check) }
 }
 
-/// After an end that was none, what was signed before the floor is unavailable: until then no request can pass.
-fn memory_begins(replay: &MemoryReplay, clock: &Clock) -> ReadyCheck {
-    let (floor, clock) = (replay.floor(), clock.clone());
-    let check = move || match floor {
-        Some(floor) if clock.now() < floor => {
-            Err(format!("the gateway did not end in order, and what was signed before {floor} could be a replay"))
-        }
-        _ => Ok(()),
-    };
-    ReadyCheck { name: "replay memory", check: Arc::new(check) }
-}
-
 /// Takes in another configuration.
 pub(crate) struct Reloader {
     control: Control,
     /// What was there at the start.
     config: Config,
-    replay: Arc<MemoryReplay>,
+    replay: Replay,
     clock: Clock,
 }
 
@@ -209,12 +210,13 @@ impl Reloader {
             }
             // Judged before anything is raised for it.
             wire::settings(&config, Vec::new())?;
-            let (replay, clock, reach) = (Arc::clone(&self.replay), self.clock.clone(), reach(&config));
-            let raising = tokio::task::spawn_blocking(move || replay.raise(reach, || clock.now()));
-            let settings = wire::settings(&config, raising.await.map_err(Failure::ours)??)?;
+            let raised = self.replay.raise(reach(&config), &self.clock).await?;
+            let settings = wire::settings(&config, raised)?;
             self.control.reload(&settings).map_err(Failure::usage)?;
-            let opened =
-                |it: &Config| (it.data.clone(), it.registry.url.clone(), it.registry.max_stale, it.replay.max_entries);
+            let opened = |it: &Config| {
+                let (registry, replay) = (it.registry.clone(), it.replay.clone());
+                (it.data.clone(), registry.url, registry.max_stale, replay.url, replay.max_entries)
+            };
             Ok(self.control.needs_restart(&settings) || opened(&self.config) != opened(&config))
         };
         taken.await.inspect_err(|failure: &Failure| self.control.reload_failed(&failure.message))

@@ -70,7 +70,9 @@ fn answer(request: &Request<Incoming>, own: SocketAddr, hosts: &[String], gate: 
         }
         "/metrics" => {
             let age = gate.health.snapshot_age.as_ref().map(|age| age());
-            let text = gate.metrics.render(age, &gate.room) + &Metrics::render_upstreams(&gate.table.load());
+            let text = gate.metrics.render(age, &gate.room)
+                + &Metrics::render_upstreams(&gate.table.load())
+                + &Metrics::render_measures(&gate.health.measures);
             let mut response = Response::new(Reply::own(text));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4"));
             response

@@ -7,7 +7,7 @@ use countersign::{Keys, Openers, ReplayStore, Timestamp, Unavailable};
 
 use crate::caller::Connections;
 use crate::clock::Clock;
-use crate::handles::{KeySource, ReadyCheck};
+use crate::handles::{KeySource, Measure, ReadyCheck};
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::rate::Rates;
@@ -38,6 +38,7 @@ pub(crate) struct Gate {
 pub(crate) struct Health {
     pub(crate) checks: Vec<ReadyCheck>,
     pub(crate) snapshot_age: Option<Arc<dyn Fn() -> Duration + Send + Sync>>,
+    pub(crate) measures: Vec<Measure>,
     pub(crate) stopping: AtomicBool,
     /// When the replay store last failed, in milliseconds; 0 for never, or not since it last answered.
     replay_failed: AtomicI64,
@@ -45,8 +46,12 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(crate) fn new(checks: Vec<ReadyCheck>, snapshot_age: Option<Arc<dyn Fn() -> Duration + Send + Sync>>) -> Self {
-        Self { checks, snapshot_age, ..Self::default() }
+    pub(crate) fn new(
+        checks: Vec<ReadyCheck>,
+        snapshot_age: Option<Arc<dyn Fn() -> Duration + Send + Sync>>,
+        measures: Vec<Measure>,
+    ) -> Self {
+        Self { checks, snapshot_age, measures, ..Self::default() }
     }
 }
 

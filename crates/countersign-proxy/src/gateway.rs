@@ -68,7 +68,7 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`] for settings that make no gateway, or an address or a directory that can't be had.
     pub fn bind(settings: GatewaySettings, handles: Handles) -> Result<Self, GatewayError> {
-        let Handles { keys, replay, clock, log, checks, snapshot_age, used } = handles;
+        let Handles { keys, replay, clock, log, checks, snapshot_age, measures, used } = handles;
         let metrics = Arc::new(Metrics::default());
         let rates = Rates::new();
         let table = Table::new(&settings, &metrics, &rates)?;
@@ -113,7 +113,7 @@ impl Gateway {
             rates,
             room: Arc::new(room),
             connections: Arc::default(),
-            health: Health::new(checks, snapshot_age),
+            health: Health::new(checks, snapshot_age, measures),
             steering: Steering::new(workers),
         };
         Ok(Self { gate: Arc::new(gate), settings, addresses, listeners, admin })

@@ -21,6 +21,8 @@ pub struct Handles {
     pub checks: Vec<ReadyCheck>,
     /// The age of the key snapshot, for the metrics.
     pub snapshot_age: Option<Arc<dyn Fn() -> Duration + Send + Sync>>,
+    /// Numbers of what is behind these handles, for the metrics.
+    pub measures: Vec<Measure>,
     /// Told who signed each request that is admitted, and when it came. Called on the path: must neither block nor fail.
     pub used: Option<Used>,
 }
@@ -35,6 +37,7 @@ impl Handles {
             log: Box::new(std::io::stderr()),
             checks: Vec::new(),
             snapshot_age: None,
+            measures: Vec::new(),
             used: None,
         }
     }
@@ -53,4 +56,17 @@ pub struct ReadyCheck {
     pub name: &'static str,
     /// An error says in words what is missing. Called for every `/readyz`; must not block.
     pub check: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+}
+
+/// A number for `/metrics`.
+#[derive(Clone)]
+pub struct Measure {
+    /// Its name, with `countersign_` in front and its unit at the end.
+    pub name: &'static str,
+    /// Whether it only ever grows.
+    pub counter: bool,
+    /// What it is, in a sentence.
+    pub help: &'static str,
+    /// Called for every `/metrics`; must not block.
+    pub read: Arc<dyn Fn() -> f64 + Send + Sync>,
 }

@@ -78,7 +78,7 @@ pub use client::{Answer, Client, ClientError};
 pub use client_certificate::{ClientCertificate, InvalidCertificate};
 pub use clock::Clock;
 pub use gateway::{Control, Gateway, GatewayError};
-pub use handles::{Handles, KeySource, ReadyCheck, Used};
+pub use handles::{Handles, KeySource, Measure, ReadyCheck, Used};
 pub use rate::Quota;
 pub use settings::{
     AdminSettings, Disclosure, GatewaySettings, HealthCheck, InvalidSettings, Limits, Protocol, RouteSettings,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use countersign::Code;
 
+use crate::handles::Measure;
 use crate::spool::Room;
 use crate::upstream::Conditions;
 
@@ -53,6 +54,16 @@ impl Metrics {
     pub(crate) fn route(&self, name: &str) -> Arc<RouteMetrics> {
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(routes.entry(name.to_owned()).or_default())
+    }
+
+    /// Numbers that others count, as text.
+    pub(crate) fn render_measures(measures: &[Measure]) -> String {
+        let mut text = String::new();
+        for Measure { name, counter, help, read } in measures {
+            family(&mut text, name, if *counter { "counter" } else { "gauge" }, help);
+            line(&mut text, name, &[], read());
+        }
+        text
     }
 
     /// All of it as text. `snapshot_age` is read by the caller.

@@ -41,11 +41,6 @@ impl ClockMark {
         Ok(Self { file, path, last, existed, latest: Mutex::new(last.map_or(i64::MIN, Timestamp::as_millis)) })
     }
 
-    /// Whether a gateway ran on this directory before.
-    pub(crate) fn exists(lock: &DataLock) -> bool {
-        lock.dir().join("clock").exists()
-    }
-
     /// What the gateway before this one left: verdicts of this one start no earlier. `None` at the first start.
     #[must_use]
     pub fn last(&self) -> Option<Timestamp> {

@@ -2,7 +2,8 @@
 //!
 //! In the order in which things flow:
 //!
-//! - [`DataLock`]: one gateway per data directory. Commands beside a running gateway do not take it.
+//! - [`DataLock`]: one gateway per data directory; [`RegistryLock`]: one per registry, or those that share their replay
+//!   memory. Commands beside a running gateway take neither.
 //! - [`secrets`]: the key under which shared secrets lie in the registry.
 //! - [`registry`]: partners, keys and their events, in SQLite; every command that changes a key goes through it.
 //! - [`snapshot`]: follows the registry within a second and publishes [`countersign::Keys`], read without a lock.
@@ -25,7 +26,7 @@ pub mod suite;
 
 pub use clock::ClockMark;
 pub use file::FileError;
-pub use lock::{DataLock, LockError};
+pub use lock::{DataLock, LockError, RegistryLock};
 pub use registry::Registry;
 pub use replay::{MemoryReplay, RedisReplay};
 pub use snapshot::Snapshots;

@@ -52,6 +52,44 @@ impl DataLock {
     }
 }
 
+/// Proof that whoever admits by the registry in a directory remembers together: one gateway with a memory of its own, or
+/// any number that share one.
+#[derive(Debug)]
+pub struct RegistryLock {
+    _file: File,
+}
+
+impl RegistryLock {
+    /// For a gateway that remembers alone, and so has to be alone. Locks `<dir>/registry.lock` without waiting.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] while another gateway serves from there, [`LockError::File`] when the file can't be made or locked.
+    pub fn alone(dir: &Path) -> Result<Self, LockError> {
+        Self::take(dir, File::try_lock)
+    }
+
+    /// For a gateway that shares its memory with all others that take this.
+    ///
+    /// # Errors
+    /// As of [`RegistryLock::alone`].
+    pub fn beside_others(dir: &Path) -> Result<Self, LockError> {
+        Self::take(dir, File::try_lock_shared)
+    }
+
+    fn take(dir: &Path, lock: impl Fn(&File) -> Result<(), TryLockError>) -> Result<Self, LockError> {
+        file::make_private_dir(dir)?;
+        let path = dir.join("registry.lock");
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.map_err(FileError::of("open", &path))?;
+        match lock(&file) {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(LockError::Held { dir: dir.to_owned(), pid: None }),
+            Err(TryLockError::Error(error)) => Err(FileError::of("lock", &path)(error).into()),
+        }
+    }
+}
+
 /// Why a data directory could not be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -112,5 +150,17 @@ mod tests {
         assert!(refused.hint().unwrap().contains(&format!("kill {me}")));
         drop(held);
         DataLock::acquire(&data).unwrap();
+    }
+
+    #[test]
+    fn gateways_share_a_registry_only_where_they_share_their_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let alone = RegistryLock::alone(dir.path()).unwrap();
+        assert!(matches!(RegistryLock::alone(dir.path()), Err(LockError::Held { .. })));
+        assert!(matches!(RegistryLock::beside_others(dir.path()), Err(LockError::Held { .. })));
+        drop(alone);
+        let _shared =
+            [RegistryLock::beside_others(dir.path()).unwrap(), RegistryLock::beside_others(dir.path()).unwrap()];
+        assert!(matches!(RegistryLock::alone(dir.path()), Err(LockError::Held { .. })));
     }
 }

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use countersign_store::replay::RedisAddress;
+
 use super::Config;
 use super::check::is_loopback;
 use super::issue::Place;
 use super::lint_route::{lint_route, lint_routes};
 use super::names::Durability;
+use super::store_url::{ReplayUrl, Source};
 
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +89,16 @@ fn deployment(config: &Config, findings: &mut Vec<Finding>) {
             "admin.listen",
             "the admin port is not on loopback: metrics are for all who reach it, and its token travels in the clear",
             "listen = \"127.0.0.1:9090\" in [admin], and a tunnel for who has to reach it",
+        );
+    }
+    if let Source::Url(ReplayUrl::Redis(url)) = &config.replay.url
+        && RedisAddress::parse(url.expose()).is_ok_and(|address| address.is_in_the_clear())
+    {
+        found(
+            "replay-clear",
+            "replay.url",
+            "the replay store is reached in the clear: whoever is on the way can say that a captured request is new",
+            "url = \"rediss://…\" in [replay], or a tunnel that ends on loopback",
         );
     }
     if config.evidence.durability == Durability::Off {

@@ -39,8 +39,6 @@ const TABLE: &[NotYet] = &[
     error("gateway.tls.crl", Asks::Always, "revoked client certificates are not noticed yet"),
     error("registry.url", Asks::Beginning(&["postgres://", "postgresql://"]), "PostgreSQL is not there yet, only sqlite: is"),
     error("registry.url_file", Asks::Always, "a URL in a file is not read yet, nor is PostgreSQL there, the only registry with a password"),
-    error("replay.url", Asks::Beginning(&["redis://", "rediss://", "valkey://", "valkeys://"]), "Redis is not there yet, only memory: is, and a request could pass once at each gateway"),
-    error("replay.url_file", Asks::Always, "a URL in a file is not read yet, nor is Redis there, the only replay memory with a password"),
     warning("evidence.durability", Asks::Unless("off"), "evidence is not kept yet: decisions go to the log only"),
     error("token", Asks::Always, "this version issues and checks no user tokens yet, and /auth/trusted/… would be a path as any other"),
     warning("seal.keys", Asks::Any, "sealed fields are not opened yet, and no sealing key is published"),

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use countersign_store::replay::RedisAddress;
+
 use super::document::Node;
 use super::forms::Wrong;
 
@@ -18,7 +20,7 @@ pub enum RegistryUrl {
 pub enum ReplayUrl {
     /// `memory:`: in this process.
     Memory,
-    /// `redis://…` or `rediss://…`: Redis or Valkey, shared by all gateways.
+    /// `redis://…`, `rediss://…` or `redis+cluster://…`: Redis or Valkey, shared by all gateways.
     Redis(SecretUrl),
 }
 
@@ -78,10 +80,10 @@ impl ReplayUrl {
         if text == "memory:" {
             return Ok(ReplayUrl::Memory);
         }
-        if is_url_of(text, &["redis", "rediss", "valkey", "valkeys"]) {
-            return Ok(ReplayUrl::Redis(SecretUrl(text.to_owned())));
+        if !text.contains("://") {
+            return Err("expected \"memory:\" or \"redis://…\"".to_owned());
         }
-        Err("expected \"memory:\" or \"redis://…\"".to_owned())
+        RedisAddress::parse(text).map(|_| ReplayUrl::Redis(SecretUrl(text.to_owned())))
     }
 }
 
@@ -116,7 +118,7 @@ mod tests {
         }
         assert_eq!(ReplayUrl::parse("memory:"), Ok(ReplayUrl::Memory));
         assert!(matches!(ReplayUrl::parse("rediss://h"), Ok(ReplayUrl::Redis(_))));
-        for text in ["", "memory", "memory:x", "redis:", "redis://", "http://h"] {
+        for text in ["", "memory", "memory:x", "redis:", "redis://", "http://h", "redis://a,b", "rediss://h#insecure"] {
             assert!(ReplayUrl::parse(text).is_err(), "{text}");
         }
     }

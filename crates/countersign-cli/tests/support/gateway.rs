@@ -109,12 +109,19 @@ impl Drop for Gateway {
 /// Status and body of the answer to these bytes.
 #[track_caller]
 pub fn send(to: SocketAddr, request: &str) -> (u16, String) {
+    let (status, _, body) = send_for_head(to, request);
+    (status, body)
+}
+
+/// Status, head and body of the answer to these bytes.
+#[track_caller]
+pub fn send_for_head(to: SocketAddr, request: &str) -> (u16, String, String) {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap_or(("", ""));
-    (status.unwrap_or_else(|| panic!("no answer: {answer:?}")), body.to_owned())
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or(("", ""));
+    (status.unwrap_or_else(|| panic!("no answer: {answer:?}")), head.to_ascii_lowercase(), body.to_owned())
 }

@@ -74,26 +74,26 @@ pub struct RedisNumbers {
 
 impl RedisReplay {
     /// Begins to follow the store, without waiting for it: until it is reached and its memory is settled, every use is
-    /// unavailable. `clock` is the clock of verdicts; `reach` is what the routes admit under. Runs inside a tokio runtime
-    /// with timers, which has to go on for as long as this is used.
+    /// unavailable. `clock` is the clock of verdicts, which `mark` is of; `reach` is what the routes admit under. Runs inside
+    /// a tokio runtime with timers, which has to go on for as long as this is used.
     ///
     /// # Errors
     /// [`FileError`] when what this node knows of the store can't be read or written.
     pub fn follow(
         address: RedisAddress,
         lock: &DataLock,
+        mark: ClockMark,
         reach: Reach,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Self, FileError> {
-        let ran_before = ClockMark::exists(lock) || StateFile::new(lock.dir()).exists();
+        let ran_before = mark.existed() || StateFile::new(lock.dir()).exists();
         let node = NodeFile::open(lock.dir(), ran_before)?;
         // A memory of its own would not know what is admitted from here on.
         StateFile::new(lock.dir()).remove()?;
-        let clock_mark = ClockMark::open(lock)?;
         let parts = Box::new([Part::new("0".to_owned())]);
         let shared = Arc::new(Shared::new(Arc::new(clock), parts, reach, node));
         let task = tokio::spawn(serve(Arc::clone(&shared), address));
-        Ok(Self { shared, clock_mark, task })
+        Ok(Self { shared, clock_mark: mark, task })
     }
 
     /// Waits until it admits, but no longer than `most`. Errors are what is missing.
@@ -168,12 +168,6 @@ impl RedisReplay {
     /// [`FileError`] when it could not be written.
     pub fn mark_clock(&self, now: Timestamp) -> Result<(), FileError> {
         self.clock_mark.mark(now)
-    }
-
-    /// What the clock of the gateway before last said: verdicts start no earlier.
-    #[must_use]
-    pub fn last_clock(&self) -> Option<Timestamp> {
-        self.clock_mark.last()
     }
 
     /// Admits nothing from here on. What was admitted is the store's to remember.

@@ -119,7 +119,7 @@ fn passwords_are_in_no_complaint() {
     for text in [
         "registry.url = \"postgres://u:geheim@h/db\"\n",
         "registry.url = \"mysql://u:geheim@h/db\"\n",
-        "replay.url = \"redis://:geheim@h\"\n",
+        "replay.url = \"redis://:geheim@h?x=geheim\"\n",
         "[[route]]\npath = \"/\"\nupstream = \"http://u:geheim@h\"\n",
         "[[route]]\npath = \"/\"\nupstream = \"u:geheim@h\"\n",
     ] {

@@ -90,5 +90,5 @@ fn a_variable_takes_the_place_of_what_is_wrong_in_the_file() {
 
 #[test]
 fn what_is_not_there_yet_is_not_there_from_the_environment_either() {
-    assert!(error("COUNTERSIGN_REPLAY__URL", "redis://cache").contains("Redis is not there yet"));
+    assert!(error("COUNTERSIGN_REGISTRY__URL", "postgres://db/r").contains("PostgreSQL is not there yet"));
 }

@@ -63,6 +63,7 @@ fn a_body_for_which_there_is_never_room_is_a_finding() {
 fn each_weakness_of_the_deployment_is_a_finding() {
     for (line, code) in [
         ("gateway.insecure_listen = true", "listen-insecure"),
+        ("replay.url = \"redis://cache\"", "replay-clear"),
         ("gateway.any_authority = true", "authority-any"),
         ("gateway.trusted_proxies = [\"0.0.0.0/0\"]", "proxies-everyone"),
         ("admin.listen = \"0.0.0.0:9090\"", "admin-exposed"),

@@ -16,8 +16,6 @@ fn what_is_missing_and_makes_traffic_less_safe_is_an_error() {
         token.to_owned(),
         "registry.url = \"postgres://h/db\"\n".to_owned(),
         "registry.url_file = \"f\"\n".to_owned(),
-        "replay.url = \"rediss://h\"\n".to_owned(),
-        "replay.url_file = \"f\"\n".to_owned(),
         route("sign_responses = true"),
     ] {
         let (errors, warnings) = promised(&text);

@@ -36,7 +36,12 @@ impl RedisAddress {
         if !["redis", "rediss", "valkey", "valkeys"].contains(&scheme) {
             return Err(expected());
         }
-        let parse = |text: String| text.as_str().into_connection_info().map_err(|_| expected());
+        let parse = |text: String| {
+            let server = text.as_str().into_connection_info().map_err(|_| expected())?;
+            // It would tell its own name to the server, for which a user needs one right more.
+            let settings = server.redis_settings().clone().set_skip_set_lib_name();
+            Ok::<_, String>(server.set_redis_settings(settings))
+        };
         let (userinfo, place) = rest.rsplit_once('@').map_or(("", rest), |(userinfo, place)| (userinfo, place));
         let (hosts, path) = place.split_once('/').unwrap_or((place, ""));
         if hosts.is_empty() || path.bytes().any(|byte| !byte.is_ascii_digit()) || path.len() > 9 {
@@ -56,10 +61,15 @@ impl RedisAddress {
         Ok(Self { servers: servers.collect::<Result<_, _>>()?, cluster })
     }
 
-    /// Whether what is sent is encrypted.
+    /// Whether others than this machine could read what is sent, and change the answers.
     #[must_use]
-    pub fn is_encrypted(&self) -> bool {
-        self.servers.iter().all(|server| matches!(server.addr(), redis::ConnectionAddr::TcpTls { .. }))
+    pub fn is_in_the_clear(&self) -> bool {
+        self.servers.iter().any(|server| match server.addr() {
+            redis::ConnectionAddr::Tcp(host, _) => {
+                host != "localhost" && !host.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
+            }
+            _ => false,
+        })
     }
 }
 
@@ -89,7 +99,10 @@ mod tests {
         let one = &RedisAddress::parse("rediss://u:p%40ss@h/7").unwrap();
         let settings = one.servers[0].redis_settings();
         assert_eq!((settings.username(), settings.password(), settings.db()), (Some("u"), Some("p@ss"), 7));
-        assert!(one.is_encrypted() && !RedisAddress::parse("redis://h").unwrap().is_encrypted());
+        assert!(!one.is_in_the_clear());
+        for (text, clear) in [("redis://h", true), ("redis://127.0.0.1", false), ("redis://[::1]:1", false)] {
+            assert_eq!(RedisAddress::parse(text).unwrap().is_in_the_clear(), clear, "{text}");
+        }
         for host in &RedisAddress::parse("redis+cluster://u:p@a,b").unwrap().servers {
             assert_eq!((host.redis_settings().username(), host.redis_settings().password()), (Some("u"), Some("p")));
         }

@@ -36,7 +36,8 @@ impl Node {
     fn reaching(server: &RedisServer, dir: tempfile::TempDir, reach: Reach) -> Self {
         let lock = DataLock::acquire(dir.path()).unwrap();
         let address = RedisAddress::parse(&server.url()).unwrap();
-        let replay = Arc::new(RedisReplay::follow(address, &lock, reach, now).unwrap());
+        let replay =
+            Arc::new(RedisReplay::follow(address, &lock, ClockMark::open(&lock).unwrap(), reach, now).unwrap());
         Self { dir, replay, _lock: lock }
     }
 

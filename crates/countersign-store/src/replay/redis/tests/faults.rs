@@ -46,7 +46,7 @@ async fn a_store_whose_clock_is_off_ours() {
         let lock = DataLock::acquire(dir.path()).unwrap();
         let shifted = move || Timestamp::from_millis(now().as_millis() + offset * 1000);
         let address = RedisAddress::parse(&server.url()).unwrap();
-        let replay = RedisReplay::follow(address, &lock, REACH, shifted).unwrap();
+        let replay = RedisReplay::follow(address, &lock, ClockMark::open(&lock).unwrap(), REACH, shifted).unwrap();
         let ready = replay.ready(Duration::from_millis(if fine { 5000 } else { 1000 })).await;
         assert_eq!(ready.is_ok(), fine, "{offset}: {ready:?}");
         let seen = replay.first_use(&signed(shifted()), shifted()).await;
@@ -92,7 +92,10 @@ async fn a_password_and_a_database_and_a_wrong_password() {
     let server = RedisServer::with(&["--save", "", "--requirepass", "geheim"]);
     let dir = tempfile::tempdir().unwrap();
     let lock = DataLock::acquire(dir.path()).unwrap();
-    let follow = |url: &str| RedisReplay::follow(RedisAddress::parse(url).unwrap(), &lock, REACH, now).unwrap();
+    let follow = |url: &str| {
+        RedisReplay::follow(RedisAddress::parse(url).unwrap(), &lock, ClockMark::open(&lock).unwrap(), REACH, now)
+            .unwrap()
+    };
     let right = follow(&format!("redis://:geheim@127.0.0.1:{}/3", server.port));
     right.ready(Duration::from_secs(5)).await.unwrap();
     assert_eq!(right.first_use(&fresh(), now()).await, Ok(Seen::First));
@@ -101,4 +104,23 @@ async fn a_password_and_a_database_and_a_wrong_password() {
         let why = follow(&format!("{url}:{}", server.port)).ready(Duration::from_millis(500)).await.unwrap_err();
         assert!(!why.contains("verraten") && !why.contains("not reached yet"), "{why}");
     }
+}
+
+/// The page says which rights are enough.
+#[tokio::test]
+async fn a_user_with_the_rights_that_docs_operate_names() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operate.md")).unwrap();
+    let rights = page.split("A user may be as narrow as `").nth(1).unwrap().split('`').next().unwrap();
+    let server = RedisServer::start();
+    let mut command = vec!["ACL", "SETUSER", "narrow", "on", ">geheim", "resetkeys", "-@all"];
+    command.extend(rights.split_whitespace());
+    assert_eq!(server.ask(&command), "+OK");
+    let dir = tempfile::tempdir().unwrap();
+    let lock = DataLock::acquire(dir.path()).unwrap();
+    let address = RedisAddress::parse(&format!("redis://narrow:geheim@127.0.0.1:{}/1", server.port)).unwrap();
+    let replay = RedisReplay::follow(address, &lock, ClockMark::open(&lock).unwrap(), REACH, now).unwrap();
+    replay.ready(Duration::from_secs(5)).await.unwrap();
+    let both = Use::new(*fresh().first(), Some(*fresh().first()), now(), now().after(MINUTE));
+    assert_eq!(replay.first_use(&both, now()).await, Ok(Seen::First));
+    assert_eq!(replay.first_use(&both, now()).await, Ok(Seen::Again));
 }
