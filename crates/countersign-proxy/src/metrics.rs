@@ -94,10 +94,7 @@ impl Metrics {
         for (name, route) in all().filter(|(name, _)| !name.is_empty()) {
             route.render_upstream(&mut text, name);
         }
-        let gauge = |text: &mut String, name, kind, help, value: f64| {
-            family(text, name, kind, help);
-            line(text, name, &[], value);
-        };
+        render_bodies(&mut text, room);
         #[allow(clippy::cast_precision_loss)]
         {
             gauge(
@@ -113,27 +110,6 @@ impl Metrics {
                 "counter",
                 "Connections closed at once: too many of their source, or no PROXY header",
                 self.refused_connections.load(Relaxed) as f64,
-            );
-            gauge(
-                &mut text,
-                "countersign_held_bytes",
-                "gauge",
-                "Bytes of bodies in memory that wait for a verdict or an upstream",
-                room.held() as f64,
-            );
-            gauge(
-                &mut text,
-                "countersign_spooled_bytes",
-                "gauge",
-                "Bytes of bodies in files that wait for a verdict or an upstream",
-                room.spooled() as f64,
-            );
-            gauge(
-                &mut text,
-                "countersign_spool_failures_total",
-                "counter",
-                "Files of bodies that could not be written or read",
-                room.failures() as f64,
             );
             gauge(
                 &mut text,
@@ -216,6 +192,20 @@ impl RouteMetrics {
         line(text, &format!("{FAMILY}_sum"), &[("route", name)], seconds);
         line(text, &format!("{FAMILY}_count"), &[("route", name)], sum);
     }
+}
+
+fn render_bodies(text: &mut String, room: &Room) {
+    let memory = "Bytes of bodies in memory that wait for a verdict or an upstream";
+    gauge(text, "countersign_held_bytes", "gauge", memory, room.held() as f64);
+    let files = "Bytes of bodies in files that wait for a verdict or an upstream";
+    gauge(text, "countersign_spooled_bytes", "gauge", files, room.spooled() as f64);
+    let failures = "Files of bodies that could not be written or read";
+    gauge(text, "countersign_spool_failures_total", "counter", failures, room.failures() as f64);
+}
+
+fn gauge(text: &mut String, name: &str, kind: &str, help: &str, value: f64) {
+    family(text, name, kind, help);
+    line(text, name, &[], value);
 }
 
 fn codes() -> impl Iterator<Item = &'static str> {

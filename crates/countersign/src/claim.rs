@@ -13,12 +13,11 @@ use crate::judge::Facts;
 use crate::key::{Keys, VerifyingKey};
 use crate::message::Head;
 use crate::policy::Policy;
-use crate::primitive;
 use crate::rejection::{Code, Refusal, Rejection};
 use crate::replay::{ReplayStore, Seen, Use, UseMark};
-use crate::scheme::app_hmac::{CREDENTIALS, Credentials};
+use crate::scheme::app_hmac::{self, CREDENTIALS};
 use crate::scheme::http_message_signatures::{self, Base, Candidate};
-use crate::scheme::{self, Payload, Reading, Signed, Stream, Whole};
+use crate::scheme::{self, Payload, Reading, Signed, SignedBytes, Stream, Whole};
 use crate::time::Timestamp;
 
 /// What a message says of itself. Nothing in it has been checked but its form.
@@ -63,7 +62,7 @@ impl Claim {
             }
             Reading::Stream(stream) => OpenKind::Stream(stream),
             Reading::Whole(whole) => OpenKind::Whole(whole, BytesMut::new()),
-            Reading::Keyed(credentials) => OpenKind::Keyed(credentials, BytesMut::new()),
+            Reading::Keyed(credentials) => OpenKind::Keyed(Box::new(credentials.begin(&head, keys, &policy, now)?)),
         };
         Ok(Open { head, policy, kind, received: 0 })
     }
@@ -83,7 +82,7 @@ enum OpenKind {
     Trailers(TrailerClaim),
     Stream(Box<dyn Stream>),
     Whole(Box<dyn Whole>, BytesMut),
-    Keyed(Box<Credentials>, BytesMut),
+    Keyed(Box<app_hmac::Running>),
 }
 
 struct HeadProof {
@@ -126,9 +125,8 @@ impl Open {
                 body.extend_from_slice(&chunk);
                 Ok(Bytes::new())
             }
-            OpenKind::Keyed(_, body) => {
-                // It goes on as it came, so the caller keeps it too.
-                body.extend_from_slice(&chunk);
+            OpenKind::Keyed(running) => {
+                running.push(&chunk);
                 Ok(chunk)
             }
         }
@@ -150,8 +148,7 @@ impl Open {
     #[must_use]
     pub fn weight(&self) -> usize {
         match self.kind {
-            OpenKind::Head(_) | OpenKind::Trailers(_) | OpenKind::Stream(_) => 0,
-            OpenKind::Keyed(..) => 2,
+            OpenKind::Head(_) | OpenKind::Trailers(_) | OpenKind::Stream(_) | OpenKind::Keyed(_) => 0,
             OpenKind::Whole(..) => 8,
         }
     }
@@ -188,7 +185,7 @@ impl Open {
             }
             OpenKind::Trailers(TrailerClaim { mut signed, input, body }) => {
                 let (bytes, digests) = http_message_signatures::build_pending(&head, &input)?;
-                signed.bytes = bytes;
+                signed.bytes = SignedBytes::Kept(bytes);
                 let key = signed.judge(keys, &policy, now)?;
                 body.finish(digests).map_err(|rejection| signed.facts.blame(rejection))?;
                 (signed, key)
@@ -203,7 +200,7 @@ impl Open {
                 let key = signed.judge(keys, &policy, now)?;
                 (signed, key)
             }
-            OpenKind::Keyed(credentials, body) => credentials.finish(&head, &body.freeze(), keys, &policy, now)?,
+            OpenKind::Keyed(running) => running.finish(&head, keys, &policy, now)?,
         };
         Ok(Authentic { head, policy, signed, key })
     }
@@ -225,10 +222,17 @@ impl Authentic {
         Identity::of(&self.signed.facts, &self.key)
     }
 
-    /// What was signed, byte for byte: the signature base, or the body's printing.
+    /// What was signed, byte for byte: the signature base, or the body's printing. `None` for `app-hmac`, whose signed bytes
+    /// hold the body, of which nothing is kept.
     #[must_use]
-    pub fn signed_bytes(&self) -> &[u8] {
-        &self.signed.bytes
+    pub fn signed_bytes(&self) -> Option<&[u8]> {
+        self.signed.bytes.kept()
+    }
+
+    /// The SHA-256 of what was signed.
+    #[must_use]
+    pub fn signed_hash(&self) -> [u8; 32] {
+        self.signed.bytes.sha256()
     }
 
     /// Spends the message's one use. Age, expiry and the key's state are judged again, since a body may have taken long.
@@ -248,7 +252,7 @@ impl Authentic {
             return Err(Rejection::new(Code::KeyNotUsable, "the key was withdrawn while the body came").into());
         }
         if let Some(created) = facts.created {
-            let by_bytes = || UseMark::signed_bytes(key.fingerprint(), &primitive::sha256(&signed.bytes));
+            let by_bytes = || UseMark::signed_bytes(key.fingerprint(), &signed.bytes.sha256());
             let (first, second) = match (&facts.nonce, facts.scheme) {
                 (Some(nonce), Scheme::HttpMessageSignatures) => (UseMark::nonce(key.fingerprint(), nonce), None),
                 (Some(nonce), _) => (by_bytes(), Some(UseMark::nonce(key.fingerprint(), nonce))),
@@ -378,10 +382,16 @@ impl<B> Ready<B> {
         self.signed.coverage.has_field(name)
     }
 
-    /// What was signed, byte for byte.
+    /// What was signed, byte for byte; see [`Authentic::signed_bytes`].
     #[must_use]
-    pub fn signed_bytes(&self) -> &[u8] {
-        &self.signed.bytes
+    pub fn signed_bytes(&self) -> Option<&[u8]> {
+        self.signed.bytes.kept()
+    }
+
+    /// The SHA-256 of what was signed.
+    #[must_use]
+    pub fn signed_hash(&self) -> [u8; 32] {
+        self.signed.bytes.sha256()
     }
 
     /// The signature over it.

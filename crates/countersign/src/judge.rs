@@ -43,78 +43,88 @@ pub(crate) fn judge(
     policy: &Policy,
     now: Timestamp,
 ) -> Result<Arc<VerifyingKey>, Rejection> {
-    judge_form(facts, signature, keys, policy, now, |_| Some(signed))
+    let found = match candidates(facts, keys, policy, now, |_| true) {
+        Ok(mut candidates) => match candidates.find(|key| key.check(signed, signature)) {
+            Some(key) => admitted(key, policy).map(|()| Arc::clone(key)),
+            None => Err(bad_signature()),
+        },
+        Err(Fault::Plain(rejection)) => Err(rejection),
+        Err(Fault::Hidden(rejection)) => {
+            keys.check_decoy(decoy_algorithm(facts, signature), signed, signature);
+            Err(rejection)
+        }
+    };
+    found.map_err(|rejection| facts.blame(rejection))
 }
 
-/// As [`judge`], where the key says what was signed: `signed` gives the bytes in the form of a key, none where the message is
-/// not in that form, and for nobody's key those that a decoy is checked with.
-pub(crate) fn judge_form<'a>(
-    facts: &Facts,
-    signature: &[u8],
-    keys: &Keys,
-    policy: &Policy,
-    now: Timestamp,
-    signed: impl Fn(Option<&VerifyingKey>) -> Option<&'a [u8]>,
-) -> Result<Arc<VerifyingKey>, Rejection> {
-    find(facts, signature, keys, policy, now, signed).map_err(|rejection| facts.blame(rejection))
+/// What stands against a message before its signature is checked.
+pub(crate) enum Fault {
+    /// To be told as it is.
+    Plain(Rejection),
+    /// What only a known key can have costs what a bad signature costs, so that the time of an answer says no more than it:
+    /// to be told once a decoy was asked.
+    Hidden(Rejection),
 }
 
-fn find<'a>(
-    facts: &Facts,
-    signature: &[u8],
-    keys: &Keys,
-    policy: &Policy,
+/// The keys that a message may be signed with, the newest first: those of its signer that are usable and for its algorithm,
+/// and that `fits` takes.
+pub(crate) fn candidates<'k, F: Fn(&VerifyingKey) -> bool + Clone + 'k>(
+    facts: &'k Facts,
+    keys: &'k Keys,
+    policy: &'k Policy,
     now: Timestamp,
-    signed: impl Fn(Option<&VerifyingKey>) -> Option<&'a [u8]>,
-) -> Result<Arc<VerifyingKey>, Rejection> {
+    fits: F,
+) -> Result<impl Iterator<Item = &'k Arc<VerifyingKey>> + use<'k, F>, Fault> {
     let versions = keys.versions(facts.scheme, &facts.signer);
-    // What only a known key can have costs what a bad signature costs, so that the time of an answer says no more than it.
-    let spend = || keys.check_decoy(decoy_algorithm(facts, signature), signed(None).unwrap_or_default(), signature);
     // A message that names no key says less than is demanded of it, which is told in its place.
     let named = !(facts.scheme == Scheme::HttpMessageSignatures && facts.signer.is_empty());
     if versions.is_empty() && named {
-        spend();
-        return Err(Rejection::new(Code::UnknownSigner, "no key is known under this id and scheme"));
+        let rejection = Rejection::new(Code::UnknownSigner, "no key is known under this id and scheme");
+        return Err(Fault::Hidden(rejection));
     }
-    facts.check_time(policy, now)?;
+    facts.check_time(policy, now).map_err(Fault::Plain)?;
     if let Some(missing) = &facts.missing {
-        return Err(Rejection::new(Code::CoverageTooSmall, format!("the signature does not cover {missing}")));
+        let reason = format!("the signature does not cover {missing}");
+        return Err(Fault::Plain(Rejection::new(Code::CoverageTooSmall, reason)));
     }
     if !named || (facts.timed && facts.created.is_none()) {
-        return Err(Rejection::new(Code::CoverageTooSmall, "the signature does not say who made it, or when"));
+        let reason = "the signature does not say who made it, or when";
+        return Err(Fault::Plain(Rejection::new(Code::CoverageTooSmall, reason)));
     }
-    let usable = || versions.iter().filter(|key| key.usable(now)).take(Keys::MAX_VERSIONS);
-    if usable().next().is_none() {
-        spend();
-        return Err(Rejection::new(Code::KeyNotUsable, why_not_usable(versions, now)));
+    let usable = versions.iter().filter(move |key| key.usable(now)).take(Keys::MAX_VERSIONS);
+    if usable.clone().next().is_none() {
+        return Err(Fault::Hidden(Rejection::new(Code::KeyNotUsable, why_not_usable(versions, now))));
     }
-    let admitted = &policy.demands.http_message_signatures.algorithms;
-    let admitted = |algorithm| {
-        facts.scheme != Scheme::HttpMessageSignatures || admitted.is_empty() || admitted.contains(&algorithm)
-    };
-    let of_algorithm = || {
-        usable().filter(|key| {
-            let algorithm = key.record().algorithm;
-            admitted(algorithm)
-                && (facts.algorithm == Claimed::Absent || facts.algorithm == Claimed::Known(algorithm))
-                && signed(Some(key)).is_some()
-        })
-    };
-    if of_algorithm().next().is_none() {
-        spend();
-        return Err(Rejection::new(
-            Code::AlgorithmMismatch,
-            "the key is for another algorithm or form than the message has or the route admits",
-        ));
+    let admits = &policy.demands.http_message_signatures.algorithms;
+    let free = facts.scheme != Scheme::HttpMessageSignatures || admits.is_empty();
+    let of_algorithm = usable.filter(move |key| {
+        let algorithm = key.record().algorithm;
+        (free || admits.contains(&algorithm))
+            && (facts.algorithm == Claimed::Absent || facts.algorithm == Claimed::Known(algorithm))
+            && fits(key)
+    });
+    if of_algorithm.clone().next().is_none() {
+        return Err(Fault::Hidden(other_algorithm()));
     }
-    let key = of_algorithm()
-        .find(|key| signed(Some(key)).is_some_and(|signed| key.check(signed, signature)))
-        .ok_or_else(|| Rejection::new(Code::BadSignature, "the signature does not hold under the key"))?;
+    Ok(of_algorithm)
+}
+
+/// Whether the route admits the partner of the key that signed.
+pub(crate) fn admitted(key: &VerifyingKey, policy: &Policy) -> Result<(), Rejection> {
     let partners = &policy.demands.partners;
     if !partners.is_empty() && !partners.contains(&key.record().partner) {
         return Err(Rejection::new(Code::PartnerNotAllowed, "the signer's partner is not admitted on this route"));
     }
-    Ok(Arc::clone(key))
+    Ok(())
+}
+
+pub(crate) fn bad_signature() -> Rejection {
+    Rejection::new(Code::BadSignature, "the signature does not hold under the key")
+}
+
+pub(crate) fn other_algorithm() -> Rejection {
+    let reason = "the key is for another algorithm or form than the message has or the route admits";
+    Rejection::new(Code::AlgorithmMismatch, reason)
 }
 
 impl Facts {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::algorithm::{Algorithm, Scheme};
 use crate::key_file;
-use crate::primitive::Public;
+use crate::primitive::{Public, RunningMac};
 use crate::scheme::app_hmac::SameSecret;
 use crate::time::Timestamp;
 
@@ -202,6 +202,11 @@ impl VerifyingKey {
     pub(crate) fn check(&self, signed: &[u8], signature: &[u8]) -> bool {
         self.public.check(signed, signature)
     }
+
+    /// The same for a message that passes, where the key makes a MAC.
+    pub(crate) fn running_mac(&self) -> Option<RunningMac> {
+        self.public.running_mac()
+    }
 }
 
 impl fmt::Debug for VerifyingKey {
@@ -268,6 +273,11 @@ impl Keys {
         if let Some(decoy) = self.decoys.0.get(&algorithm) {
             std::hint::black_box(decoy.check(signed, signature));
         }
+    }
+
+    /// The same for a message that passes under a MAC.
+    pub(crate) fn decoy_mac(&self) -> Option<RunningMac> {
+        self.decoys.0.get(&Algorithm::HmacSha256)?.running_mac()
     }
 }
 

@@ -9,7 +9,7 @@ mod secret;
 pub(crate) use public::{Public, rsa_numbers, rsa_spki, rsa_spki_of};
 pub(crate) use secret::{RsaParts, Secret};
 
-use aws_lc_rs::digest;
+use aws_lc_rs::{digest, hmac};
 
 /// A running SHA-256.
 pub(crate) struct Sha256(digest::Context);
@@ -46,6 +46,20 @@ impl Sha512 {
         let mut out = [0; 64];
         out.copy_from_slice(self.0.finish().as_ref());
         out
+    }
+}
+
+/// An HMAC-SHA-256 that is computed while its message passes.
+pub(crate) struct RunningMac(hmac::Context);
+
+impl RunningMac {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Whether `mac` is that of all that passed. Constant time.
+    pub(crate) fn is(self, mac: &[u8]) -> bool {
+        equal_in_constant_time(self.0.sign().as_ref(), mac)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::judge::{self, Facts};
 use crate::key::{Keys, VerifyingKey};
 use crate::message::Head;
 use crate::policy::Policy;
+use crate::primitive::sha256;
 use crate::rejection::{Code, Rejection};
 use crate::time::Timestamp;
 
@@ -28,7 +29,7 @@ pub(crate) enum Reading {
     Stream(Box<dyn Stream>),
     /// They are made of the body, which has to be in memory as a whole.
     Whole(Box<dyn Whole>),
-    /// Their form is the key's, so they are made once it is known; the body has to be in memory as a whole.
+    /// Their form is the key's, which is looked up first: their MAC is computed as the body passes, and it may be spooled.
     Keyed(Box<app_hmac::Credentials>),
 }
 
@@ -51,8 +52,8 @@ pub(crate) struct Signed {
     pub(crate) facts: Facts,
     /// What of the head is signed; nothing where a scheme signs none of it by name.
     pub(crate) coverage: Coverage,
-    /// What the signature is over, byte for byte.
-    pub(crate) bytes: Vec<u8>,
+    /// What the signature is over, byte for byte, or their hash.
+    pub(crate) bytes: SignedBytes,
     pub(crate) signature: Vec<u8>,
     pub(crate) payload: Payload,
 }
@@ -60,12 +61,48 @@ pub(crate) struct Signed {
 impl Signed {
     /// Of a scheme that covers nothing of the head by name.
     fn body(facts: Facts, bytes: Vec<u8>, signature: Vec<u8>, payload: Payload) -> Box<Self> {
+        let bytes = SignedBytes::Kept(bytes);
         Box::new(Self { facts, coverage: Coverage::default(), bytes, signature, payload })
+    }
+
+    /// The same where the body is in what was signed, and has passed: its hash is left.
+    fn passed(facts: Facts, hash: [u8; 32], signature: Vec<u8>) -> Box<Self> {
+        let (coverage, bytes) = (Coverage::default(), SignedBytes::Passed(hash));
+        Box::new(Self { facts, coverage, bytes, signature, payload: Payload::AsReceived })
     }
 
     /// The key under which the signature holds.
     pub(crate) fn judge(&self, keys: &Keys, policy: &Policy, now: Timestamp) -> Result<Arc<VerifyingKey>, Rejection> {
-        judge::judge(&self.facts, &self.bytes, &self.signature, keys, policy, now)
+        match &self.bytes {
+            SignedBytes::Kept(bytes) => judge::judge(&self.facts, bytes, &self.signature, keys, policy, now),
+            // Whoever let them pass had to check the signature meanwhile.
+            SignedBytes::Passed(_) => Err(self.facts.blame(judge::bad_signature())),
+        }
+    }
+}
+
+/// The bytes that were signed.
+#[derive(Clone, Debug)]
+pub(crate) enum SignedBytes {
+    /// All of them.
+    Kept(Vec<u8>),
+    /// They hold the body, which has passed. Their SHA-256.
+    Passed([u8; 32]),
+}
+
+impl SignedBytes {
+    pub(crate) fn kept(&self) -> Option<&[u8]> {
+        match self {
+            Self::Kept(bytes) => Some(bytes),
+            Self::Passed(_) => None,
+        }
+    }
+
+    pub(crate) fn sha256(&self) -> [u8; 32] {
+        match self {
+            Self::Kept(bytes) => sha256(bytes),
+            Self::Passed(hash) => *hash,
+        }
     }
 }
 

@@ -90,6 +90,7 @@ async fn what_the_head_shows_to_be_no_good_costs_no_body() {
             Scheme::AppHmac => {
                 is_refused_unread(&sender, &without(&["appid"]), "unsigned").await;
                 is_refused_unread(&sender, &with("nonce", "A"), "malformed").await;
+                is_refused_unread(&sender, &with("timestamp", "1790000000000"), "too_old").await;
             }
         }
         let elsewhere = post.at("POST /others HTTP/1.1");

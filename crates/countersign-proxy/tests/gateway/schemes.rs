@@ -77,7 +77,7 @@ impl Sender {
         Self { stage, form: Form { app_hmac, ..Form::new(scheme, "acme_v2") }, key }
     }
 
-    async fn sign(&self, target: &str, content_type: &str, body: &[u8]) -> Post {
+    pub(crate) async fn sign(&self, target: &str, content_type: &str, body: &[u8]) -> Post {
         let mut headers = HeaderMap::new();
         headers.insert("host", "api.test".parse().unwrap());
         headers.insert("content-type", content_type.parse().unwrap());

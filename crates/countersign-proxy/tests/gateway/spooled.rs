@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use countersign::Demands;
+use countersign::{Demands, Scheme};
 use countersign_proxy::Limits;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::admitted::arrived;
 use crate::client::{ask, next, read_all};
+use crate::schemes::senders;
 use crate::stage::{Setting, Stage};
 use crate::upstream::Upstream;
 
@@ -62,6 +63,55 @@ async fn a_large_body_arrives_as_it_came_with_its_length_and_leaves_nothing_behi
             assert_eq!(arrived(&echo, "countersign-partner"), ["acme"]);
         }
     }
+    until_files(&stage, 0).await;
+}
+
+#[tokio::test]
+async fn a_large_app_hmac_message_goes_through_a_file_in_either_layout() {
+    let mut found = 0;
+    for sender in senders().await.into_iter().filter(|sender| sender.form.scheme == Scheme::AppHmac) {
+        let body = body(1_000_000) + "{";
+        let post = sender.sign("/orders", "text/plain", body.as_bytes()).await;
+        let bytes = post.bytes();
+        let mut stream = TcpStream::connect(sender.stage.address).await.unwrap();
+        stream.write_all(&bytes[..bytes.len() - 1]).await.unwrap();
+        until_files(&sender.stage, 1).await;
+        stream.write_all(b"}").await.unwrap();
+        assert_eq!(next(&mut stream).await.code(), "bad_signature");
+        assert_eq!(sender.stage.upstream.requests(), 0);
+        let echo = ask(sender.stage.address, &bytes).await.json();
+        assert!(echo["body"] == *body);
+        assert_eq!(ask(sender.stage.address, &bytes).await.code(), "replayed");
+        until_files(&sender.stage, 0).await;
+        found += 1;
+    }
+    assert_eq!(found, 2);
+}
+
+#[tokio::test]
+async fn strangers_leave_half_of_the_space_to_those_whose_head_was_verified() {
+    let limits = Limits { max_spooled: 2_000_000, ..Limits::default() };
+    let demands = |schemes| Demands { schemes, path: "/orders".to_owned(), max_body: 16 << 20, ..Demands::default() };
+    let schemes = vec![Scheme::HttpMessageSignatures, Scheme::AppHmac];
+    let stage = Stage::with(Setting { demands: demands(schemes), limits, workers: 1, ..Setting::default() }).await;
+    // Anybody can write this head; that nobody has this key is not told before the body.
+    let head = format!(
+        "POST /orders HTTP/1.1\r\nHost: api.test\r\nAppId: nobody\r\nTimestamp: {}\r\nNonce: a1b2c3d4\r\nSignature: {}\r\n\
+         Transfer-Encoding: chunked\r\n\r\n",
+        crate::signer::now().as_secs(),
+        "0".repeat(64)
+    );
+    let mut strangers = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(stage.address).await.unwrap();
+        let chunk = format!("{:x}\r\n{}\r\n", 500_000, body(500_000));
+        let _ = stream.write_all((head.clone() + &chunk).as_bytes()).await;
+        strangers.push(stream);
+    }
+    until_files(&stage, 2).await;
+    let large = stage.partner.post("/orders", &body(900_000)).bytes().await;
+    assert_eq!(ask(stage.address, &large).await.status, 200);
+    drop(strangers);
     until_files(&stage, 0).await;
 }
 

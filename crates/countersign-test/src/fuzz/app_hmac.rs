@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use countersign::{
     Algorithm, AppHmacForm, Code, Draft, Form, Keys, Layout, NonceForm, Policy, Scheme, Timestamp, TimestampUnit,
 };
@@ -125,7 +126,7 @@ impl Key {
             let Ok(head) = raw.head() else { return false };
             let verdict = pass(head, &raw.body, &HeaderMap::new(), usize::MAX, &self.keys, &POLICY, now);
             if let Ok(ready) = &verdict {
-                assert_eq!(ready.signed_bytes(), self.bytes(parts));
+                assert_eq!(ready.signed_hash(), sha256(&self.bytes(parts)));
             }
             verdict.is_ok()
         })
@@ -181,8 +182,14 @@ impl Key {
         signed.apply(&mut raw.headers);
         let head = raw.head().expect("the same head");
         match pass(head, &raw.body, &HeaderMap::new(), 7, &self.keys, &POLICY, NOW) {
-            Ok(ready) => assert_eq!(ready.signed_bytes(), signed.signed_bytes()),
+            Ok(ready) => assert_eq!(ready.signed_hash(), sha256(signed.signed_bytes())),
             Err(code) => assert!(matches!(code, Code::Ambiguous | Code::BodyTooLarge), "what we signed is {code:?}"),
         }
     }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    hash
 }

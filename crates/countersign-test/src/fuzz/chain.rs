@@ -128,13 +128,13 @@ pub(super) fn pass(
     }
     open.trailers(trailers.clone());
     let authentic = open.finish(keys, now).map_err(code)?;
-    let signed = authentic.signed_bytes().to_vec();
+    let signed = (authentic.signed_bytes().map(<[u8]>::to_vec), authentic.signed_hash());
     let fresh = ready(authentic.first_use(keys, &Forgetful, now)).map_err(|refusal| match refusal {
         Refusal::Rejected(rejection) => rejection.code(),
         Refusal::Unavailable(_) => Code::Unavailable,
     })?;
     let ready = fresh.unpack(&Openers::default(), Bytes::from(kept)).map_err(code)?;
-    assert_eq!(ready.signed_bytes(), signed);
+    assert_eq!((ready.signed_bytes(), ready.signed_hash()), (signed.0.as_deref(), signed.1));
     Ok(ready)
 }
 
@@ -158,7 +158,7 @@ pub(super) fn judge(
     let single = pass(head, body, trailers, 1, keys, policy, NOW);
     match (&whole, &single) {
         (Ok(one), Ok(other)) => {
-            assert_eq!(one.signed_bytes(), other.signed_bytes());
+            assert_eq!((one.signed_bytes(), one.signed_hash()), (other.signed_bytes(), other.signed_hash()));
             assert_eq!(one.identity(), other.identity());
         }
         (Err(one), Err(other)) => assert_eq!(one, other, "the parts of the body change the verdict"),

@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{
 };
 use aws_lc_rs::{hmac, rsa};
 
+use super::RunningMac;
 use crate::algorithm::Algorithm;
 use crate::der::{Form, Kind};
 use crate::key::InvalidKey;
@@ -100,6 +101,16 @@ impl Public {
                 }
                 false
             }
+        }
+    }
+}
+
+impl Public {
+    /// A MAC that is computed while its message passes; `None` for what checks signatures.
+    pub(crate) fn running_mac(&self) -> Option<RunningMac> {
+        match self {
+            Self::Mac(key) => Some(RunningMac(hmac::Context::with_key(key))),
+            Self::Plain(_) | Self::AnySalt(..) => None,
         }
     }
 }

@@ -1,26 +1,27 @@
 //! `AppId`, `Timestamp`, `Nonce`, `Signature`: a hexadecimal HMAC over parts with nothing between them.
 //!
-//! What the parts are is fixed per key, not by the message, so the signed bytes are made once the key is known. The body is
-//! kept in memory as a whole: several versions of a key may differ in layout, and whether the bytes split in one way only
-//! can be told at their end.
+//! What the parts are is fixed per key, not by the message, so what is signed is known once the key is: a MAC runs for each
+//! version of it that the message may be signed with, and with it goes what finds another way to split the bytes. Nothing of
+//! the body is kept.
 
 mod grammar;
 mod same_secret;
 
-use std::cell::OnceCell;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use http::HeaderName;
 
-use self::grammar::{Grammar, window};
+use self::grammar::{Grammar, Splits, window};
 pub(crate) use self::same_secret::SameSecret;
-use super::{Payload, Signed, check_target_of_body_only, pki};
+use super::{Signed, check_target_of_body_only, pki};
 use crate::algorithm::{Algorithm, Scheme};
-use crate::judge::{self, Claimed, Facts};
+use crate::few::Few;
+use crate::judge::{self, Claimed, Facts, Fault};
 use crate::key::{AppHmacForm, Keys, Layout, NonceForm, TimestampUnit, VerifyingKey};
 use crate::message::Head;
 use crate::policy::Policy;
-use crate::primitive::sha256;
+use crate::primitive::{RunningMac, Sha256, sha256};
 use crate::rejection::{Code, Rejection};
 use crate::time::Timestamp;
 
@@ -109,111 +110,247 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 impl Credentials {
-    /// The body has ended: finds the key, and with it what was signed.
-    pub(crate) fn finish(
-        self,
-        head: &Head,
-        body: &Bytes,
-        keys: &Keys,
-        policy: &Policy,
-        now: Timestamp,
-    ) -> Result<(Box<Signed>, std::sync::Arc<VerifyingKey>), Rejection> {
+    /// Finds the keys that it may be signed with, and begins their MACs.
+    ///
+    /// # Errors
+    /// Of what the head shows only what is no sign of a key: `unsigned` without a body, `too_old`, `not_yet_valid`,
+    /// `coverage_too_small`. The others come out of [`Running::finish`], behind the body and a MAC, as a bad signature does.
+    pub(crate) fn begin(self, head: &Head, keys: &Keys, policy: &Policy, now: Timestamp) -> Result<Running, Rejection> {
         let versions = keys.versions(Scheme::AppHmac, &self.signer);
         let layout = |key: &VerifyingKey| key.record().form.map(|form| form.layout);
         let body_only = !versions.is_empty() && versions.iter().all(|key| layout(key) == Some(Layout::PayloadFirst));
-        let in_place = check_target_of_body_only(head, policy).is_ok();
-        if body_only && body.is_empty() {
-            return Err(Rejection::new(Code::Unsigned, "this key signs the body only, and there is none"));
+        if body_only && !head.has_body() {
+            return Err(bodiless());
         }
+        let in_place = check_target_of_body_only(head, policy).is_ok();
         let missing = (body_only && !in_place).then(|| {
             "the target, so this key is taken with POST to exactly the route's path, without query".to_owned()
         });
+        let Self { signer, stamp, unit, created, nonce, nonce_form, signature } = self;
         let facts = Facts {
             scheme: Scheme::AppHmac,
-            signer: self.signer,
+            signer,
             algorithm: Claimed::Known(Algorithm::HmacSha256),
-            created: Some(self.created),
+            created: Some(created),
             expires: None,
             nonce: None,
             missing,
             timed: true,
         };
-        let parts = Parts { head, stamp: &self.stamp, nonce: &self.nonce, body };
-        let (method_first, payload_first) = (OnceCell::new(), OnceCell::new());
-        let signed = |layout| match layout {
-            Layout::MethodFirst => method_first.get_or_init(|| parts.signed(Layout::MethodFirst)).as_slice(),
-            Layout::PayloadFirst => payload_first.get_or_init(|| parts.signed(Layout::PayloadFirst)).as_slice(),
+        // A message in another form than a key's is none of that key.
+        let fits = |key: &VerifyingKey| {
+            let layouts = |layout| layout == Layout::MethodFirst || (in_place && head.has_body());
+            let form = key.record().form;
+            form.is_some_and(|form| form.unit == unit && form.nonce == nonce_form && layouts(form.layout))
+                && !keys.same_secret().has_another_form(key, now)
         };
-        // One secret under two forms would sign two grammars, so under neither of them.
-        let of_one_form = |key: &VerifyingKey| !keys.same_secret().has_another_form(key, now);
-        // A message in another form than a key's is none of that key, and its MAC is not computed.
-        let of_key = |form: &AppHmacForm| {
-            form.unit == self.unit
-                && form.nonce == self.nonce_form
-                && (form.layout == Layout::MethodFirst || (in_place && !body.is_empty()))
-        };
-        let key = judge::judge_form(&facts, &self.signature, keys, policy, now, |key| match key {
-            Some(key) => {
-                key.record().form.filter(|form| of_one_form(key) && of_key(form)).map(|form| signed(form.layout))
+        let target = head.target().unwrap_or_default();
+        let (mut candidates, mut hidden) = (Few::default(), None);
+        match judge::candidates(&facts, keys, policy, now, fits) {
+            Ok(found) => {
+                for key in found {
+                    let (Some(form), Some(mac)) = (key.record().form, key.running_mac()) else { continue };
+                    let splits = (form.layout == Layout::MethodFirst).then(|| {
+                        Splits::new(
+                            Grammar::new(unit, nonce_form),
+                            [target, &stamp, &nonce],
+                            window_of(key, form, created, keys),
+                        )
+                    });
+                    candidates.push(Candidate { key: Arc::clone(key), form, mac, splits });
+                }
             }
-            None => Some(signed(Layout::MethodFirst)),
-        })?;
-        let form = key.record().form.ok_or_else(|| malformed("the key has no form"))?;
+            Err(Fault::Plain(rejection)) => return Err(facts.blame(rejection)),
+            Err(Fault::Hidden(rejection)) => hidden = Some((rejection, keys.decoy_mac())),
+        }
+        let signs = |layout| candidates.iter().any(|it: &Candidate| it.form.layout == layout);
+        let (method_first, payload_first) =
+            (signs(Layout::MethodFirst) || hidden.is_some(), signs(Layout::PayloadFirst));
+        let mut running = Running {
+            facts,
+            signature,
+            stamp,
+            nonce,
+            candidates,
+            hidden,
+            method_first: method_first.then(Sha256::new),
+            payload_first: payload_first.then(Sha256::new),
+            body_only,
+            received: false,
+        };
+        running.start(head.method().map_or("", |method| method.as_str()), target);
+        Ok(running)
+    }
+}
+
+/// The MACs of a message while its body passes: one for each key that it may be signed with.
+pub(crate) struct Running {
+    facts: Facts,
+    signature: Vec<u8>,
+    stamp: String,
+    nonce: String,
+    candidates: Few<Candidate>,
+    /// Why there are none, and a MAC that costs what theirs would.
+    hidden: Option<(Rejection, Option<RunningMac>)>,
+    /// The hash of the signed bytes in either layout, where a key is in it.
+    method_first: Option<Sha256>,
+    payload_first: Option<Sha256>,
+    /// Whether all keys of the signer sign the body alone.
+    body_only: bool,
+    received: bool,
+}
+
+/// One of them.
+struct Candidate {
+    key: Arc<VerifyingKey>,
+    form: AppHmacForm,
+    mac: RunningMac,
+    /// Whether the bytes split in one way only; where the layout asks that.
+    splits: Option<Splits>,
+}
+
+impl Running {
+    /// `method-first` begins with the head.
+    fn start(&mut self, method: &str, target: &str) {
+        let Self { candidates, hidden, method_first, stamp, nonce, .. } = self;
+        for part in [method, target, stamp, nonce].map(str::as_bytes) {
+            let of_head = candidates.iter_mut().filter(|it| it.form.layout == Layout::MethodFirst);
+            of_head.for_each(|it| it.mac.update(part));
+            if let Some((_, Some(decoy))) = hidden {
+                decoy.update(part);
+            }
+            if let Some(hash) = method_first {
+                hash.update(part);
+            }
+        }
+    }
+
+    /// Takes the next part of the body. Nothing of it is kept.
+    pub(crate) fn push(&mut self, part: &[u8]) {
+        self.received |= !part.is_empty();
+        for candidate in self.candidates.iter_mut() {
+            candidate.mac.update(part);
+            if let Some(splits) = &mut candidate.splits {
+                splits.push(part);
+            }
+        }
+        if let Some((_, Some(decoy))) = &mut self.hidden {
+            decoy.update(part);
+        }
+        for hash in [&mut self.method_first, &mut self.payload_first].into_iter().flatten() {
+            hash.update(part);
+        }
+    }
+
+    /// The body has ended: finds the key whose MAC it is. `keys` and `now` are those of this moment.
+    pub(crate) fn finish(
+        self,
+        head: &Head,
+        keys: &Keys,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<(Box<Signed>, Arc<VerifyingKey>), Rejection> {
+        let Self { facts, signature, stamp, nonce, candidates, hidden, method_first, payload_first, .. } = self;
+        if self.body_only && !self.received {
+            return Err(bodiless());
+        }
+        let blame = |rejection| facts.blame(rejection);
+        facts.check_time(policy, now).map_err(blame)?;
+        if let Some((rejection, decoy)) = hidden {
+            if let Some(decoy) = decoy {
+                std::hint::black_box(decoy.is(&signature));
+            }
+            return Err(blame(rejection));
+        }
+        let mut fault = judge::other_algorithm();
+        let mut found = None;
+        for Candidate { key, form, mut mac, splits } in candidates {
+            // Without a body there is nothing that this layout would have signed.
+            if form.layout == Layout::PayloadFirst && !self.received {
+                continue;
+            }
+            if form.layout == Layout::PayloadFirst {
+                mac.update(nonce.as_bytes());
+                mac.update(stamp.as_bytes());
+            }
+            fault = judge::bad_signature();
+            if mac.is(&signature) {
+                found = Some((key, form, splits));
+                break;
+            }
+        }
+        let (key, form, splits) = found.ok_or_else(|| blame(fault))?;
+        judge::admitted(&key, policy).map_err(blame)?;
+        still_the_same(&key, form, splits.as_ref(), &facts, keys, now).map_err(blame)?;
         // Told to whoever has the secret only: that the bytes split twice says which form the key has.
-        if form.layout == Layout::MethodFirst {
-            let (from, until) = keys.same_secret().validity(&key);
-            parts.check_one_split(form, window(form, self.created, from, until))?;
+        if let Some(splits) = splits {
+            check_target(head)?;
+            check_one_split(&splits)?;
         }
-        let bytes = match form.layout {
-            Layout::MethodFirst => method_first.into_inner(),
-            Layout::PayloadFirst => payload_first.into_inner(),
+        let hash = match form.layout {
+            Layout::MethodFirst => method_first,
+            Layout::PayloadFirst => payload_first.map(|mut hash| {
+                hash.update(nonce.as_bytes());
+                hash.update(stamp.as_bytes());
+                hash
+            }),
         };
-        let bytes = bytes.unwrap_or_default();
-        Ok((Signed::body(facts, bytes, self.signature, Payload::AsReceived), key))
+        let hash = hash.ok_or_else(|| malformed("the key has no form"))?.finish();
+        Ok((Signed::passed(facts, hash, signature), key))
     }
 }
 
-/// The parts that are signed.
-struct Parts<'a> {
-    head: &'a Head,
-    stamp: &'a str,
-    nonce: &'a str,
-    body: &'a [u8],
+/// What was known of the key when the body began still holds: it is usable, its secret signs in one form, and in no stamp
+/// that was not looked for.
+fn still_the_same(
+    key: &VerifyingKey,
+    form: AppHmacForm,
+    splits: Option<&Splits>,
+    facts: &Facts,
+    keys: &Keys,
+    now: Timestamp,
+) -> Result<(), Rejection> {
+    let known = keys.versions(Scheme::AppHmac, &facts.signer).iter().find(|it| it.fingerprint() == key.fingerprint());
+    let known = known.filter(|known| known.usable(now) && known.record().form == Some(form));
+    let same = known.is_some_and(|known| {
+        let looked_for = splits.zip(facts.created).is_none_or(|(splits, created)| {
+            let (now, then) = (window_of(known, form, created, keys), splits.window());
+            then.contains(now.start()) && then.contains(now.end())
+        });
+        looked_for && !keys.same_secret().has_another_form(known, now)
+    });
+    if same { Ok(()) } else { Err(Rejection::new(Code::KeyNotUsable, "the key was changed while the body came")) }
 }
 
-impl Parts<'_> {
-    fn signed(&self, layout: Layout) -> Vec<u8> {
-        let (stamp, nonce) = (self.stamp.as_bytes(), self.nonce.as_bytes());
-        match layout {
-            Layout::MethodFirst => {
-                let method = self.head.method().map_or("", |method| method.as_str());
-                [method.as_bytes(), self.target().as_bytes(), stamp, nonce, self.body].concat()
-            }
-            Layout::PayloadFirst => [self.body, nonce, stamp].concat(),
-        }
-    }
+/// The stamps that a message of this secret, under whatever key, may ever have carried.
+fn window_of(key: &VerifyingKey, form: AppHmacForm, created: Timestamp, keys: &Keys) -> RangeInclusive<i64> {
+    let (from, until) = keys.same_secret().validity(key);
+    window(form, created, from, until)
+}
 
-    /// The target, whose `?` stays also before an empty query.
-    fn target(&self) -> &str {
-        self.head.target().unwrap_or_default()
-    }
+fn bodiless() -> Rejection {
+    Rejection::new(Code::Unsigned, "this key signs the body only, and there is none")
+}
 
-    /// Whether the signed bytes of `method-first` are those of this request only.
-    fn check_one_split(&self, form: AppHmacForm, window: std::ops::RangeInclusive<i64>) -> Result<(), Rejection> {
-        let ambiguous = |reason: &'static str| Err(Rejection::new(Code::Ambiguous, reason));
-        let target = self.target();
-        let plain = self.head.parsed_target().is_some_and(crate::target::Target::is_rfc3986);
-        if !plain || !target.starts_with('/') {
-            return ambiguous("this key signs a target in origin form, of the characters of RFC 3986 only");
-        }
-        let parts = [target.as_bytes(), self.stamp.as_bytes(), self.nonce.as_bytes(), self.body];
-        if !Grammar::new(form.unit, form.nonce).is_only_split(parts, &window) {
-            return ambiguous(
-                "the signed bytes are also those of another request: stamp and nonce could stand elsewhere",
-            );
-        }
-        Ok(())
+fn ambiguous(reason: &'static str) -> Rejection {
+    Rejection::new(Code::Ambiguous, reason)
+}
+
+/// What `method-first` signs of a target has to be told apart from what follows.
+fn check_target(head: &Head) -> Result<(), Rejection> {
+    let plain = head.parsed_target().is_some_and(crate::target::Target::is_rfc3986);
+    if !plain || !head.target().unwrap_or_default().starts_with('/') {
+        return Err(ambiguous("this key signs a target in origin form, of the characters of RFC 3986 only"));
     }
+    Ok(())
+}
+
+/// Whether the signed bytes of `method-first` are those of this request only.
+fn check_one_split(splits: &Splits) -> Result<(), Rejection> {
+    if splits.is_one() {
+        return Ok(());
+    }
+    Err(ambiguous("the signed bytes are also those of another request: stamp and nonce could stand elsewhere"))
 }
 
 impl NonceForm {
@@ -261,12 +398,19 @@ pub(crate) fn prepare(
     let given = form.nonce.fits(random);
     for attempt in 0..if given { 1 } else { ATTEMPTS } {
         let nonce = if given { random.to_owned() } else { derive_nonce(form.nonce, random, attempt) };
-        let parts = Parts { head, stamp: &stamp, nonce: &nonce, body };
+        let target = head.target().unwrap_or_default();
+        let (start, end) = (stamp.as_bytes(), nonce.as_bytes());
+        if form.layout == Layout::PayloadFirst {
+            let bytes = [body, end, start].concat();
+            return Ok(Prepared { stamp, nonce, bytes });
+        }
         // The verifier may know the key's beginning and end and look less far; whoever signs doesn't.
-        let one_split =
-            form.layout == Layout::PayloadFirst || parts.check_one_split(form, window(form, now, None, None)).is_ok();
-        if one_split {
-            let bytes = parts.signed(form.layout);
+        let grammar = Grammar::new(form.unit, form.nonce);
+        let mut splits = Splits::new(grammar, [target, &stamp, &nonce], window(form, now, None, None));
+        splits.push(body);
+        if splits.is_one() && check_target(head).is_ok() {
+            let method = head.method().map_or("", |method| method.as_str());
+            let bytes = [method.as_bytes(), target.as_bytes(), start, end, body].concat();
             return Ok(Prepared { stamp, nonce, bytes });
         }
     }

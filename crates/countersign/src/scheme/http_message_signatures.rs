@@ -17,7 +17,7 @@ use crate::key::Keys;
 use crate::message::Head;
 use crate::policy::Policy;
 use crate::rejection::{Code, Rejection};
-use crate::scheme::{Payload, Signed};
+use crate::scheme::{Payload, Signed, SignedBytes};
 use crate::structured;
 use crate::time::Timestamp;
 
@@ -73,6 +73,7 @@ pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Candidates, Rejection
             (Vec::new(), Base::Pending(input.raw.to_owned()))
         };
         let (facts, coverage, tagged) = facts(head, policy, input);
+        let bytes = SignedBytes::Kept(bytes);
         let signed = Box::new(Signed { facts, coverage, bytes, signature, payload: Payload::AsReceived });
         Ok(Candidate { signed, base, tagged })
     };
@@ -171,7 +172,7 @@ impl Candidates {
             let input = Input::parse(raw)?;
             if !input.has_trailers() {
                 let (bytes, digests) = build(head, &input)?;
-                chosen.signed.bytes = bytes;
+                chosen.signed.bytes = SignedBytes::Kept(bytes);
                 chosen.base = Base::Built(digests);
             }
         }

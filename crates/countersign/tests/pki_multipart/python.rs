@@ -36,7 +36,7 @@ fn python_signs_the_same_bytes_for_what_came_and_for_what_goes_on() {
     for nth in 0..forms {
         let request = form(&mut random, nth).sign(&pair, "", NOW);
         let ready = pass(&pair, &request).unwrap_or_else(|code| panic!("form {nth}: {code}"));
-        let ours = std::str::from_utf8(ready.signed_bytes()).unwrap().to_owned();
+        let ours = std::str::from_utf8(ready.signed_bytes().unwrap()).unwrap().to_owned();
         assert_eq!(ask(request.headers["content-type"].to_str().unwrap(), &request.body), ours, "form {nth}");
         let (content_type, body) = delivered(ready);
         assert_eq!(ask(&content_type, &body), ours, "form {nth} as it goes on");

@@ -49,27 +49,106 @@ impl Grammar {
             })
     }
 
-    /// Whether no other request has the bytes of these parts: target, stamp, nonce and body.
-    ///
-    /// Of two requests with the same bytes the one with the shorter target has a body that begins inside the other's target,
-    /// stamp or nonce, so with a character of a target: it is enough to look at bodies that begin so.
-    ///
-    /// The method needs no thought: it holds no `/`, and every target begins with one, so it ends at the first.
-    pub(super) fn is_only_split(&self, parts: [&[u8]; 4], window: &RangeInclusive<i64>) -> bool {
-        let [target, _, _, body] = parts;
-        !body.first().is_some_and(|&byte| is_target_byte(byte))
-            || !self.splits_otherwise(&parts.concat(), target.len(), window)
+    /// Whether a stamp inside `window` and a nonce stand at the beginning of these bytes.
+    fn begins(&self, bytes: &[u8], window: &RangeInclusive<i64>) -> bool {
+        let (stamp, rest) = bytes.split_at_checked(self.stamp).unwrap_or_default();
+        self.stamp(stamp).is_some_and(|number| window.contains(&number))
+            && rest.get(..self.nonce.len()).is_some_and(|nonce| self.is_nonce(nonce))
+    }
+}
+
+/// Whether no other request has the bytes `target|stamp|nonce|body`, found out while the body passes.
+///
+/// Of two requests with the same bytes the one with the shorter target has a body that begins inside the other's target,
+/// stamp or nonce, so with a character of a target: it is enough to look at bodies that begin so. And where stamp and nonce
+/// of the other stand, all before and all of them are characters of a target: it is enough to look as far as those reach.
+///
+/// The method needs no thought: it holds no `/`, and every target begins with one, so it ends at the first.
+pub(super) struct Splits {
+    grammar: Grammar,
+    window: RangeInclusive<i64>,
+    /// Bytes of the target.
+    own: usize,
+    /// What was read and is still to be looked at, with what follows: where a stamp and a nonce could still begin.
+    rest: Vec<u8>,
+    /// Where in all bytes it begins.
+    at: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// No byte of a body came.
+    Bodiless,
+    /// All bytes until now are characters of a target.
+    Within,
+    /// There is no other split, or there is one.
+    Settled { otherwise: bool },
+}
+
+impl Splits {
+    /// `parts` are target, stamp and nonce.
+    pub(super) fn new(grammar: Grammar, parts: [&str; 3], window: RangeInclusive<i64>) -> Self {
+        let (own, rest) = (parts[0].len(), parts.concat().into_bytes());
+        Self { grammar, window, own, rest, at: 0, state: State::Bodiless }
     }
 
-    /// Whether `bytes`, which are `target|stamp|nonce|body` with a target of `own` bytes, could be those of another request:
-    /// characters of a target, then a stamp inside `window`, then a nonce. Linear, since stamp and nonce have one length.
-    fn splits_otherwise(&self, bytes: &[u8], own: usize, window: &RangeInclusive<i64>) -> bool {
-        let reach = bytes.iter().take_while(|&&byte| is_target_byte(byte)).count();
-        (1..=reach).filter(|&length| length != own).any(|length| {
-            let (stamp, rest) = bytes[length..].split_at_checked(self.stamp).unwrap_or_default();
-            self.stamp(stamp).is_some_and(|number| window.contains(&number))
-                && rest.get(..self.nonce.len()).is_some_and(|nonce| self.is_nonce(nonce))
-        })
+    /// The stamps that were looked for.
+    pub(super) fn window(&self) -> &RangeInclusive<i64> {
+        &self.window
+    }
+
+    /// Takes the next part of the body. Linear, since stamp and nonce have one length.
+    pub(super) fn push(&mut self, body: &[u8]) {
+        let Some(&first) = body.first() else { return };
+        if self.state == State::Bodiless {
+            self.state = State::Within;
+            if !is_target_byte(first) {
+                self.settle(false);
+            }
+        }
+        if self.state != State::Within {
+            return;
+        }
+        let length = self.grammar.stamp + self.grammar.nonce.len();
+        let reach = body.iter().take_while(|&&byte| is_target_byte(byte)).count();
+        // Split where a stamp could begin before this part: those few bytes are put together, the others looked at where
+        // they are.
+        let seam = reach.min(length - 1);
+        self.rest.extend_from_slice(&body[..seam]);
+        if self.look(&self.rest, self.at) || self.look(&body[..reach], self.at + self.rest.len() - seam) {
+            self.settle(true);
+        } else if reach < body.len() {
+            self.settle(false);
+        } else {
+            let seen = self.at + self.rest.len() - seam + reach;
+            if reach > seam {
+                self.rest.clear();
+                self.rest.extend_from_slice(&body[reach - seam..reach]);
+            }
+            let gone = self.rest.len().saturating_sub(length - 1);
+            self.rest.drain(..gone);
+            self.at = seen - self.rest.len();
+        }
+    }
+
+    /// Whether the bytes are those of one request only.
+    pub(super) fn is_one(&self) -> bool {
+        self.state != State::Settled { otherwise: true }
+    }
+
+    /// Whether stamp and nonce of another request stand in `bytes`, which begin at `at`.
+    fn look(&self, bytes: &[u8], at: usize) -> bool {
+        let length = self.grammar.stamp + self.grammar.nonce.len();
+        let begins = |start: usize| self.grammar.begins(&bytes[start..], &self.window);
+        // The target has one character at least.
+        (0..(bytes.len() + 1).saturating_sub(length))
+            .any(|start| at + start != self.own && at + start != 0 && begins(start))
+    }
+
+    fn settle(&mut self, otherwise: bool) {
+        self.state = State::Settled { otherwise };
+        self.rest = Vec::new();
     }
 }
 
@@ -108,16 +187,87 @@ mod tests {
             .filter(|&own| {
                 let (target, rest) = bytes.split_at(own);
                 let (stamp, rest) = rest.split_at(grammar.stamp);
-                let (nonce, body) = rest.split_at(grammar.nonce.len());
+                let nonce = &rest[..grammar.nonce.len()];
                 let Some(number) = grammar.stamp(stamp) else { return false };
                 // What the key's own validity lets pass at any time.
                 window(number).contains(&number)
                     && target[0] == b'/'
                     && target.iter().all(|&byte| is_target_byte(byte))
                     && grammar.is_nonce(nonce)
-                    && grammar.is_only_split([target, stamp, nonce, body], &window(number))
+                    && says_the_rule(grammar, bytes, [own, own + signed], &window(number))
             })
             .collect()
+    }
+
+    /// The rule as the contract words it, with all bytes at hand: `own` bytes of target, and the body from `body` on.
+    fn says_the_rule(grammar: &Grammar, bytes: &[u8], [own, body]: [usize; 2], window: &RangeInclusive<i64>) -> bool {
+        let reach = bytes.iter().take_while(|&&byte| is_target_byte(byte)).count();
+        let other = |length: &usize| *length != own && grammar.begins(&bytes[*length..], window);
+        reach <= body || !(1..=reach).any(|length| other(&length))
+    }
+
+    /// What comes out of a body that comes in parts of so many bytes.
+    fn found_out(
+        grammar: &Grammar,
+        parts: [&str; 3],
+        body: &[u8],
+        length: usize,
+        window: &RangeInclusive<i64>,
+    ) -> bool {
+        let grammar = Grammar { stamp: grammar.stamp, nonce: grammar.nonce };
+        let mut splits = Splits::new(grammar, parts, window.clone());
+        body.chunks(length).for_each(|part| splits.push(part));
+        splits.is_one()
+    }
+
+    #[test]
+    fn however_a_body_comes_the_same_is_found_out() {
+        for (grammar, alphabet, longest) in
+            [(SHORT, b"/1a{".as_slice(), 7), (Grammar { stamp: 1, nonce: b"x-x" }, b"/1-{", 7)]
+        {
+            let (window, signed) = (1..=31, grammar.stamp + grammar.nonce.len());
+            let mut ambiguous = 0;
+            all_strings(alphabet, longest, |bytes| {
+                let text = std::str::from_utf8(bytes).unwrap();
+                for own in 1..bytes.len().saturating_sub(signed - 1) {
+                    let body = own + signed;
+                    let parts = [&text[..own], &text[own..own + grammar.stamp], &text[own + grammar.stamp..body]];
+                    // Nothing but characters of a target stands before a body.
+                    if !text[..body].bytes().all(is_target_byte) {
+                        continue;
+                    }
+                    let said = says_the_rule(&grammar, bytes, [own, body], &window);
+                    ambiguous += usize::from(!said);
+                    for length in [1, 2, 3, 9] {
+                        let found = found_out(&grammar, parts, &bytes[body..], length, &window);
+                        assert_eq!(found, said, "{parts:?} {} by {length}", &text[body..]);
+                    }
+                }
+            });
+            assert!(ambiguous > 20, "{ambiguous} are ambiguous");
+        }
+    }
+
+    #[test]
+    fn a_stamp_and_a_nonce_are_found_wherever_a_part_ends() {
+        let nonce = "00112233-4455-6677-8899-aabbccddeeff";
+        let parts = ["/orders", "1795000000000", nonce];
+        let window = 1_790_000_000_000..=1_799_000_000_000;
+        let grammar = || Grammar::new(TimestampUnit::Milliseconds, NonceForm::Uuid);
+        for before in [0, 1, 30, 48, 49, 50, 200] {
+            let body = format!("{}1795000000001{nonce}yy", "x".repeat(before));
+            let broken = body.replace("8899-aa", "8899:aa");
+            let cut = body.replace("8899-aa", "8899{aa");
+            for length in 1..body.len() + 1 {
+                let found = |body: &str| found_out(&grammar(), parts, body.as_bytes(), length, &window);
+                assert_eq!([found(&body), found(&broken), found(&cut)], [false, true, true], "{before}, {length}");
+            }
+        }
+        // Also where they begin in the target, or in the signed nonce.
+        let target = ["/orders/1795000000001", "1795000000000", nonce];
+        assert!(found_out(&grammar(), target, b"x", 1, &window));
+        let target = [&format!("/1795000000001{nonce}"), "1795000000000", nonce];
+        assert!(!found_out(&grammar(), target, b"x", 1, &window) && found_out(&grammar(), target, b"{", 1, &window));
     }
 
     fn all_strings(alphabet: &[u8], longest: u32, mut visit: impl FnMut(&[u8])) {
