@@ -1,16 +1,21 @@
 //! Bodies that wait in files: what arrives of them, when they give their space back, and what a disk that fails does to others.
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use countersign::{Demands, Scheme};
 use countersign_proxy::Limits;
+use http_body_util::BodyExt;
+use http_body_util::channel::Channel;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::admitted::arrived;
 use crate::client::{ask, next, read_all};
+use crate::http2;
 use crate::schemes::senders;
 use crate::stage::{Setting, Stage};
 use crate::upstream::Upstream;
@@ -86,6 +91,53 @@ async fn a_large_app_hmac_message_goes_through_a_file_in_either_layout() {
         found += 1;
     }
     assert_eq!(found, 2);
+}
+
+#[tokio::test]
+async fn on_a_route_that_observes_a_large_body_goes_on_whatever_it_is() {
+    let demands = Demands { observe: true, ..large().demands };
+    let stage = Stage::with(Setting { demands, ..large() }).await;
+    let body = body(1_000_000);
+    let good = stage.partner.post("/orders", &body).sign().await;
+    let mut bad = good.bytes();
+    *bad.last_mut().unwrap() = b'!';
+    for (bytes, partner) in [(good.bytes(), vec!["acme"]), (good.bytes(), vec![]), (bad, vec![])] {
+        let mut stream = TcpStream::connect(stage.address).await.unwrap();
+        stream.write_all(&bytes[..bytes.len() - 1]).await.unwrap();
+        until_files(&stage, 1).await;
+        stream.write_all(&bytes[bytes.len() - 1..]).await.unwrap();
+        let echo = next(&mut stream).await.json();
+        assert_eq!(arrived(&echo, "countersign-partner"), partner);
+        assert!(bytes.ends_with(echo["body"].as_str().unwrap().as_bytes()));
+        assert_eq!(echo["body"].as_str().unwrap().len(), body.len());
+        until_files(&stage, 0).await;
+    }
+}
+
+#[tokio::test]
+async fn over_http_2_a_large_body_arrives_and_one_that_is_taken_back_gives_its_space_back() {
+    let stage = Stage::with(large()).await;
+    let mut sender = http2::connect(&stage).await;
+    let body = body(LARGE);
+    let response = sender.send_request(http2::request(&stage.partner.post("/orders", &body)).await).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let echo: serde_json::Value =
+        serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    assert!(echo["body"] == *body);
+    assert_eq!(arrived(&echo, "content-length"), [LARGE.to_string()]);
+    until_files(&stage, 0).await;
+
+    let (mut data, incoming) = Channel::<Bytes, Infallible>::new(1);
+    let request = http2::request(&stage.partner.post("/orders", &body)).await.map(|_| incoming.boxed());
+    let mut sending = sender.clone();
+    let answer = tokio::spawn(async move { sending.send_request(request).await });
+    data.send_data(body.into_bytes().split_off(1).into()).await.unwrap();
+    until_files(&stage, 1).await;
+    // Nobody waits for the answer any more: the stream is reset.
+    answer.abort();
+    until_files(&stage, 0).await;
+    drop(data);
+    assert_eq!(stage.upstream.requests(), 1);
 }
 
 #[tokio::test]
