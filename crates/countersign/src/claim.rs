@@ -18,6 +18,7 @@ use crate::replay::{ReplayStore, Seen, Use, UseMark};
 use crate::scheme::app_hmac::{self, CREDENTIALS};
 use crate::scheme::http_message_signatures::{self, Base, Candidate};
 use crate::scheme::{self, Payload, Reading, Signed, SignedBytes, Stream, Whole};
+use crate::seal::Openers;
 use crate::time::Timestamp;
 
 /// What a message says of itself. Nothing in it has been checked but its form.
@@ -284,7 +285,7 @@ impl Fresh {
     /// # Errors
     /// `malformed` where a sealed field can't be opened.
     pub fn unpack<B>(self, openers: &Openers, body: B) -> Result<Ready<B>, Rejection> {
-        let Openers {} = openers;
+        let _ = openers;
         let Self { mut head, mut signed, identity } = self;
         let payload = match std::mem::replace(&mut signed.payload, Payload::AsReceived) {
             Payload::AsReceived => Delivery::AsReceived(body),
@@ -340,10 +341,6 @@ pub(crate) fn drop_overrides(headers: &mut HeaderMap, coverage: &Coverage) {
         headers.remove(name);
     }
 }
-
-/// The keys that open sealed fields. None yet.
-#[derive(Debug, Default)]
-pub struct Openers {}
 
 /// Verified, fresh and unpacked: exactly what the upstream will get, once it is on record.
 #[must_use]

@@ -152,7 +152,7 @@ pub(crate) enum Kind {
     Object,
 }
 
-#[allow(dead_code, reason = "spans and members are for sealed fields, which come later; the tests read by them")]
+#[allow(dead_code, reason = "the tests read by members and lengths")]
 impl<'d, 'a> Value<'d, 'a> {
     pub(crate) fn kind(self) -> Kind {
         match self.shape() {

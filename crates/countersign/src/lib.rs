@@ -63,6 +63,7 @@ mod published;
 mod rejection;
 mod replay;
 mod scheme;
+mod seal;
 mod sign;
 mod structured;
 mod target;
@@ -71,7 +72,7 @@ mod time;
 pub use accept::AcceptSignature;
 pub use algorithm::{Algorithm, Scheme, UnknownName};
 pub use basis::{Basis, Outcome, Token, Unverified};
-pub use claim::{Authentic, Claim, Delivery, Fresh, Identity, Open, Openers, Ready};
+pub use claim::{Authentic, Claim, Delivery, Fresh, Identity, Open, Ready};
 pub use key::{
     AppHmacForm, InvalidKey, KeyRecord, KeyState, Keys, Layout, Material, NonceForm, SharedSecret, TimestampUnit,
     VerifyingKey,
@@ -80,5 +81,8 @@ pub use message::{Head, Origin};
 pub use policy::{Demands, HttpMessageSignatures, InvalidPolicy, Memory, Permit, Pki, Policy, Raised};
 pub use rejection::{Code, Refusal, Rejection, Unavailable};
 pub use replay::{BoxFuture, ReplayStore, Seen, Use, UseMark};
+pub use seal::{
+    FieldSealer, InvalidPointer, Openers, OpeningKey, Pointer, Randomness, SealError, SealedDocument, SealingKey,
+};
 pub use sign::{Draft, Form, KeyPair, SignError, Signed, Signer, SigningKey, Unsigned};
 pub use time::Timestamp;

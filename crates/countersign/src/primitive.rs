@@ -4,9 +4,11 @@
 //! signature is checked.
 
 mod public;
+mod sealing;
 mod secret;
 
-pub(crate) use public::{Public, rsa_numbers, rsa_spki, rsa_spki_of};
+pub(crate) use public::{Public, refuse_weak_rsa, rsa_numbers, rsa_spki, rsa_spki_of};
+pub(crate) use sealing::{Key256, Unwrapping, Wrapping, concat_kdf, decrypt, encrypt, unwrap, wrap};
 pub(crate) use secret::{RsaParts, Secret};
 
 use aws_lc_rs::{digest, hmac};

@@ -145,7 +145,7 @@ static SALTS: [RsaParameters; 4] = [
 ];
 
 /// 2048 to 8192 bits, and an odd public exponent above 1: with an exponent of 1 anybody can sign.
-fn refuse_weak_rsa(der: &[u8]) -> Result<(), InvalidKey> {
+pub(crate) fn refuse_weak_rsa(der: &[u8]) -> Result<(), InvalidKey> {
     let key = rsa::PublicKey::from_der(der).map_err(|_| InvalidKey::new("the public key is not an RSA key"))?;
     let modulus = key.modulus();
     let modulus = modulus.big_endian_without_leading_zero();

@@ -1,0 +1,197 @@
+//! One JWE in compact form (RFC 7516 §7.1): header, wrapped content key, IV, ciphertext, tag.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::json::{Document, Kind, Value, print_python_str};
+use crate::primitive::{self, Key256, Wrapping};
+use crate::time::Timestamp;
+
+use super::key::{KeyManagement, OpeningKey, SealingKey, coordinates};
+
+/// What a ciphertext is bound to: copied to another place, or sent by another partner, it does not open.
+#[derive(Clone, Copy)]
+pub(super) struct Binding<'a> {
+    /// The pointer to the field, without a star.
+    pub(super) pointer: &'a str,
+    /// The sealing partner's name.
+    pub(super) partner: &'a str,
+}
+
+/// What is agreed with a recipient once for a document.
+pub(super) enum Agreed {
+    /// RSA wraps each content key by itself.
+    Nothing,
+    /// The point that we made for this document, and the key that it leads to.
+    Kek(Vec<u8>, Key256),
+}
+
+impl Agreed {
+    pub(super) fn with(to: &SealingKey) -> Option<Self> {
+        match &to.wrapping {
+            Wrapping::Rsa(_) => Some(Self::Nothing),
+            wrapping @ Wrapping::P256(_) => {
+                let (point, shared) = wrapping.agree()?;
+                Some(Self::Kek(point, primitive::concat_kdf(&shared, to.management.as_str(), b"", b"")))
+            }
+        }
+    }
+}
+
+/// Seals `text`. `content_key` and `iv` are for this one only.
+pub(super) fn seal(
+    text: &mut [u8],
+    to: &SealingKey,
+    agreed: &Agreed,
+    binding: Binding<'_>,
+    expires: Option<Timestamp>,
+    (content_key, iv): (&Key256, [u8; 12]),
+) -> Option<String> {
+    let (epk, wrapped) = match agreed {
+        Agreed::Nothing => (None, to.wrapping.rsa_oaep(content_key)?),
+        Agreed::Kek(point, kek) => (Some(point.as_slice()), primitive::wrap(kek, content_key)?),
+    };
+    let mut compact = URL_SAFE_NO_PAD.encode(header(to, binding, expires, epk)?);
+    let tag = primitive::encrypt(content_key, iv, compact.as_bytes(), text)?;
+    for part in [&wrapped[..], &iv, text, &tag] {
+        compact.push('.');
+        URL_SAFE_NO_PAD.encode_string(part, &mut compact);
+    }
+    Some(compact)
+}
+
+fn header(to: &SealingKey, binding: Binding<'_>, expires: Option<Timestamp>, epk: Option<&[u8]>) -> Option<Vec<u8>> {
+    let mut json = format!(r#"{{"alg":"{}","enc":"A256GCM","kid":"{}","cty":"json","ptr":"#, to.algorithm(), to.id());
+    json.push_str(&string(binding.pointer)?);
+    json.push_str(",\"sub\":");
+    json.push_str(&string(binding.partner)?);
+    if let Some(expires) = expires {
+        json.push_str(&format!(",\"exp\":{}", expires.as_secs()));
+    }
+    if let Some(point) = epk {
+        let (x, y) = coordinates(point)?;
+        let [x, y] = [x, y].map(|number| URL_SAFE_NO_PAD.encode(number));
+        json.push_str(&format!(r#","epk":{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#));
+    }
+    json.push('}');
+    Some(json.into_bytes())
+}
+
+fn string(text: &str) -> Option<String> {
+    let mut out = Vec::new();
+    print_python_str(text, &mut out);
+    String::from_utf8(out).ok()
+}
+
+/// A sealed field whose form holds, all but the key unwrapped.
+pub(super) struct Sealed<'c> {
+    /// The protected header as it stands, which the tag covers.
+    aad: &'c str,
+    header: Header,
+    wrapped: Vec<u8>,
+    iv: [u8; 12],
+    /// Ciphertext and tag.
+    body: Vec<u8>,
+}
+
+struct Header {
+    management: KeyManagement,
+    kid: String,
+    /// The point and `apu`, `apv` of an ECDH.
+    epk: Option<(Vec<u8>, Vec<u8>, Vec<u8>)>,
+}
+
+impl<'c> Sealed<'c> {
+    /// Reads the compact form and judges what it says of itself. `unbound` takes one that names neither place nor partner, but
+    /// none that names others.
+    pub(super) fn read(compact: &'c str, binding: Binding<'_>, unbound: bool, now: Timestamp) -> Option<Self> {
+        let mut parts = compact.split('.');
+        let [aad, wrapped, iv, text, tag] = [(); 5].map(|()| parts.next());
+        if parts.next().is_some() || aad.is_none_or(|header| header.len() > LONGEST_HEADER) {
+            return None;
+        }
+        let header = Header::read(&decoded(aad?)?, binding, unbound, now)?;
+        let (mut body, tag) = (decoded(text?)?, <[u8; 16]>::try_from(decoded(tag?)?).ok()?);
+        body.extend_from_slice(&tag);
+        Some(Self { aad: aad?, header, wrapped: decoded(wrapped?)?, iv: decoded(iv?)?.try_into().ok()?, body })
+    }
+
+    pub(super) fn kid(&self) -> &str {
+        &self.header.kid
+    }
+
+    /// The text inside. Where the content key can't be had, another one fails in the same time as it would.
+    pub(super) fn open(mut self, key: &OpeningKey) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+        let content_key = self.content_key(key);
+        let tried = content_key.as_ref().map_or_else(|| Key256::new([0; 32]), Clone::clone);
+        let text = primitive::decrypt(&tried, self.iv, self.aad.as_bytes(), &mut self.body)?;
+        content_key.map(|_| zeroize::Zeroizing::new(text.to_vec()))
+    }
+
+    fn content_key(&self, key: &OpeningKey) -> Option<Key256> {
+        let Header { management, epk, .. } = &self.header;
+        // The key decides how it is used.
+        if *management != key.public().management {
+            return None;
+        }
+        match epk {
+            None => key.unwrapping.rsa_oaep(&self.wrapped),
+            Some((point, apu, apv)) => {
+                let shared = key.unwrapping.agree(point)?;
+                primitive::unwrap(&primitive::concat_kdf(&shared, management.as_str(), apu, apv), &self.wrapped)
+            }
+        }
+    }
+}
+
+impl Header {
+    fn read(json: &[u8], binding: Binding<'_>, unbound: bool, now: Timestamp) -> Option<Self> {
+        let document = Document::parse(json).ok()?;
+        let members = document.root();
+        let text = |name: &str| members.member(name).map(Value::as_str);
+        if members.kind() != Kind::Object || ["zip", "crit"].iter().any(|name| members.member(name).is_some()) {
+            return None;
+        }
+        let management = match text("alg")??.as_ref() {
+            "RSA-OAEP-256" => KeyManagement::RsaOaep256,
+            "ECDH-ES+A256KW" => KeyManagement::EcdhEsA256Kw,
+            _ => return None,
+        };
+        let bound = [("cty", "json"), ("ptr", binding.pointer), ("sub", binding.partner)];
+        let held = bound.iter().all(|&(name, wanted)| match text(name) {
+            Some(found) => found.is_some_and(|found| found == wanted),
+            None => unbound,
+        });
+        let expires = members.member("exp").map(|at| at.as_integer().and_then(|at| at.parse().ok()));
+        let lives = expires.is_none_or(|at| at.is_some_and(|at: i64| now.as_secs() < at));
+        if !held || !lives || text("enc")??.as_ref() != "A256GCM" {
+            return None;
+        }
+        let epk = match management {
+            KeyManagement::RsaOaep256 => None,
+            KeyManagement::EcdhEsA256Kw => {
+                let info = |name: &str| text(name).map_or(Some(Vec::new()), |value| decoded(&value?));
+                Some((point(members.member("epk")?)?, info("apu")?, info("apv")?))
+            }
+        };
+        Some(Self { management, kid: text("kid")??.into_owned(), epk })
+    }
+}
+
+/// The point of an `epk` (RFC 7518 §4.6.1.1). Whether it lies on the curve is judged where it is used.
+fn point(epk: Value<'_, '_>) -> Option<Vec<u8>> {
+    let text = |name: &str| epk.member(name).and_then(Value::as_str);
+    if text("kty")? != "EC" || text("crv")? != "P-256" {
+        return None;
+    }
+    let coordinate = |name: &str| decoded(&text(name)?).filter(|number| number.len() == 32);
+    Some([vec![0x04], coordinate("x")?, coordinate("y")?].concat())
+}
+
+/// base64url without padding, unused bits zero: one spelling each.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// In base64url. A pointer and a partner's name take most of it.
+const LONGEST_HEADER: usize = 8 << 10;

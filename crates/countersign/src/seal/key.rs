@@ -1,0 +1,128 @@
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::der::{Form, Kind};
+use crate::key::{InvalidKey, Material};
+use crate::key_file::{self, Purpose};
+use crate::primitive::{self, Unwrapping, Wrapping};
+
+/// How content keys are wrapped: decided by the key, never by the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyManagement {
+    RsaOaep256,
+    EcdhEsA256Kw,
+}
+
+impl KeyManagement {
+    /// As `alg` has it (RFC 7518 §4.1).
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::RsaOaep256 => "RSA-OAEP-256",
+            Self::EcdhEsA256Kw => "ECDH-ES+A256KW",
+        }
+    }
+}
+
+/// The public half of a recipient's key: what seals for them.
+pub struct SealingKey {
+    id: String,
+    pub(super) management: KeyManagement,
+    pub(super) wrapping: Wrapping,
+    spki: Vec<u8>,
+}
+
+impl SealingKey {
+    /// From a public key on P-256 or of RSA, 2048 to 8192 bits: SPKI or PKCS#1 in PEM or DER, or a JWK.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] where the file is no such key.
+    pub fn from_file(file: &[u8]) -> Result<Self, InvalidKey> {
+        let (spki, purpose) = key_file::public(file)?;
+        check(purpose)?;
+        Self::from_spki(spki)
+    }
+
+    fn from_spki(spki: Vec<u8>) -> Result<Self, InvalidKey> {
+        let other = || InvalidKey::found("a key of another kind", "one to seal for: RSA, or EC on P-256");
+        let (management, wrapping) = match Form::of(&spki) {
+            Some(Form::Spki(Kind::Rsa, _)) => {
+                primitive::refuse_weak_rsa(&spki)?;
+                (KeyManagement::RsaOaep256, Wrapping::rsa(&spki))
+            }
+            Some(Form::Spki(Kind::P256, point)) => (KeyManagement::EcdhEsA256Kw, Some(Wrapping::P256(point.to_vec()))),
+            _ => return Err(other()),
+        };
+        let wrapping = wrapping.ok_or_else(other)?;
+        let id = Material::Public(spki.clone()).thumbprint().ok_or_else(other)?;
+        Ok(Self { id, management, wrapping, spki })
+    }
+
+    /// Its `kid`: the RFC 7638 thumbprint.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How its content keys are wrapped, as JWE's `alg` has it.
+    #[must_use]
+    pub fn algorithm(&self) -> &'static str {
+        self.management.as_str()
+    }
+
+    /// As a JWK (RFC 7517) to be published, with `kid`, `alg` and `"use": "enc"`.
+    #[must_use]
+    pub fn jwk(&self) -> String {
+        let base64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let material = match &self.wrapping {
+            Wrapping::Rsa(_) => {
+                let (n, e) = primitive::rsa_numbers(&self.spki).unwrap_or_default();
+                format!(r#""kty":"RSA","n":"{}","e":"{}""#, base64(&n), base64(&e))
+            }
+            Wrapping::P256(point) => {
+                let (x, y) = coordinates(point).unwrap_or_default();
+                format!(r#""kty":"EC","crv":"P-256","x":"{}","y":"{}""#, base64(x), base64(y))
+            }
+        };
+        format!(r#"{{{material},"kid":"{}","alg":"{}","use":"enc"}}"#, self.id, self.algorithm())
+    }
+}
+
+/// The private half of a recipient's key: what opens.
+pub struct OpeningKey {
+    public: SealingKey,
+    pub(super) unwrapping: Unwrapping,
+}
+
+impl OpeningKey {
+    /// From a private key on P-256 or of RSA: PKCS#8, PKCS#1 or SEC 1 in PEM or DER, or a JWK.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] where the file is no such key.
+    pub fn from_file(file: &[u8]) -> Result<Self, InvalidKey> {
+        let (secret, purpose) = key_file::private(file, None)?;
+        check(purpose)?;
+        let other = || InvalidKey::found(secret.name(), "a private key to open with: RSA, or EC on P-256");
+        let unwrapping = Unwrapping::of(&secret).ok_or_else(other)?;
+        let public = SealingKey::from_spki(secret.spki().ok_or_else(other)?)?;
+        Ok(Self { public, unwrapping })
+    }
+
+    /// What seals for it.
+    #[must_use]
+    pub fn public(&self) -> &SealingKey {
+        &self.public
+    }
+}
+
+/// A key that says it is for signatures is for nothing else: what one use gives away may break the other.
+fn check(purpose: Purpose) -> Result<(), InvalidKey> {
+    match purpose {
+        Purpose::Any => Ok(()),
+        Purpose::Only(_) | Purpose::Pss => Err(InvalidKey::found("a key for signatures only", "one to seal for")),
+    }
+}
+
+/// Both coordinates of an uncompressed point on P-256.
+pub(super) fn coordinates(point: &[u8]) -> Option<(&[u8], &[u8])> {
+    point.strip_prefix(&[0x04]).filter(|point| point.len() == 64).map(|point| point.split_at(32))
+}
