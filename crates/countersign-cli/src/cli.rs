@@ -4,7 +4,8 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completion, curl, demo, gateway, init, key, lint, man, partner, registry, sidecar, sign, vectors, verify, version,
+    completion, curl, demo, gateway, init, key, lint, man, open, partner, registry, seal, sidecar, sign, vectors,
+    verify, version,
 };
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -30,6 +31,8 @@ enum Command {
     Registry(registry::Args),
     Sign(sign::Args),
     Verify(verify::Args),
+    Seal(seal::Args),
+    Open(open::Args),
     Curl(curl::Args),
     Vectors(vectors::Args),
     Completion(completion::Args),
@@ -71,6 +74,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Registry(args) => registry::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Verify(args) => verify::run(&args),
+        Command::Seal(args) => seal::run(&args),
+        Command::Open(args) => open::run(&args),
         Command::Curl(args) => curl::run(args),
         Command::Vectors(args) => vectors::run(args),
         Command::Completion(args) => completion::run(&args),

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use countersign::{Algorithm, Material, Scheme, SigningKey};
+use countersign::{Algorithm, Material, OpeningKey, Scheme, SigningKey};
 use countersign_proxy::ClientCertificate;
 use zeroize::Zeroizing;
 
@@ -72,6 +72,21 @@ pub(crate) fn signing_key(path: &Path, scheme: Scheme, asked: Option<Algorithm>)
             _ => failure.hint(made_by(algorithm, "FILE")),
         }
     })
+}
+
+/// Reads a public key for whoever judges it.
+pub(crate) fn read_public(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    read_small(path)
+}
+
+/// Reads a private key that opens sealed fields.
+pub(crate) fn opening_key(path: &Path) -> Result<OpeningKey, Failure> {
+    let key = OpeningKey::from_file(&read_small(path)?).map_err(|fault| {
+        Failure::usage(format!("{}: {fault}", path.display()))
+            .hint(format!("countersign key generate --algorithm ecdh-es --out {}", path.display()))
+    })?;
+    warn_of_mode(path);
+    Ok(key)
 }
 
 /// Reads a certificate to show to who asks for one: chain and private key in one file.

@@ -25,6 +25,7 @@ mod reference;
 mod remember;
 mod replay;
 mod serve;
+mod stdin;
 mod supervisor;
 mod verdict;
 mod wire;

@@ -7,20 +7,15 @@ mod start;
 #[cfg(test)]
 mod tests;
 
-use std::io::{IsTerminal, Read};
-
 use bytes::Bytes;
 use countersign::{Code, Head, Origin, Rejection, Signed};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::exit::Failure;
-use crate::output::note;
+use crate::stdin;
 use framing::Framing;
 use start::{Kind, Start};
-
-/// A message of this many bytes is read into memory, no longer one.
-const MAX_MESSAGE: u64 = 256 << 20;
 
 /// A message as it was written, field by field in its order.
 #[derive(Clone, Debug)]
@@ -45,16 +40,7 @@ struct Field {
 impl Message {
     /// Stdin to its end, for [`Message::parse`].
     pub(crate) fn read_stdin() -> Result<Bytes, Failure> {
-        let mut input = std::io::stdin().lock();
-        if input.is_terminal() {
-            note!("reading a raw HTTP message from the terminal; Ctrl-D ends it");
-        }
-        let mut text = Vec::new();
-        let read = (&mut input).take(MAX_MESSAGE + 1).read_to_end(&mut text);
-        read.map_err(|fault| Failure::ours(format!("stdin: {}", crate::exit::words(&fault))))?;
-        if text.len() as u64 > MAX_MESSAGE {
-            return Err(Failure::usage("the message on stdin is longer than 256 MiB"));
-        }
+        let text = stdin::read("raw HTTP message")?;
         if text.is_empty() {
             return Err(Failure::usage("no message on stdin")
                 .hint("a file with one: < request.http; or one made up, piped into this command:")

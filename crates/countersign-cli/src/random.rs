@@ -2,14 +2,20 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::Unavailable;
 use zeroize::Zeroizing;
 
 use crate::exit::Failure;
 
+/// Fills bytes that nobody can guess.
+pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), Unavailable> {
+    getrandom::fill(bytes).map_err(|fault| Unavailable::new("randomness", fault))
+}
+
 /// So many random bytes, as unpadded base64url.
 fn text<const N: usize>() -> Result<Zeroizing<String>, Failure> {
     let mut bytes = Zeroizing::new([0; N]);
-    getrandom::fill(bytes.as_mut_slice()).map_err(|fault| Failure::ours(format!("no randomness: {fault}")))?;
+    fill(bytes.as_mut_slice())?;
     Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
 }
 

@@ -62,6 +62,8 @@ pub struct SealedDocument {
     pub document: Vec<u8>,
     /// Which fields there were, each by a pointer without a star, in the order of the document.
     pub fields: Vec<String>,
+    /// Which pointers led nowhere.
+    pub absent: Vec<Pointer>,
 }
 
 /// Why nothing was sealed.
@@ -82,8 +84,8 @@ pub enum SealError {
 }
 
 impl FieldSealer<'_> {
-    /// Seals every one of the fields that is there. What is absent stays absent: whoever wants it there looks into
-    /// [`SealedDocument::fields`].
+    /// Seals every one of the fields that is there. What is absent stays absent, and is told in
+    /// [`SealedDocument::absent`]: a field that is spelled wrong goes out in the clear.
     ///
     /// # Errors
     /// [`SealError`]
@@ -108,7 +110,9 @@ impl FieldSealer<'_> {
             splices.push((value.span(), format!("\"{compact}\"").into_bytes()));
         }
         let document = spliced(document, splices.iter().map(|(span, text)| (span.clone(), text.as_slice())));
-        Ok(SealedDocument { document, fields: places.into_iter().map(|(pointer, _)| pointer).collect() })
+        let leads_nowhere = |field: &&Pointer| field.each(&json, &mut |_, _| Err(())).is_ok();
+        let absent = self.fields.iter().filter(leads_nowhere).cloned().collect();
+        Ok(SealedDocument { document, fields: places.into_iter().map(|(pointer, _)| pointer).collect(), absent })
     }
 }
 
