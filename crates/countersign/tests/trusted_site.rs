@@ -129,6 +129,9 @@ fn exactly_these_members_in_strict_json() {
     assert_eq!(with(good.replacen('{', "{\"extra\": 1, ", 1)), malformed);
     assert_eq!(with(good.replacen('{', "{\"site_id\": \"x\", ", 1)), malformed);
     assert_eq!(with(good.replacen("\"payload\"", "\"pay\"", 1)), malformed);
+    for half in ["\"signature\"", "\"site_id\""] {
+        assert_eq!(with(good.replacen(half, "\"other\"", 1)), malformed, "{half}");
+    }
     assert_eq!(with(format!("{good}{good}")), malformed);
     assert_eq!(with(good.replacen("\"signature\": \"", "\"signature\": \" ", 1)), malformed);
     assert_eq!(with(good.replacen("==", "=", 1)), malformed);
