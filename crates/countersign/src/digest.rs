@@ -184,6 +184,18 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_digest_does_not_hide_behind_the_parameters_of_a_right_one() {
+        let wrong = SHA512.replace("WZD", "WZE");
+        for parameters in [";p", ";p=1", ";p=:AA==:", ";p=\":\""] {
+            assert_eq!(judge(&format!("{SHA256}{parameters}")), Ok(()), "{parameters}");
+            assert_eq!(judge(&format!("{SHA256}{parameters}, {SHA512}")), Ok(()), "{parameters}");
+            assert_eq!(judge(&format!("{SHA256}{parameters}, {wrong}")), Err(Code::DigestMismatch), "{parameters}");
+            assert_eq!(judge(&format!("{SHA256}{parameters}:")), Err(Code::Malformed), "{parameters}");
+        }
+        assert_eq!(judge(&format!("{SHA256};p, {SHA256}")), Err(Code::Malformed));
+    }
+
+    #[test]
     fn broken_algorithms_prove_nothing() {
         for field in ["md5=:Sd/dVLAcvNLSq16eXua5uQ==:", "sha=:07CavjDP4u3/TungoUHJO/Wzr4c=:", "crc32c=:Q3lHIA==:", ""] {
             assert_eq!(judge(field), Err(Code::DigestMismatch), "{field}");

@@ -88,8 +88,17 @@ pub(crate) fn byte_sequence(raw: &str) -> Option<Vec<u8>> {
 
 /// As [`byte_sequence`], of exactly `N` bytes; `None` also where there are more or fewer.
 pub(crate) fn byte_array<const N: usize>(raw: &str) -> Option<[u8; N]> {
+    array_of(base64_of(raw)?)
+}
+
+/// As [`byte_array`], where nothing stands behind: no parameter, and no other member.
+pub(crate) fn lone_byte_array<const N: usize>(raw: &str) -> Option<[u8; N]> {
+    // A colon inside is no base64.
+    array_of(raw.strip_prefix(':')?.strip_suffix(':')?)
+}
+
+fn array_of<const N: usize>(text: &str) -> Option<[u8; N]> {
     use base64::Engine;
-    let text = base64_of(raw)?;
     // The decoder wants room for what padding stands for.
     let mut bytes = [0; 66];
     if text.len() != N.div_ceil(3) * 4 {
@@ -97,11 +106,6 @@ pub(crate) fn byte_array<const N: usize>(raw: &str) -> Option<[u8; N]> {
     }
     let length = base64::engine::general_purpose::STANDARD.decode_slice(text, &mut bytes).ok()?;
     bytes[..length].try_into().ok()
-}
-
-/// As [`byte_array`], where there are no parameters.
-pub(crate) fn lone_byte_array<const N: usize>(raw: &str) -> Option<[u8; N]> {
-    raw.ends_with(':').then(|| byte_array(raw)).flatten()
 }
 
 /// What stands between the colons.
@@ -213,6 +217,7 @@ mod tests {
         assert_eq!(byte_sequence(":AAA=:"), Some(vec![0, 0]));
         assert_eq!((byte_array(":AAA=:"), byte_array(":AAAA:")), (Some([0; 2]), Some([0; 3])));
         assert_eq!((byte_array::<3>(":AAA=:"), byte_array::<1>(":AAA=:")), (None, None));
+        assert_eq!((lone_byte_array(":AAA=:"), lone_byte_array::<2>(":AAA=:;p=:")), (Some([0; 2]), None));
         for bad in [":AAA:", ":AAB=:", ":AA A=:", ":AAA=", "AAA=", ":AAA=:x", ":AA-_:"] {
             assert_eq!(byte_sequence(bad), None, "{bad}");
             assert_eq!(byte_array::<2>(bad), None, "{bad}");
