@@ -100,7 +100,9 @@ fn a_member_is_that_of_its_own_field_in_its_own_section() {
     ];
     let mut values = Values::new(&head, &components);
     let mut out = String::new();
-    components.iter().for_each(|component| values.write(component, &mut out).unwrap());
+    for component in &components {
+        values.write(component, &mut out).unwrap();
+    }
     assert_eq!(out, "13423");
 }
 
