@@ -65,6 +65,21 @@ fn whoever_forwards_is_told_which_fields_are_signed() {
 }
 
 #[test]
+fn what_was_signed_is_told_from_the_proof_to_the_end() {
+    let pair = Pair::new(RFC, Algorithm::Ed25519, "key-1", "acme");
+    let request = order().sign(&pair, "n", NOW);
+    let mut open = Claim::read(request.head().unwrap(), &policy(|_| {})).unwrap().check(&pair.keys(), NOW).unwrap();
+    open.push(request.body.clone().into()).unwrap();
+    let authentic = open.finish(&pair.keys(), NOW).unwrap();
+    let base = authentic.signed_bytes().unwrap().to_vec();
+    assert!(base.starts_with(b"\"@method\": POST\n"));
+    let hash = authentic.signed_hash();
+    let fresh = support::run(authentic.first_use(&pair.keys(), &Memory::default(), NOW)).unwrap();
+    let ready = fresh.unpack(&Openers::default(), ()).unwrap();
+    assert_eq!((ready.signed_bytes(), ready.signed_hash()), (Some(&base[..]), hash));
+}
+
+#[test]
 fn an_override_is_one_in_every_spelling_that_servers_take_for_it_and_nothing_else_is() {
     let pair = Pair::new(RFC, Algorithm::Ed25519, "key-1", "acme");
     let goes_on = |name: &'static str| {
