@@ -37,7 +37,7 @@ fi
 python3 "$(dirname "${BASH_SOURCE[0]}")/api-behind/api.py" "$API" & api=$!
 countersign gateway > gateway.log 2>&1 & gateway=$!
 trap 'kill $gateway $api' EXIT
-for try in {1..100}; do
+for try in {1..300}; do
   curl -sf "http://$ADMIN/readyz" > /dev/null && (exec 3<> "/dev/tcp/${API/://}") 2> /dev/null && break
   sleep 0.1
 done
