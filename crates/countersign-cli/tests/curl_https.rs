@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use support::Dir;
-use support::https::tls;
+use support::https::{Manner, destination, said, tls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
@@ -64,4 +64,28 @@ fn a_signed_request_goes_over_tls_to_whom_an_authority_vouches_for() {
         assert_eq!((code, out.as_str()), (Some(1), ""), "{host}, {trust}: {err}");
         assert!(err.contains("certificate") && err.contains("\nhint: SSL_CERT_FILE="), "{host}, {trust}: {err}");
     }
+}
+
+#[test]
+fn http_2_is_spoken_where_both_agree_and_a_certificate_is_shown_if_asked_for() {
+    let dir = Dir::new();
+    dir.fine("key generate --algorithm ed25519 --out key");
+    std::fs::copy(tls("client-1.pem"), dir.path("client.pem")).unwrap();
+    let port = destination(Manner { tls: true, http2: true, clients: true, ..Manner::default() }).port();
+    let call = |flags: &str| {
+        let mut command = dir.command(&format!("curl --key key --id k https://localhost:{port}/a?b {flags}"));
+        let ran = command.env("SSL_CERT_FILE", tls("ca.pem")).env_remove("SSL_CERT_DIR").output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (ran.status.code(), text(ran.stdout), text(ran.stderr))
+    };
+    let (code, out, err) = call("--client-certificate client.pem -d body -i");
+    let (head, body) = out.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{err}"));
+    assert!(code == Some(0) && head.starts_with("HTTP/2.0 200 OK\r\n"), "{head}: {err}");
+    let told = said(body);
+    assert_eq!((&told["version"], &told["client"], &told["body"]), (&"2".into(), &"client-1".into(), &"body".into()));
+    assert_eq!(told["uri"], format!("https://localhost:{port}/a?b"));
+    let (code, out, err) = call("");
+    assert!(code == Some(1) && out.is_empty() && err.contains("who connects: --client-certificate FILE"), "{err}");
+    let (code, _, err) = call("--client-certificate absent.pem");
+    assert!(code == Some(2) && err.contains("can't read absent.pem"), "{err}");
 }

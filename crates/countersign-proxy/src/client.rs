@@ -5,6 +5,7 @@ use countersign::{Code, Origin};
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 
+use crate::client_certificate::ClientCertificate;
 use crate::fault::Fault;
 use crate::sent::Sent;
 use crate::settings::{Limits, Protocol};
@@ -40,6 +41,12 @@ impl Client {
     pub fn new(to: &Origin, limits: Limits) -> Result<Self, ClientError> {
         let to = Destination::new(to, tls::client).map_err(ClientError::Unusable)?.speaking(Protocol::Agreed);
         Ok(Self { to, upstreams: Upstreams::new(Pool::default()), limits })
+    }
+
+    /// The same, where this certificate is shown if it is asked for.
+    #[must_use]
+    pub fn showing(self, certificate: ClientCertificate) -> Self {
+        Self { to: self.to.showing(Some(certificate)), ..self }
     }
 
     /// Sends a request as it stands: its URI is path and query, and its headers are all that goes out, `Host` included.

@@ -235,7 +235,7 @@ async fn send(
     match in_time(lease.sender.try_send(request), course, limit).await {
         Ok(Ok(response)) => Ok((response, lease)),
         Ok(Err((unsent, error))) => {
-            Err(Unanswered { unsent, heard: lease.heard() != before, fault: failed(&error.to_string()) })
+            Err(Unanswered { unsent, heard: lease.heard() != before, fault: failed(&with_causes(&error)) })
         }
         Err(_) => Err(Unanswered { unsent: None, heard: false, fault: timed_out("no answer in time") }),
     }
@@ -257,6 +257,21 @@ async fn in_time<F: Future>(answer: F, course: Option<Course>, limit: Duration) 
 /// RFC 9110 §9.2.2.
 fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
+}
+
+/// What went wrong, down to the cause that the other side or the system gave: an alert of TLS, a broken pipe.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 fn failed(reason: &str) -> Fault {

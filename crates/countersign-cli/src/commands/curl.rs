@@ -75,6 +75,9 @@ pub(crate) struct Args {
     /// The application that the signature is for
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
+    /// What is shown over TLS if a certificate is asked for: one PEM file with chain and private key
+    #[arg(long, value_name = "FILE")]
+    client_certificate: Option<PathBuf>,
     /// Spoil the message on purpose, to see it refused
     #[arg(long, value_name = "WHAT")]
     tamper: Option<Tamper>,
@@ -142,7 +145,10 @@ async fn send(args: Args, form: Form, key: SigningKey, mut outgoing: Outgoing) -
         show::sent(&outgoing, &signed)?;
     }
     let limits = Limits { response_time: args.max_time, ..Limits::default() };
-    let client = Client::new(&args.url.origin, limits).map_err(|error| unreachable(&args, &error))?;
+    let mut client = Client::new(&args.url.origin, limits).map_err(|error| unreachable(&args, &error))?;
+    if let Some(path) = &args.client_certificate {
+        client = client.showing(file::client_certificate(path)?);
+    }
     if args.tamper == Some(Tamper::Replay) {
         let first = client.send(outgoing.request()?).await.map_err(|error| unreachable(&args, &error))?;
         let first = Received::whole(first).await.map_err(|error| unreachable(&args, &error))?;
@@ -187,6 +193,9 @@ fn unreachable(args: &Args, error: &ClientError) -> Failure {
     let failure = Failure::ours(format!("no answer from {}://{}: {reason}", origin.scheme(), origin.authority()));
     match error {
         ClientError::TimedOut(_) => failure.hint("it may be slow, or behind a firewall; --max-time waits longer"),
+        _ if text.contains("CertificateRequired") || text.contains("certificate required") => {
+            failure.hint("it asks who connects: --client-certificate FILE")
+        }
         _ if text.contains("certificate") || text.contains("UnknownIssuer") => {
             failure.hint("SSL_CERT_FILE=ca.pem names an authority to trust in place of the system's")
         }
@@ -195,6 +204,10 @@ fn unreachable(args: &Args, error: &ClientError) -> Failure {
         }
         _ if text.contains("refused") => {
             failure.hint("nothing listens there: countersign gateway says at its start where it does")
+        }
+        // Who is not let in without one sees no more than a connection that breaks off.
+        _ if origin.scheme() == "https" && args.client_certificate.is_none() && text.contains("closed") => {
+            failure.hint("it may ask who connects: --client-certificate FILE")
         }
         _ => failure.hint("check host and port of the URL, and whether it is http or https"),
     }
