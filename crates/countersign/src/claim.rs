@@ -259,7 +259,9 @@ impl Authentic {
                 (Some(nonce), _) => (by_bytes(), Some(UseMark::nonce(key.fingerprint(), nonce))),
                 (None, _) => (by_bytes(), None),
             };
-            let once = Use { first, second, signed: created, until: policy.remember_until(facts.scheme, created) };
+            let [high, low, ..] = *key.fingerprint();
+            let until = policy.remember_until(facts.scheme, created);
+            let once = Use { first, second, signed: created, until, group: u16::from_be_bytes([high, low]) };
             match replay.first_use(&once, now).await? {
                 Seen::First => {}
                 Seen::Again => return Err(Rejection::new(Code::Replayed, "this request was admitted before").into()),

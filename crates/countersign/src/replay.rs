@@ -55,13 +55,27 @@ pub struct Use {
     pub(crate) second: Option<UseMark>,
     pub(crate) signed: Timestamp,
     pub(crate) until: Timestamp,
+    pub(crate) group: u16,
 }
 
 impl Use {
     /// A use, for the suites that test stores; the chain makes its own.
     #[must_use]
     pub const fn new(first: UseMark, second: Option<UseMark>, signed: Timestamp, until: Timestamp) -> Self {
-        Self { first, second, signed, until }
+        Self { first, second, signed, until, group: 0 }
+    }
+
+    /// The same in another group, for the suites.
+    #[must_use]
+    pub const fn in_group(self, group: u16) -> Self {
+        Self { group, ..self }
+    }
+
+    /// Uses that may share a mark, since they are of one key, have one group: a store that lies on several machines can
+    /// keep them together by it.
+    #[must_use]
+    pub const fn group(&self) -> u16 {
+        self.group
     }
 
     /// The marks, one or two.

@@ -2,6 +2,7 @@
 
 mod address;
 mod batch;
+mod cluster;
 mod info;
 mod link;
 mod mark;
@@ -41,6 +42,9 @@ use crate::lock::DataLock;
 /// told is [`Unavailable`]: no answer, an answer that was lost (the use may have been spent then), a clock more than 30
 /// seconds off ours, a server that may evict.
 ///
+/// **Cluster.** In a Redis Cluster the store has 32 parts, each with a mark of its own in one slot; all uses of a key lie in
+/// one of them. Where a slot moves, its part is one that came from another process.
+///
 /// **What it notices.** Beside the uses lies a mark of the memory's birth, of the process that holds it and of the terms
 /// under which gateways admit. Every use is spent only if the mark is still the one that was looked at; twice a second it
 /// is held against what the server says of itself. Emptied, restarted, failed over to a replica, evicted from, or with a
@@ -50,7 +54,7 @@ use crate::lock::DataLock;
 ///
 /// **What it can't notice.** Single keys that someone with access to the store deletes. Two primaries at once, each
 /// reached by another gateway: Redis replicates after it answered, so keep `min-replicas-to-write` above zero where a
-/// failover can happen. A clock that runs ahead, and goes back, between two looks.
+/// failover can happen; a cluster's primary stops by itself after `cluster-node-timeout`. A clock that runs ahead, and goes back, between two looks.
 pub struct RedisReplay {
     shared: Arc<Shared>,
     clock_mark: ClockMark,
@@ -90,9 +94,14 @@ impl RedisReplay {
         let node = NodeFile::open(lock.dir(), ran_before)?;
         // A memory of its own would not know what is admitted from here on.
         StateFile::new(lock.dir()).remove()?;
-        let parts = Box::new([Part::new("0".to_owned())]);
+        let count = if address.cluster { cluster::PARTS } else { 1 };
+        let parts = (0..count).map(|number| Part::new(number.to_string())).collect();
         let shared = Arc::new(Shared::new(Arc::new(clock), parts, reach, node));
-        let task = tokio::spawn(serve(Arc::clone(&shared), address));
+        let task = if address.cluster {
+            tokio::spawn(cluster::serve(Arc::clone(&shared), address))
+        } else {
+            tokio::spawn(serve(Arc::clone(&shared), address))
+        };
         Ok(Self { shared, clock_mark: mark, task })
     }
 
@@ -212,7 +221,8 @@ impl RedisReplay {
     }
 
     async fn spend(&self, once: &Use, now: Timestamp) -> Result<Seen, Unavailable> {
-        let part = 0;
+        // All uses that may share a mark lie in one part, and so in one slot of a cluster.
+        let part = usize::from(once.group()) % self.shared.parts.len();
         let queue = match &**self.shared.parts[part].state.load() {
             State::Open(open) => open.queue.clone(),
             State::Closed(why) => return Err(unavailable(why)),
@@ -251,7 +261,7 @@ async fn serve(shared: Arc<Shared>, address: RedisAddress) {
     let mut wait = SHORTEST_WAIT;
     loop {
         let Some(server) = address.servers.first() else { return };
-        match Link::open(Arc::clone(&shared), all.clone(), server.clone(), address.cluster).await {
+        match Link::open(Arc::clone(&shared), all.clone(), server.clone(), false).await {
             Ok(link) => {
                 shared.counts.connects.fetch_add(1, Relaxed);
                 let began = Instant::now();

@@ -30,6 +30,14 @@ pub(super) struct Link {
     steady: Option<(String, Instant)>,
 }
 
+/// What a look made of a part.
+enum Settled {
+    Open(Open),
+    Closed(String),
+    /// Another gateway changed the mark meanwhile.
+    Overtaken,
+}
+
 impl Link {
     /// Connects. Parts open once their marks are settled, which [`Link::run`] does first.
     pub(super) async fn open(
@@ -93,88 +101,108 @@ impl Link {
         }
     }
 
-    /// Looks at the marks of all parts, and opens or closes each.
+    /// Looks at the marks of all parts, and opens or closes each. An error breaks the link.
     async fn settle_all(&mut self) -> Result<(), String> {
-        for part in self.parts.clone() {
-            match timeout(SETTLE, self.settle(part)).await.map_err(|_| "it takes too long".to_owned())?? {
-                Ok(open) => self.shared.parts[part].state.store(Arc::new(State::Open(open))),
-                Err(why) => self.shared.parts[part].close(why),
-            }
-        }
-        Ok(())
+        timeout(SETTLE, self.settle_parts()).await.map_err(|_| "it takes too long".to_owned())?
     }
 
-    /// Brings the mark of a part to what it has to be. The outer error breaks the link, the inner one closes the part.
-    async fn settle(&mut self, part: usize) -> Result<Result<Open, String>, String> {
-        let shared = Arc::clone(&self.shared);
-        let its = &shared.parts[part];
+    async fn settle_parts(&mut self) -> Result<(), String> {
+        let mut parts = self.parts.clone();
         for _ in 0..ATTEMPTS {
-            let (server, found) = self.look(part).await?;
-            if server.cluster != self.cluster {
-                let right = if server.cluster { "redis+cluster://" } else { "redis://" };
-                return Ok(Err(format!("the url says something else than the server, which is one for {right}")));
-            }
-            if let Err(why) = server.is_fit() {
-                return Ok(Err(why));
-            }
-            let found = found?;
-            let off = found.now.as_millis() - (shared.clock)().as_millis();
-            shared.counts.clock_offset.store(off, Relaxed);
-            if u128::from(off.unsigned_abs()) > OFF.as_millis() {
-                return Ok(Err(format!("its clock is {} s off ours", off / 1000)));
+            let (server, found) = self.look(&parts).await?;
+            if let Err(why) = self.is_fit(&server) {
+                self.close(&parts, &why);
+                return Ok(());
             }
             let steady =
                 self.steady.as_ref().is_some_and(|(run_id, at)| *run_id == server.run_id && at.elapsed() < STEADY);
-            let known = shared.known(&its.name);
-            let (mark, loss) =
-                settle(&found, &server, &known, shared.reach(), steady, random().ok_or("no randomness")?);
+            let mut again = Vec::new();
+            for (part, found) in parts.into_iter().zip(found) {
+                match self.settle(part, &found?, &server, steady).await? {
+                    Settled::Open(open) => self.shared.parts[part].state.store(Arc::new(State::Open(open))),
+                    Settled::Closed(why) => self.shared.parts[part].close(why),
+                    Settled::Overtaken => again.push(part),
+                }
+            }
             self.steady = Some((server.run_id, Instant::now()));
-            let text = mark.to_text();
-            let token = if text == found.mark && !found.token.is_empty() {
-                found.token.clone()
-            } else {
-                let token = random().ok_or("no randomness")?;
-                if !self.commit(part, &found, &token, &text).await? {
-                    continue;
-                }
-                if let Some(loss) = loss {
-                    shared.lost(loss);
-                }
-                token
-            };
-            if let Err(error) = shared.note(&its.name, &mark).await {
-                return Ok(Err(error));
+            parts = again;
+            if parts.is_empty() {
+                return Ok(());
             }
-            if found.now < mark.opens {
-                return Ok(Err("its memory begins now".to_owned()));
-            }
-            let open = Open { token: token.into(), mark: Arc::new(mark), queue: self.entry.clone() };
-            return Ok(Ok(open));
         }
-        Ok(Err("too many gateways change its mark at once".to_owned()))
+        self.close(&parts, "too many gateways change its mark at once");
+        Ok(())
     }
 
-    /// What the server says of itself, and what lies there; a replica does not tell the latter.
-    async fn look(&mut self, part: usize) -> Result<(Server, Result<Found, String>), String> {
-        let part = &self.shared.parts[part];
+    fn is_fit(&self, server: &Server) -> Result<(), String> {
+        if server.cluster != self.cluster {
+            let right = if server.cluster { "redis+cluster://" } else { "redis://" };
+            return Err(format!("the url says something else than the server, which is one for {right}"));
+        }
+        server.is_fit()
+    }
+
+    fn close(&self, parts: &[usize], why: &str) {
+        for part in parts {
+            self.shared.parts[*part].close(why);
+        }
+    }
+
+    /// Brings the mark of a part to what it has to be.
+    async fn settle(&mut self, part: usize, found: &Found, server: &Server, steady: bool) -> Result<Settled, String> {
+        let shared = Arc::clone(&self.shared);
+        let its = &shared.parts[part];
+        let off = found.now.as_millis() - (shared.clock)().as_millis();
+        shared.counts.clock_offset.store(off, Relaxed);
+        if u128::from(off.unsigned_abs()) > OFF.as_millis() {
+            return Ok(Settled::Closed(format!("its clock is {} s off ours", off / 1000)));
+        }
+        let known = shared.known(&its.name);
+        let (mark, loss) = settle(found, server, &known, shared.reach(), steady, random().ok_or("no randomness")?);
+        let text = mark.to_text();
+        let token = if text == found.mark && !found.token.is_empty() {
+            found.token.clone()
+        } else {
+            let token = random().ok_or("no randomness")?;
+            if !self.commit(part, found, &token, &text).await? {
+                return Ok(Settled::Overtaken);
+            }
+            if let Some(loss) = loss {
+                shared.lost(loss);
+            }
+            token
+        };
+        if let Err(error) = shared.note(&its.name, &mark).await {
+            return Ok(Settled::Closed(error));
+        }
+        if found.now < mark.opens {
+            return Ok(Settled::Closed("its memory begins now".to_owned()));
+        }
+        Ok(Settled::Open(Open { token: token.into(), mark: Arc::new(mark), queue: self.entry.clone() }))
+    }
+
+    /// What the server says of itself, and what lies there for each part; a replica does not tell the latter.
+    async fn look(&mut self, parts: &[usize]) -> Result<(Server, Vec<Result<Found, String>>), String> {
         let mut pipeline = Pipeline::new();
-        for section in ["server", "replication", "memory", "stats", "cluster"] {
+        for section in SECTIONS {
             pipeline.cmd("INFO").arg(section);
         }
-        pipeline.cmd("EVAL").arg(LOOK_SCRIPT).arg(3).arg(part.token_key()).arg(part.mark_key()).arg(part.high_key());
+        for part in parts.iter().map(|part| &self.shared.parts[*part]) {
+            let keys = [part.token_key(), part.mark_key(), part.high_key()];
+            pipeline.cmd("EVAL").arg(LOOK_SCRIPT).arg(3).arg(&keys);
+        }
+        let count = SECTIONS.len() + parts.len();
         let answers =
-            self.sender.connection.send_packed_commands(&pipeline, 0, 6).await.map_err(|error| told(&error))?;
+            self.sender.connection.send_packed_commands(&pipeline, 0, count).await.map_err(|error| told(&error))?;
         let mut answers = answers.into_iter().map(|answer| answer.extract_error().map_err(|error| told(&error)));
         let mut info = String::new();
-        for _ in 0..5 {
-            let section = answers.next().ok_or("it did not answer INFO")??;
-            info.push_str(&text_of(section).ok_or("it did not answer INFO")?);
+        for section in answers.by_ref().take(SECTIONS.len()) {
+            info.push_str(&text_of(section?).ok_or("it did not answer INFO")?);
         }
         let server = Server::read(&info).map_err(|missing| format!("its INFO has no {missing}"))?;
-        let found = answers.next().ok_or("it did not answer")?;
-        let found =
-            found.and_then(|it| found_in(it).ok_or_else(|| "it answered something else than it was asked".to_owned()));
-        Ok((server, found))
+        let other = || "it answered something else than it was asked".to_owned();
+        let found: Vec<_> = answers.map(|answer| answer.and_then(|it| found_in(it).ok_or_else(other))).collect();
+        if found.len() == parts.len() { Ok((server, found)) } else { Err(other()) }
     }
 
     async fn commit(&mut self, part: usize, found: &Found, token: &str, mark: &str) -> Result<bool, String> {
@@ -201,6 +229,8 @@ fn random() -> Option<String> {
     aws_lc_rs::rand::fill(&mut bytes).ok()?;
     Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
+
+const SECTIONS: [&str; 5] = ["server", "replication", "memory", "stats", "cluster"];
 
 const SPEND: &str = include_str!("spend.lua");
 const LOOK_SCRIPT: &str = include_str!("look.lua");

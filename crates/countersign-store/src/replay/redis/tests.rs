@@ -3,6 +3,7 @@
 #[path = "../../../tests/support/redis_server.rs"]
 mod redis_server;
 
+mod cluster;
 mod contract;
 mod faults;
 mod losses;
@@ -34,8 +35,12 @@ impl Node {
     }
 
     fn reaching(server: &RedisServer, dir: tempfile::TempDir, reach: Reach) -> Self {
+        Self::at(&server.url(), dir, reach)
+    }
+
+    fn at(url: &str, dir: tempfile::TempDir, reach: Reach) -> Self {
         let lock = DataLock::acquire(dir.path()).unwrap();
-        let address = RedisAddress::parse(&server.url()).unwrap();
+        let address = RedisAddress::parse(url).unwrap();
         let replay =
             Arc::new(RedisReplay::follow(address, &lock, ClockMark::open(&lock).unwrap(), reach, now).unwrap());
         Self { dir, replay, _lock: lock }
