@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use redis_server::RedisServer;
 use support::Dir;
 use support::gateway::{Gateway, send, send_for_head, upstream};
+use support::https::tls;
 
 /// A directory with a configuration `NAME.toml` for each gateway, all on one registry and one Redis, and a key `acme-1`.
 fn deployment(server: &RedisServer, gateways: &[&str]) -> Dir {
@@ -154,6 +155,42 @@ fn a_gateway_starts_without_its_store_and_admits_once_it_is_there() {
     server.restart();
     ready(&gateway, 200, "\"ready\":true");
     assert_eq!(send(gateway.address, &signed(&dir)).0, 200);
+}
+
+#[test]
+fn a_store_by_tls_whose_certificate_has_to_hold() {
+    let port = redis_server::free_port().to_string();
+    let path = |name: &str| tls(name).to_str().unwrap().to_owned();
+    let (certificate, key) = (path("server.pem"), path("server.key"));
+    let server = RedisServer::with(&[
+        "--save",
+        "",
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-auth-clients",
+        "no",
+        "--tls-ca-cert-file",
+        &certificate,
+    ]);
+    let dir = deployment(&server, &["one"]);
+    dir.write("replay.url", &format!("rediss://localhost:{port}\n"));
+    let start = |authority: &str| {
+        let mut command = dir.command("gateway --config one.toml");
+        command.env("SSL_CERT_FILE", tls(authority)).env_remove("SSL_CERT_DIR");
+        Gateway::started(&dir, command)
+    };
+    let stranger = start("other-ca.pem");
+    ready(&stranger, 503, "certificate");
+    assert_eq!(send(stranger.address, &signed(&dir)).0, 503);
+    assert_eq!(stranger.end("-TERM"), Some(0));
+    let gateway = start("ca.pem");
+    ready(&gateway, 200, "\"ready\":true");
+    assert_eq!(send(gateway.address, &signed(&dir)).0, 200);
+    drop(server);
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn launch(port: u16, dir: &tempfile::TempDir, arguments: &[String]) -> Child {
 }
 
 /// Such that the port that Redis Cluster adds 10000 to is one as well.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         if port < 55_000 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {

@@ -3,6 +3,7 @@
 #[path = "../../../tests/support/redis_server.rs"]
 mod redis_server;
 
+mod batching;
 mod cluster;
 mod contract;
 mod faults;
@@ -39,7 +40,7 @@ impl Node {
     }
 
     fn at(url: &str, dir: tempfile::TempDir, reach: Reach) -> Self {
-        let lock = DataLock::acquire(dir.path()).unwrap();
+        let lock = lock(&dir);
         let address = RedisAddress::parse(url).unwrap();
         let replay =
             Arc::new(RedisReplay::follow(address, &lock, ClockMark::open(&lock).unwrap(), reach, now).unwrap());
@@ -83,6 +84,17 @@ impl Node {
         while !holds() {
             assert!(Instant::now() < end, "{what}: {:?}, {:?}", self.replay, self.replay.missing(now()));
             sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// A process that another test starts right now holds what we let go until it is itself.
+fn lock(dir: &tempfile::TempDir) -> DataLock {
+    let end = Instant::now() + Duration::from_secs(5);
+    loop {
+        match DataLock::acquire(dir.path()) {
+            Ok(lock) => return lock,
+            Err(error) => assert!(Instant::now() < end, "{error}"),
         }
     }
 }

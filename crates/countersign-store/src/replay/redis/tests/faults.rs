@@ -43,7 +43,7 @@ async fn a_store_whose_clock_is_off_ours() {
     let server = RedisServer::start();
     for (offset, fine) in [(-40_i64, false), (40, false), (20, true), (-20, true)] {
         let dir = tempfile::tempdir().unwrap();
-        let lock = DataLock::acquire(dir.path()).unwrap();
+        let lock = super::lock(&dir);
         let shifted = move || Timestamp::from_millis(now().as_millis() + offset * 1000);
         let address = RedisAddress::parse(&server.url()).unwrap();
         let replay = RedisReplay::follow(address, &lock, ClockMark::open(&lock).unwrap(), REACH, shifted).unwrap();
@@ -91,7 +91,7 @@ async fn a_script_cache_that_was_flushed() {
 async fn a_password_and_a_database_and_a_wrong_password() {
     let server = RedisServer::with(&["--save", "", "--requirepass", "geheim"]);
     let dir = tempfile::tempdir().unwrap();
-    let lock = DataLock::acquire(dir.path()).unwrap();
+    let lock = super::lock(&dir);
     let follow = |url: &str| {
         RedisReplay::follow(RedisAddress::parse(url).unwrap(), &lock, ClockMark::open(&lock).unwrap(), REACH, now)
             .unwrap()
@@ -116,7 +116,7 @@ async fn a_user_with_the_rights_that_docs_operate_names() {
     command.extend(rights.split_whitespace());
     assert_eq!(server.ask(&command), "+OK");
     let dir = tempfile::tempdir().unwrap();
-    let lock = DataLock::acquire(dir.path()).unwrap();
+    let lock = super::lock(&dir);
     let address = RedisAddress::parse(&format!("redis://narrow:geheim@127.0.0.1:{}/1", server.port)).unwrap();
     let replay = RedisReplay::follow(address, &lock, ClockMark::open(&lock).unwrap(), REACH, now).unwrap();
     replay.ready(Duration::from_secs(5)).await.unwrap();

@@ -110,7 +110,7 @@ async fn a_replay_after_a_gateway_came_from_a_memory_of_its_own_and_went_back() 
     let server = RedisServer::start();
     let dir = tempfile::tempdir().unwrap();
     let once = fresh();
-    let lock = DataLock::acquire(dir.path()).unwrap();
+    let lock = super::lock(&dir);
     let open = || crate::MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
     let memory = open();
     assert_eq!(memory.first_use(&once, now()).await, Ok(Seen::First));
@@ -122,7 +122,7 @@ async fn a_replay_after_a_gateway_came_from_a_memory_of_its_own_and_went_back() 
     let late = signed(node.replay.floor().unwrap());
     assert_eq!(node.spend(&late).await, Some(Seen::First));
     let dir = node.end();
-    let lock = DataLock::acquire(dir.path()).unwrap();
+    let lock = super::lock(&dir);
     let memory = crate::MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
     assert!(memory.floor().is_some() && memory.first_use(&once, now()).await.is_err());
 }
