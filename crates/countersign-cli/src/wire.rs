@@ -20,6 +20,7 @@ pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySe
         body_time: gateway.limits.body_timeout,
         min_body_rate: gateway.limits.min_body_rate,
         idle_time: gateway.limits.idle_timeout,
+        write_time: gateway.limits.write_timeout,
         tunnel_idle: gateway.limits.tunnel_idle_timeout,
         connect_time: gateway.limits.connect_timeout,
         response_time: gateway.limits.upstream_timeout,

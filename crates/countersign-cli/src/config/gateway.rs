@@ -52,6 +52,8 @@ pub struct Limits {
     pub min_body_rate: u64,
     /// How long a connection may lie idle between two requests; 60 seconds.
     pub idle_timeout: Duration,
+    /// How long a caller may take nothing of an answer; 30 seconds.
+    pub write_timeout: Duration,
     /// How long nothing may move on a connection that was upgraded to another protocol; 5 minutes.
     pub tunnel_idle_timeout: Duration,
     /// To connect to an upstream; 5 seconds. Beyond it: `upstream_timeout`.
@@ -132,6 +134,7 @@ impl Limits {
             body_timeout: timeout(section, "body_timeout", 60),
             min_body_rate: section.size("min_body_rate", 0..=1 << 40).unwrap_or(64 << 10),
             idle_timeout: timeout(section, "idle_timeout", 60),
+            write_timeout: timeout(section, "write_timeout", 30),
             tunnel_idle_timeout: timeout(section, "tunnel_idle_timeout", 300),
             connect_timeout: timeout(section, "connect_timeout", 5),
             upstream_timeout: timeout(section, "upstream_timeout", 60),

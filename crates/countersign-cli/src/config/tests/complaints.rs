@@ -80,9 +80,15 @@ fn a_window_of_zero_is_no_way_to_have_none() {
     assert!(fault(&route("max_age = \"0s\"")).contains("max_age is 0s: expected 1s to 30d"));
     assert!(fault(&route("max_age = 0")).contains("max_age is 0: expected a duration"));
     assert!(fault(&route("rate = \"0/s\"")).contains("expected a rate above zero"));
-    for key in
-        ["head_timeout", "body_timeout", "idle_timeout", "tunnel_idle_timeout", "connect_timeout", "upstream_timeout"]
-    {
+    for key in [
+        "head_timeout",
+        "body_timeout",
+        "idle_timeout",
+        "tunnel_idle_timeout",
+        "write_timeout",
+        "connect_timeout",
+        "upstream_timeout",
+    ] {
         assert!(fault(&format!("gateway.{key} = \"0s\"\n")).contains("expected 100ms to 1h"), "{key}");
     }
     for key in ["workers", "max_connections", "max_connections_per_source", "max_headers", "max_streams", "max_resets"]

@@ -76,7 +76,7 @@ fn every_setting_of_the_contract_is_read() {
     assert_eq!((limits.body_in_memory, limits.memory_space, limits.spool_space), (1 << 20, 100 << 20, 2 << 30));
     assert_eq!(gateway.spool_dir.as_deref(), Some(Path::new("/var/spool/countersign")));
     assert_eq!((limits.min_body_rate, limits.max_connections_per_source), (1 << 10, 4));
-    assert_eq!(limits.tunnel_idle_timeout.as_secs(), 6);
+    assert_eq!((limits.write_timeout.as_secs(), limits.tunnel_idle_timeout.as_secs()), (8, 9));
     assert_eq!((limits.max_streams, limits.max_resets), (7, 3));
     assert_eq!(limits.source_rate, Rate { count: 500, per: Duration::from_secs(1) });
     assert!(limits.limit_loopback);
