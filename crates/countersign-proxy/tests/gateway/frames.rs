@@ -166,3 +166,20 @@ fn status(block: &[u8]) -> u16 {
         _ => panic!("no status: {block:x?}"),
     }
 }
+
+pub(crate) type Fields = Vec<(String, String)>;
+
+pub(crate) async fn get(stage: &Stage) -> Fields {
+    fields(&stage.partner.get("/orders")).await
+}
+
+pub(crate) async fn post(stage: &Stage) -> Fields {
+    fields(&stage.partner.post("/orders", "abc")).await
+}
+
+/// What comes of a request whose head ends the stream.
+pub(crate) async fn asked(stage: &Stage, fields: &Fields) -> End {
+    let mut connection = Connection::open(stage).await;
+    connection.send(&[frame(HEADERS, END_STREAM | END_HEADERS, 1, &block(fields))]).await;
+    connection.end_of(1).await
+}

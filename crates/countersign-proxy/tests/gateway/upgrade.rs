@@ -67,7 +67,8 @@ async fn a_signed_request_for_an_upgrade_ends_in_a_tunnel() {
         assert!(head.contains("\r\nconnection: upgrade\r\n") && head.contains("\r\nsec-websocket-key: "), "{head}");
         assert!(head.contains("\r\ncountersign-partner: acme\r\n") && !head.contains("x-hop"), "{head}");
         // From here on nothing is HTTP: what would be a smuggled request is echoed like anything else.
-        for said in [&b"\x81\x05hello"[..], b"GET /smuggled HTTP/1.1\r\n\r\n", &[0; 100_000]] {
+        let much = vec![0; 100_000];
+        for said in [&b"\x81\x05hello"[..], b"GET /smuggled HTTP/1.1\r\n\r\n", &much] {
             let (mut reading, mut writing) = stream.split();
             let mut heard = vec![0; said.len()];
             let (written, read) = tokio::join!(writing.write_all(said), reading.read_exact(&mut heard));
