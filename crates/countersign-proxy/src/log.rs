@@ -5,7 +5,8 @@
 //! failed, it is not forwarded ("a decision that could not be recorded was not made"). Lines of refusals that find no place
 //! are dropped and counted, since otherwise strangers could stop the gateway with them.
 
-use std::fmt::Write as _;
+mod line;
+
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,11 +18,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::metrics::{ACCEPTED, Metrics};
 use crate::trace::TraceId;
+use line::Line;
 
 /// Lines that wait.
 const QUEUE: usize = 8192;
 /// Bytes that are written at once.
 const BATCH: usize = 64 << 10;
+/// How long lines wait for others. Waking the writer for every one of them costs more than all else that is done for it.
+const GATHER: Duration = Duration::from_millis(5);
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// The way to the writer. Clones lead to the same one.
@@ -45,7 +49,11 @@ impl Log {
         let failing = Arc::new(AtomicBool::new(false));
         let log = Self { lines, failing: Arc::clone(&failing), metrics };
         std::thread::Builder::new().name("countersign-log".to_owned()).spawn(move || {
+            let mut behind = false;
             while let Some(first) = queue.blocking_recv() {
+                if !behind {
+                    std::thread::sleep(GATHER);
+                }
                 let mut batch = String::new();
                 let mut flushed = Vec::new();
                 let mut next = Some(first);
@@ -54,7 +62,8 @@ impl Log {
                         Message::Line(line) => batch.push_str(&line),
                         Message::Flush(done) => flushed.push(done),
                     }
-                    next = if batch.len() < BATCH { queue.try_recv().ok() } else { None };
+                    behind = batch.len() >= BATCH;
+                    next = if behind { None } else { queue.try_recv().ok() };
                 }
                 let written = writer.write_all(batch.as_bytes()).and_then(|()| writer.flush());
                 failing.store(written.is_err(), Relaxed);
@@ -189,7 +198,7 @@ impl Entry {
         line.text("key", key.filter(|key| !key.is_empty()));
         line.text("scheme", scheme.map(Scheme::as_str));
         line.text("route", self.route.as_deref());
-        line.bare("status", status);
+        line.number("status", status.map(u64::from));
         let observed = self.observed.as_ref().filter(|_| code.is_none());
         let (code, reason) = match observed {
             Some((code, reason)) => (Some(*code), Some(reason.as_str())),
@@ -197,13 +206,12 @@ impl Entry {
         };
         line.text("code", Some(code.map_or(self.passed, Code::as_str)));
         if observed.is_some() {
-            line.bare("observed", Some(true));
+            line.truth("observed");
         }
         if self.answer_trace.is_some() {
             line.text("answer_trace", self.answer_trace.as_deref());
         }
-        let millis = format!("{:.3}", self.started.elapsed().as_secs_f64() * 1000.0);
-        line.bare("ms", Some(millis));
+        line.thousandths("ms", u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX));
         if reason.is_some() {
             line.text("reason", reason);
         }
@@ -219,68 +227,9 @@ impl Drop for Entry {
     }
 }
 
-/// One JSON object on one line.
-struct Line(String);
-
-impl Line {
-    fn new(time: Timestamp) -> Self {
-        let mut line = Self(String::with_capacity(256));
-        line.0.push('{');
-        let _ = write!(line.0, "\"time\":\"{time}\"");
-        line
-    }
-
-    fn text(&mut self, name: &str, value: Option<&str>) {
-        let _ = write!(self.0, ",\"{name}\":");
-        match value {
-            Some(value) => quote(&mut self.0, value),
-            None => self.0.push_str("null"),
-        }
-    }
-
-    fn bare(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
-        let _ = match value {
-            Some(value) => write!(self.0, ",\"{name}\":{value}"),
-            None => write!(self.0, ",\"{name}\":null"),
-        };
-    }
-
-    fn end(mut self) -> String {
-        self.0.push_str("}\n");
-        self.0
-    }
-}
-
-/// A JSON string in which nothing can start a new line, move a cursor, or turn the reading direction.
-fn quote(text: &mut String, value: &str) {
-    text.push('"');
-    for c in value.chars().take(MAX_TEXT) {
-        match c {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => drop(write!(text, "\\u{:04x}", c as u32)),
-            c if c.is_control() => drop(write!(text, "\\u{:04x}", c as u32)),
-            c => text.push(c),
-        }
-    }
-    text.push('"');
-}
-
-const MAX_TEXT: usize = 512;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_hostile_value_stays_inside_its_string() {
-        let mut text = String::new();
-        quote(&mut text, "a\"b\\c\nd\u{1b}[31m\u{85}\u{202e}é");
-        assert_eq!(text, "\"a\\\"b\\\\c\\u000ad\\u001b[31m\\u0085\\u202eé\"");
-        let mut long = String::new();
-        quote(&mut long, &"x".repeat(10_000));
-        assert_eq!(long.len(), MAX_TEXT + 2);
-    }
 
     struct Broken;
     impl Write for Broken {

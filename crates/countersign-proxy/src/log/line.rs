@@ -1,0 +1,196 @@
+use countersign::Timestamp;
+
+/// One JSON object on one line. Written for every request: a line of text, not a tree of values, and no formatter.
+pub(super) struct Line(String);
+
+impl Line {
+    /// Begins with the time, RFC 3339 in UTC with milliseconds.
+    pub(super) fn new(time: Timestamp) -> Self {
+        let mut line = Self(String::with_capacity(USUAL));
+        line.0.push_str("{\"time\":\"");
+        push_time(&mut line.0, time);
+        line.0.push('"');
+        line
+    }
+
+    pub(super) fn text(&mut self, name: &str, value: Option<&str>) {
+        self.name(name);
+        match value {
+            Some(value) => quote(&mut self.0, value),
+            None => self.0.push_str("null"),
+        }
+    }
+
+    pub(super) fn number(&mut self, name: &str, value: Option<u64>) {
+        self.name(name);
+        match value {
+            Some(value) => push_number(&mut self.0, value, 1),
+            None => self.0.push_str("null"),
+        }
+    }
+
+    /// A number of thousandths, as a decimal fraction.
+    pub(super) fn thousandths(&mut self, name: &str, value: u64) {
+        self.name(name);
+        push_number(&mut self.0, value / 1000, 1);
+        self.0.push('.');
+        push_number(&mut self.0, value % 1000, 3);
+    }
+
+    pub(super) fn truth(&mut self, name: &str) {
+        self.name(name);
+        self.0.push_str("true");
+    }
+
+    pub(super) fn end(mut self) -> String {
+        self.0.push_str("}\n");
+        self.0
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.push_str(",\"");
+        self.0.push_str(name);
+        self.0.push_str("\":");
+    }
+}
+
+/// A JSON string in which nothing can start a new line, move a cursor, or turn the reading direction.
+fn quote(text: &mut String, value: &str) {
+    text.push('"');
+    // Nearly every value is plain, and is copied as it is.
+    if value.len() <= MAX_TEXT && value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
+    {
+        text.push_str(value);
+    } else {
+        for c in value.chars().take(MAX_TEXT) {
+            match c {
+                '"' => text.push_str("\\\""),
+                '\\' => text.push_str("\\\\"),
+                '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => escape(text, c),
+                c if c.is_control() => escape(text, c),
+                c => text.push(c),
+            }
+        }
+    }
+    text.push('"');
+}
+
+/// All that is escaped so lies below U+10000.
+fn escape(text: &mut String, c: char) {
+    text.push_str("\\u");
+    for shift in [12, 8, 4, 0] {
+        text.push(char::from_digit(u32::from(c) >> shift & 15, 16).unwrap_or('0'));
+    }
+}
+
+/// At least `width` digits.
+fn push_number(text: &mut String, number: u64, width: usize) {
+    let (mut digits, mut at, mut rest) = ([b'0'; 20], 20, number);
+    while rest > 0 || at + width > 20 {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    // Digits are ASCII.
+    text.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
+}
+
+/// As `Timestamp` prints itself, which takes ten times as long.
+fn push_time(text: &mut String, time: Timestamp) {
+    let (seconds, millis) = (time.as_secs(), time.as_millis().rem_euclid(1000).unsigned_abs());
+    let Some((year, month, day)) = date(seconds.div_euclid(DAY)) else {
+        text.push_str(&time.to_string());
+        return;
+    };
+    let second = seconds.rem_euclid(DAY).unsigned_abs();
+    let mut written = *b"0000-00-00T00:00:00.000Z";
+    for (at, digits, mut number) in [
+        (0, 4, year),
+        (5, 2, month),
+        (8, 2, day),
+        (11, 2, second / 3600),
+        (14, 2, second / 60 % 60),
+        (17, 2, second % 60),
+        (20, 3, millis),
+    ] {
+        for place in written[at..at + digits].iter_mut().rev() {
+            *place = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+    }
+    // All of it is ASCII.
+    text.push_str(std::str::from_utf8(&written).unwrap_or_default());
+}
+
+/// The date of a day since 1970-01-01 in the proleptic Gregorian calendar, from 1970 to [`LAST`].
+///
+/// Years are counted from 1 March of the year 0, so that the day that is sometimes there is their last, and in spans of
+/// 400 years, after which the calendar repeats itself.
+fn date(day: i64) -> Option<(u64, u64, u64)> {
+    let day = u64::try_from(day).ok().filter(|day| *day < LAST)? + 719_468;
+    let of_span = day % 146_097;
+    let year_of_span = (of_span - of_span / 1460 + of_span / 36_524 - of_span / 146_096) / 365;
+    let of_year = of_span - (365 * year_of_span + year_of_span / 4 - year_of_span / 100);
+    // Months from March on have 31, 30, 31, 30, 31 days, over and over: 153 in five.
+    let month_of_year = (5 * of_year + 2) / 153;
+    let day_of_month = of_year - (153 * month_of_year + 2) / 5 + 1;
+    let month = if month_of_year < 10 { month_of_year + 3 } else { month_of_year - 9 };
+    let year = year_of_span + day / 146_097 * 400 + u64::from(month <= 2);
+    Some((year, month, day_of_month))
+}
+
+const DAY: i64 = 24 * 60 * 60;
+/// 30 December 9999, in days since 1970: in the middle of it ends what a `Timestamp` prints as a date.
+const LAST: u64 = 2_932_895;
+const USUAL: usize = 320;
+const MAX_TEXT: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_value_stays_inside_its_string() {
+        let mut text = String::new();
+        quote(&mut text, "a\"b\\c\nd\u{1b}[31m\u{85}\u{202e}é");
+        assert_eq!(text, "\"a\\\"b\\\\c\\u000ad\\u001b[31m\\u0085\\u202eé\"");
+        for long in ["x".repeat(10_000), "é".repeat(10_000)] {
+            let mut text = String::new();
+            quote(&mut text, &long);
+            assert_eq!(text.chars().count(), MAX_TEXT + 2);
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_as_it_prints_itself() {
+        let days = (0..9000)
+            .map(|days| days * 321)
+            .chain([0, 58, 59, 60, 789, 11_015, 11_016, 2_932_894, 2_932_895, 2_932_896]);
+        for day in days {
+            for millis in [0, 1, 86_399_999] {
+                let time = Timestamp::from_millis(day * 86_400_000 + millis);
+                let mut text = String::new();
+                push_time(&mut text, time);
+                assert_eq!(text, time.to_string());
+            }
+        }
+        for time in [Timestamp::from_millis(-1), Timestamp::from_millis(i64::MAX), Timestamp::from_millis(i64::MIN)] {
+            let mut text = String::new();
+            push_time(&mut text, time);
+            assert_eq!(text, time.to_string());
+        }
+    }
+
+    #[test]
+    fn numbers_have_all_their_digits() {
+        let mut line = Line::new(Timestamp::from_millis(0));
+        line.number("a", Some(0));
+        line.number("b", Some(u64::MAX));
+        line.thousandths("c", 12_034);
+        line.thousandths("d", 7);
+        line.truth("e");
+        line.number("f", None);
+        let expected = ",\"a\":0,\"b\":18446744073709551615,\"c\":12.034,\"d\":0.007,\"e\":true,\"f\":null}\n";
+        assert_eq!(line.end(), format!("{{\"time\":\"1970-01-01T00:00:00.000Z\"{expected}"));
+    }
+}
