@@ -18,8 +18,11 @@ pub(crate) struct Connection(HashSet<HeaderName>);
 impl Connection {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-        let options = values.flat_map(|value| value.split(','));
-        Self(options.filter_map(|option| option.trim().parse().ok()).collect())
+        let options = values.flat_map(|value| value.split(',')).map(str::trim);
+        // These two are said by nearly everybody, and name no field: `Close` is reserved (RFC 9110 §9.6), and `Keep-Alive`
+        // ends here in any case.
+        let fields = options.filter(|option| !["keep-alive", "close"].iter().any(|it| option.eq_ignore_ascii_case(it)));
+        Self(fields.filter_map(|option| option.parse().ok()).collect())
     }
 
     /// Whether it has this option.
@@ -150,21 +153,37 @@ fn remove(headers: &mut HeaderMap, doomed: impl Fn(&HeaderName) -> bool) {
 
 /// Tells the upstream who called, and by which origin: RFC 7239, and the fields that most servers read instead.
 pub(crate) fn tell_origin(headers: &mut HeaderMap, peer: IpAddr, origin: &Origin) -> Result<(), Unavailable> {
-    let peer = peer.to_canonical();
-    let node = if peer.is_ipv6() { format!("\"[{peer}]\"") } else { peer.to_string() };
-    let (scheme, host) = (origin.scheme(), origin.authority());
-    let forwarded = format!("for={node};host=\"{host}\";proto={scheme}");
-    for (name, text) in [
-        ("forwarded", forwarded.as_str()),
-        ("x-forwarded-for", &peer.to_string()),
-        ("x-forwarded-host", host),
-        ("x-forwarded-proto", scheme),
-    ] {
-        let value = HeaderValue::from_str(text).map_err(|e| Unavailable::new("gateway", e))?;
-        headers.insert(HeaderName::from_static(name), value);
-    }
+    let (peer, scheme, host) = (address(peer.to_canonical()), origin.scheme(), origin.authority());
+    let (before, behind) = if peer.contains(':') { ("\"[", "]\"") } else { ("", "") };
+    let forwarded = ["for=", before, &peer, behind, ";host=\"", host, "\";proto=", scheme].concat();
+    let value = |text| HeaderValue::try_from(text).map_err(|e| Unavailable::new("gateway", e));
+    headers.insert(header::FORWARDED, value(forwarded)?);
+    headers.insert(X_FORWARDED_FOR, value(peer)?);
+    headers.insert(X_FORWARDED_HOST, value(host.to_owned())?);
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
     Ok(())
 }
+
+/// The address in text. One of IPv4 prints itself with three thousand instructions, and every request tells one.
+fn address(peer: IpAddr) -> String {
+    let IpAddr::V4(peer) = peer else { return peer.to_string() };
+    let mut text = String::with_capacity(15);
+    for (at, octet) in peer.octets().into_iter().enumerate() {
+        if at > 0 {
+            text.push('.');
+        }
+        for (unit, least) in [(100, 100), (10, 10), (1, 0)] {
+            if octet >= least {
+                text.push(char::from(b'0' + octet / unit % 10));
+            }
+        }
+    }
+    text
+}
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 #[cfg(test)]
 mod tests {
@@ -215,7 +234,7 @@ mod tests {
         ]);
         let mut names: Vec<_> = Connection::of(&map).names().map(|name| name.to_string()).collect();
         names.sort();
-        assert_eq!(names, ["close", "te", "x-hop"]);
+        assert_eq!(names, ["te", "x-hop"]);
     }
 
     #[test]
@@ -240,5 +259,9 @@ mod tests {
         assert_eq!(map["forwarded"], "for=\"[::1]\";host=\"api.example.com\";proto=https");
         tell_origin(&mut map, "::ffff:127.0.0.1".parse().unwrap(), &origin).unwrap();
         assert_eq!(map["x-forwarded-for"], "127.0.0.1");
+        for octet in 0..=255 {
+            let peer = IpAddr::from([octet, 0, 255 - octet, octet / 2]);
+            assert_eq!(address(peer), peer.to_string());
+        }
     }
 }
