@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -11,7 +11,10 @@ use crate::spool::SpoolFile;
 
 /// Unused connections, by address. Each worker has its own: the lock is never waited for.
 #[derive(Clone, Default)]
-pub(crate) struct Pool(Arc<Mutex<HashMap<String, Vec<Unused>>>>);
+pub(crate) struct Pool(Arc<Mutex<Places>>);
+
+/// Upstreams are few: comparing names takes less than hashing one.
+type Places = BTreeMap<Arc<str>, Vec<Unused>>;
 
 struct Unused {
     lease: Lease,
@@ -29,7 +32,7 @@ pub(crate) struct Lease {
     /// As who we began it, see [`Destination::identity`].
     identity: u64,
     home: Pool,
-    to: String,
+    to: Arc<str>,
     most: usize,
 }
 
@@ -59,15 +62,15 @@ impl Pool {
         let (stream, version) = to.connect().await?;
         let (wire, heard) = Wire::new(stream);
         let sender = Sender::begin(wire, version, to.is_https()).await?;
-        let lease = Lease { sender, unsent: None, heard, identity, home: self.clone(), to: to.name().to_owned(), most };
+        let lease = Lease { sender, unsent: None, heard, identity, home: self.clone(), to: to.name().into(), most };
         if let Some(shared) = lease.shared().filter(|_| most > 0) {
             // One is enough; what is under way on another ends there.
-            self.lock().insert(lease.to.clone(), vec![Unused::new(shared)]);
+            self.lock().insert(Arc::clone(&lease.to), vec![Unused::new(shared)]);
         }
         Ok(lease)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Unused>>> {
+    fn lock(&self) -> MutexGuard<'_, Places> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,7 +93,15 @@ impl Lease {
         let Self { heard, identity, home, to, most, .. } = self;
         let sender = self.sender.shared()?;
         let heard = Arc::clone(heard);
-        Some(Self { sender, unsent: None, heard, identity: *identity, home: home.clone(), to: to.clone(), most: *most })
+        Some(Self {
+            sender,
+            unsent: None,
+            heard,
+            identity: *identity,
+            home: home.clone(),
+            to: Arc::clone(to),
+            most: *most,
+        })
     }
 
     /// Puts the connection back after a whole response.
@@ -102,7 +113,7 @@ impl Lease {
         }
         let home = self.home.clone();
         let mut places = home.lock();
-        let unused = places.entry(self.to.clone()).or_default();
+        let unused = places.entry(Arc::clone(&self.to)).or_default();
         if unused.len() >= self.most && !unused.is_empty() {
             unused.remove(0);
         }
