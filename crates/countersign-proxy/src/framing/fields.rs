@@ -55,6 +55,15 @@ impl Fields {
                 if at == bytes.len() {
                     break;
                 }
+            } else if self.state == State::Name {
+                // RFC 9112 §5.1: "No whitespace is allowed between the field name and colon."
+                let name = &bytes[at..];
+                let name = &name[..name.iter().take_while(|&&byte| is_token(byte)).count()];
+                self.name.extend(name);
+                at += name.len();
+                if at == bytes.len() {
+                    break;
+                }
             }
             match self.byte(bytes[at], limits) {
                 Ok(false) => at += 1,
@@ -89,8 +98,6 @@ impl Fields {
                 self.value.clear();
                 self.state = State::Value;
             }
-            // RFC 9112 §5.1: "No whitespace is allowed between the field name and colon."
-            (State::Name, byte) if is_token(byte) => self.name.push(byte.to_ascii_lowercase()),
             (State::Value, b'\r') => {
                 self.judge()?;
                 self.state = State::LineFeed;
@@ -176,6 +183,14 @@ impl<const N: usize> Short<N> {
             *place = byte;
         }
         self.length = self.length.saturating_add(1);
+    }
+
+    /// Adds bytes in lower case.
+    fn extend(&mut self, bytes: &[u8]) {
+        for (place, byte) in self.bytes.iter_mut().skip(self.length).zip(bytes) {
+            *place = byte.to_ascii_lowercase();
+        }
+        self.length = self.length.saturating_add(bytes.len());
     }
 
     /// The bytes; `None` where there were too many.
