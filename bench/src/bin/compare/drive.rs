@@ -1,7 +1,9 @@
 //! Callers and origin, in one thread around one poll: together they take less of their core than any proxy takes of its own, so
 //! that it is the proxy that is busy.
 
-use std::io::{ErrorKind, Read, Write};
+mod caller;
+mod origin;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +13,9 @@ use mio::{Events, Interest, Poll, Token};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
-use crate::frame::{self, Frame};
+use crate::frame;
+use caller::Caller;
+use origin::answer;
 
 /// The origin, which answers whatever comes, and the callers of the contender at hand.
 pub struct Field {
@@ -30,15 +34,6 @@ enum Peer {
     /// A connection from a proxy to the origin, and what came of a request so far.
     Origin(TcpStream, Vec<u8>),
     Caller(Box<Caller>),
-}
-
-struct Caller {
-    stream: TcpStream,
-    tls: Option<ClientConnection>,
-    came: Vec<u8>,
-    unsent: Vec<u8>,
-    /// Whether an answer is still to come.
-    waiting: bool,
 }
 
 /// What came of a batch of requests.
@@ -81,13 +76,7 @@ impl Field {
                 let name = ServerName::try_from("localhost").expect("a name");
                 ClientConnection::new(Arc::clone(config), name).expect("a client")
             });
-            let caller = Caller {
-                stream: TcpStream::from_std(stream),
-                tls,
-                came: Vec::new(),
-                unsent: Vec::new(),
-                waiting: false,
-            };
+            let caller = Caller::new(TcpStream::from_std(stream), tls);
             let token = self.place();
             let mut caller = Box::new(caller);
             self.poll.registry().register(&mut caller.stream, token, BOTH).expect("a caller");
@@ -257,136 +246,6 @@ impl Field {
     }
 }
 
-impl Caller {
-    /// Sends a request. False where nobody is there to take it.
-    fn send(&mut self, message: &[u8]) -> bool {
-        self.waiting = true;
-        match &mut self.tls {
-            Some(tls) => {
-                tls.writer().write_all(message).expect("room");
-            }
-            None => match self.stream.write(message) {
-                Ok(count) if count == message.len() => return true,
-                Ok(count) => self.unsent.extend_from_slice(&message[count..]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.unsent.extend_from_slice(message),
-                Err(_) => return false,
-            },
-        }
-        self.flush()
-    }
-
-    fn flush(&mut self) -> bool {
-        if let Some(tls) = &mut self.tls {
-            while tls.wants_write() {
-                match tls.write_tls(&mut self.stream) {
-                    Ok(_) => {}
-                    Err(error) => return error.kind() == ErrorKind::WouldBlock,
-                }
-            }
-        }
-        while !self.unsent.is_empty() {
-            match self.stream.write(&self.unsent) {
-                Ok(count) => drop(self.unsent.drain(..count)),
-                Err(error) => return error.kind() == ErrorKind::WouldBlock,
-            }
-        }
-        true
-    }
-
-    /// The status of an answer, once all of it is there.
-    fn hear(&mut self, buffer: &mut [u8]) -> Result<Option<u16>, String> {
-        let mut closed = false;
-        loop {
-            let count = match read(&mut self.stream, self.tls.as_mut(), buffer)? {
-                Some(0) => {
-                    closed = true;
-                    0
-                }
-                Some(count) => count,
-                None => 0,
-            };
-            if self.came.is_empty()
-                && let Some(Frame { status, length }) = Frame::of(&buffer[..count])
-                && length == count
-            {
-                self.waiting = false;
-                return Ok(Some(status));
-            }
-            self.came.extend_from_slice(&buffer[..count]);
-            if let Some(Frame { status, length }) = Frame::of(&self.came)
-                && self.came.len() >= length
-            {
-                self.came.drain(..length);
-                self.waiting = false;
-                return Ok(Some(status));
-            }
-            match (closed, count) {
-                (true, _) if self.waiting => return Err("the contender closed a connection".to_owned()),
-                (true, _) | (false, 0) => return Ok(None),
-                _ => {}
-            }
-        }
-    }
-}
-
-/// Reads once. `None` where there is nothing yet, zero at the end.
-fn read(
-    stream: &mut TcpStream,
-    tls: Option<&mut ClientConnection>,
-    buffer: &mut [u8],
-) -> Result<Option<usize>, String> {
-    let blocked = |error: std::io::Error| match error.kind() {
-        ErrorKind::WouldBlock => Ok(None),
-        _ => Err(error.to_string()),
-    };
-    let Some(tls) = tls else { return stream.read(buffer).map_or_else(blocked, |count| Ok(Some(count))) };
-    let ended = match tls.read_tls(stream) {
-        Ok(count) => count == 0,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => false,
-        Err(error) => return Err(error.to_string()),
-    };
-    tls.process_new_packets().map_err(|e| e.to_string())?;
-    while tls.wants_write() && tls.write_tls(stream).is_ok() {}
-    if ended {
-        return Ok(Some(0));
-    }
-    tls.reader().read(buffer).map_or_else(blocked, |count| Ok(Some(count)))
-}
-
-/// Answers the requests that are there. False once the connection has ended.
-fn answer(stream: &mut TcpStream, came: &mut Vec<u8>, buffer: &mut [u8], mut seen: impl FnMut(&[u8])) -> bool {
-    loop {
-        let count = match stream.read(buffer) {
-            Ok(0) => return false,
-            Ok(count) => count,
-            Err(error) => return error.kind() == ErrorKind::WouldBlock,
-        };
-        let whole = if came.is_empty() {
-            &buffer[..count]
-        } else {
-            came.extend_from_slice(&buffer[..count]);
-            &came[..]
-        };
-        match Frame::of(whole) {
-            Some(Frame { length, .. }) if length <= whole.len() => {
-                seen(whole);
-                // Thirty bytes into an empty socket buffer.
-                if stream.write(ANSWER).ok() != Some(ANSWER.len()) {
-                    return false;
-                }
-                came.clear();
-            }
-            _ if came.is_empty() => came.extend_from_slice(&buffer[..count]),
-            _ => {}
-        }
-        if count < buffer.len() {
-            return true;
-        }
-    }
-}
-
 const ORIGIN: Token = Token(usize::MAX - 1);
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 const STUCK: Duration = Duration::from_secs(20);
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nServer: origin\r\nDate: Thu, 26 Nov 2026 10:00:00 GMT\r\n\
-    Content-Type: application/json\r\nContent-Length: 32\r\n\r\n{\"status\": \"ok\", \"order\": 47110}";
