@@ -71,7 +71,7 @@ impl RedisServer {
     fn wait(&self) {
         let end = Instant::now() + Duration::from_secs(20);
         while !self.try_ask(&["PING"]).is_ok_and(|answer| answer == "+PONG" || answer.starts_with("-NOAUTH")) {
-            assert!(Instant::now() < end, "redis-server does not answer; its log is in {:?}", self.dir.path());
+            assert!(Instant::now() < end, "redis-server does not answer; its log is in {}", self.dir.path().display());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
