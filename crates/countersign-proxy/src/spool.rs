@@ -127,6 +127,18 @@ impl Spool {
 }
 
 impl Held {
+    /// What came goes, and in its place there are so many bytes in memory. They have its share of the room, which was for the
+    /// document that they were made from, too.
+    pub(crate) fn replaced_by(self, length: usize) -> Option<Share> {
+        match self {
+            Self::Memory(_, share) => {
+                share.give_all_but(length as u64);
+                Some(share)
+            }
+            Self::File(_) | Self::Passing(_) => None,
+        }
+    }
+
     /// No body at all.
     pub(crate) fn nothing(room: &Arc<Room>) -> Self {
         Self::Memory(Bytes::new(), Share::none(room, Of::Memory))

@@ -293,7 +293,7 @@ impl Fresh {
             Payload::AsReceived => Delivery::AsReceived(body),
             Payload::Derived(bytes, content_type) => {
                 describe_derived(head.headers_mut(), content_type);
-                Delivery::Derived(bytes)
+                Delivery::Derived(bytes, body)
             }
         };
         let credentials: &[&str] = match signed.facts.scheme {
@@ -358,8 +358,8 @@ pub struct Ready<B> {
 pub enum Delivery<B> {
     /// What came, as the caller kept it.
     AsReceived(B),
-    /// Made anew from what was signed.
-    Derived(Bytes),
+    /// Made anew from what was signed. Beside it what the caller kept, which does not go on.
+    Derived(Bytes, B),
 }
 
 impl<B> Ready<B> {

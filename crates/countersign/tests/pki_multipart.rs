@@ -72,7 +72,7 @@ fn pass(pair: &Pair, request: &Request) -> Result<Ready<bytes::Bytes>, Code> {
 /// The body and its content type as the upstream gets them.
 fn delivered(ready: Ready<bytes::Bytes>) -> (String, Vec<u8>) {
     let (head, delivery, _) = ready.into_parts();
-    let Delivery::Derived(body) = delivery else { panic!("the body as it came") };
+    let Delivery::Derived(body, _) = delivery else { panic!("the body as it came") };
     (head.headers()["content-type"].to_str().unwrap().to_owned(), body.to_vec())
 }
 

@@ -140,6 +140,13 @@ impl Share {
     }
 }
 
+impl Share {
+    /// Gives back what is more than so much.
+    pub(super) fn give_all_but(&self, bytes: u64) {
+        self.give(self.bytes.load(Relaxed).saturating_sub(bytes));
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
         self.room.counter(self.of).fetch_sub(*self.bytes.get_mut(), Relaxed);

@@ -1,6 +1,7 @@
 //! The schemes beside RFC 9421: what of each the upstream receives, and where a message is not taken.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign::{
     Algorithm, AppHmacForm, Demands, Draft, Form, Head, KeyRecord, KeyState, Keys, Layout, Material, NonceForm, Origin,
@@ -8,11 +9,14 @@ use countersign::{
 };
 use http::HeaderMap;
 use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::admitted::arrived;
 use crate::client::{Answer, ask};
 use crate::signer::now;
 use crate::stage::{Setting, Stage};
+use crate::upstream::Upstream;
 
 const PAYLOAD: &str = "{\"email\": \"ana@example.com\", \"note\": \"Grüße | \\\"\"}";
 const SECRET: &[u8] = b"a secret of the app, and of us";
@@ -47,6 +51,15 @@ pub(crate) struct Post {
 
 impl Sender {
     async fn new(scheme: Scheme, app_hmac: Option<AppHmacForm>, change: impl FnOnce(&mut Demands)) -> Self {
+        Self::before(Upstream::echo().await, scheme, app_hmac, change)
+    }
+
+    fn before(
+        upstream: Upstream,
+        scheme: Scheme,
+        app_hmac: Option<AppHmacForm>,
+        change: impl FnOnce(&mut Demands),
+    ) -> Self {
         let algorithm = scheme.algorithms()[0];
         let (private, material) = match algorithm {
             Algorithm::HmacSha256 => (SECRET.to_vec(), Material::Shared(SharedSecret::new(SECRET.to_vec()))),
@@ -71,7 +84,7 @@ impl Sender {
         };
         let mut demands = Demands { schemes: vec![scheme], path: "/orders".to_owned(), ..Demands::default() };
         change(&mut demands);
-        let stage = Stage::with(Setting { demands, ..Setting::default() }).await;
+        let stage = Stage::before(upstream, Setting { demands, ..Setting::default() });
         stage.keys.store(Arc::new(Keys::new([VerifyingKey::new(record).unwrap()])));
         let key = SigningKey::from_file(&private, scheme, None).unwrap();
         Self { stage, form: Form { app_hmac, ..Form::new(scheme, "acme_v2") }, key }
@@ -229,6 +242,25 @@ async fn a_large_document_is_read_beside_the_path() {
     let echo = sender.passes(&post).await;
     assert!(echo["body"].as_str().unwrap().len() > 600 << 10);
     assert_eq!(sender.refused(&post).await, "replayed");
+}
+
+#[tokio::test]
+async fn a_document_that_waits_for_its_upstream_has_its_share_of_the_room() {
+    let silent = Upstream::impatient(0, "").await;
+    let sender = Sender::before(silent, Scheme::Pki, None, |_| {});
+    let text = "x".repeat(300_000);
+    let body = format!("{{\"timestamp\": {}, \"message_id\": \"1\", \"text\": \"{text}\"}}", now().as_secs());
+    let post = sender.sign("/orders", "application/json", body.as_bytes()).await;
+    let mut stream = TcpStream::connect(sender.stage.address).await.unwrap();
+    stream.write_all(&post.bytes()).await.unwrap();
+    while sender.stage.upstream.requests() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let metrics = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+    let told = ask(sender.stage.admin, metrics).await.body;
+    let held = told.lines().find_map(|line| line.strip_prefix("countersign_held_bytes ")).unwrap();
+    // Of what it took to read it nothing is left but what goes on.
+    assert!((300_000..301_000).contains(&held.parse::<usize>().unwrap()), "{held}");
 }
 
 #[tokio::test]
