@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Instant;
 
@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 
 use crate::arrival::{self, Arrival};
 use crate::chain::Crossing;
+use crate::deciding::Undecided;
 use crate::fault::Fault;
 use crate::forwarded::{self, Told};
 use crate::framing;
@@ -37,6 +38,16 @@ use crate::upstream::Upstreams;
 pub(crate) struct AtGate {
     pub(crate) gate: Arc<Gate>,
     pub(crate) upstreams: Arc<Upstreams>,
+    /// The caller was taken, and no request came yet.
+    expected: Arc<Mutex<Option<Undecided>>>,
+}
+
+impl AtGate {
+    /// For one caller, who was just taken.
+    pub(crate) fn new(gate: &Arc<Gate>, upstreams: &Arc<Upstreams>) -> Self {
+        let expected = Arc::new(Mutex::new(Some(gate.deciding.expect())));
+        Self { gate: Arc::clone(gate), upstreams: Arc::clone(upstreams), expected }
+    }
 }
 
 impl Front for AtGate {
@@ -49,9 +60,10 @@ impl Front for AtGate {
     }
 
     fn answer(&self, peer: Option<IpAddr>, request: Request<Incoming>) -> Answering {
-        let this = self.clone();
+        let (gate, upstreams) = (Arc::clone(&self.gate), Arc::clone(&self.upstreams));
+        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner).take();
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        Box::pin(async move { Ok(answer(&this.gate, &this.upstreams, peer, request).await) })
+        Box::pin(async move { Ok(answer(&gate, &upstreams, peer, request, expected).await) })
     }
 
     fn refuse(&self, fault: framing::Fault) -> String {
@@ -73,13 +85,22 @@ struct Visit {
 }
 
 /// Answers a request. There is always an answer: a fault of ours is `unavailable`, and forwards nothing.
-async fn answer(gate: &Gate, upstreams: &Upstreams, peer: IpAddr, request: Request<Incoming>) -> Response<Reply> {
+/// `expected` counted until now that it would come.
+async fn answer(
+    gate: &Gate,
+    upstreams: &Upstreams,
+    peer: IpAddr,
+    request: Request<Incoming>,
+    expected: Option<Undecided>,
+) -> Response<Reply> {
     let now = gate.clock.now();
     let trace = TraceId::new(now);
     let table = gate.table.load_full();
     let mut visit = Visit { entry: Entry::new(&gate.log, trace, now), route: None, has_body: false, body: None };
+    let begun = gate.deciding.begin();
+    drop(expected);
     let outcome = {
-        let mut passing = pin!(pass(gate, upstreams, &table, peer, request, &mut visit));
+        let mut passing = pin!(pass(gate, upstreams, &table, peer, request, begun, &mut visit));
         // A panic is a fault of ours like any other: caught here, it can't become a way through.
         poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| passing.as_mut().poll(cx))) {
             Ok(poll) => poll,
@@ -126,6 +147,7 @@ async fn pass(
     table: &Table,
     peer: IpAddr,
     request: Request<Incoming>,
+    begun: Result<Undecided, Unavailable>,
     visit: &mut Visit,
 ) -> Result<Response<crate::upstream::Relay>, Fault> {
     let (believed, unreadable) = match forwarded::read(request.headers(), peer, &table.trusted) {
@@ -136,6 +158,7 @@ async fn pass(
         arrival::read(request, &table.public_url, &believed, table.limits.head_fields);
     visit.body = Some(body);
     visit.entry.source = Some(believed.source);
+    visit.entry.undecided = Some(begun?);
     unreadable?;
     let head = head?;
     visit.has_body = head.has_body();

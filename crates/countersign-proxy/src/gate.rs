@@ -7,6 +7,7 @@ use countersign::{Keys, Openers, ReplayStore, Timestamp, Unavailable};
 
 use crate::caller::Connections;
 use crate::clock::Clock;
+use crate::deciding::Deciding;
 use crate::handles::{KeySource, Measure, ReadyCheck};
 use crate::log::Log;
 use crate::metrics::Metrics;
@@ -31,6 +32,7 @@ pub(crate) struct Gate {
     pub(crate) connections: Arc<Connections>,
     pub(crate) health: Health,
     pub(crate) steering: Steering,
+    pub(crate) deciding: Arc<Deciding>,
 }
 
 /// What `/readyz` asks for.

@@ -11,13 +11,16 @@ use countersign::Openers;
 use tokio::sync::Semaphore;
 
 use crate::admin;
+use crate::control::Control;
 use crate::gate::{Gate, Health};
 use crate::handles::Handles;
+use crate::listen;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::rate::Rates;
 use crate::record::Recorder;
 use crate::settings::{GatewaySettings, InvalidSettings};
+use crate::sockets::Sockets;
 use crate::spool::Room;
 use crate::steering::Steering;
 use crate::table::Table;
@@ -27,17 +30,9 @@ use crate::worker::Worker;
 pub struct Gateway {
     gate: Arc<Gate>,
     settings: GatewaySettings,
-    addresses: Vec<SocketAddr>,
-    /// Per worker, one listener per address.
-    listeners: Vec<Vec<TcpListener>>,
-    admin: Option<(TcpListener, SocketAddr)>,
-}
-
-/// Steers a gateway that runs.
-#[derive(Clone)]
-pub struct Control {
-    gate: Arc<Gate>,
-    settings: Arc<GatewaySettings>,
+    opened: Opened,
+    /// Whether somebody else holds the sockets, too.
+    kept_open: bool,
 }
 
 /// Why a gateway did not start, or did not go on.
@@ -68,7 +63,7 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`] for settings that make no gateway, or an address or a directory that can't be had.
     pub fn bind(settings: GatewaySettings, handles: Handles) -> Result<Self, GatewayError> {
-        let Handles { keys, replay, clock, log, checks, snapshot_age, measures, used } = handles;
+        let Handles { keys, replay, clock, log, checks, snapshot_age, measures, used, mut sockets } = handles;
         let metrics = Arc::new(Metrics::default());
         let rates = Rates::new();
         let table = Table::new(&settings, &metrics, &rates)?;
@@ -79,27 +74,12 @@ impl Gateway {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,
         };
-        let mut listeners: Vec<Vec<TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
-        let mut addresses = Vec::new();
-        for address in &settings.listen {
-            let (address, opened) =
-                crate::listen::open(*address, workers).map_err(|e| GatewayError::Listen(*address, e))?;
-            addresses.push(address);
-            for (worker, listener) in listeners.iter_mut().zip(opened) {
-                worker.push(listener);
-            }
-        }
         let room = match &settings.spool_dir {
             Some(dir) => Room::in_files(dir).map_err(|fault| GatewayError::Spool { dir: dir.clone(), fault })?,
             None => Room::default(),
         };
-        let admin = match &settings.admin {
-            Some(admin) => {
-                let opened = crate::listen::open(admin.listen, 1).map_err(|e| GatewayError::Listen(admin.listen, e))?;
-                opened.1.into_iter().next().map(|listener| (listener, opened.0))
-            }
-            None => None,
-        };
+        let opened = Opened::at(&settings, workers, &mut sockets)?;
+        let kept_open = sockets.kept_open;
         let log = Log::start(log, Arc::clone(&metrics)).map_err(GatewayError::Worker)?;
         let gate = Gate {
             table: ArcSwap::from_pointee(table),
@@ -115,20 +95,34 @@ impl Gateway {
             connections: Arc::default(),
             health: Health::new(checks, snapshot_age, measures),
             steering: Steering::new(workers),
+            deciding: Arc::default(),
         };
-        Ok(Self { gate: Arc::new(gate), settings, addresses, listeners, admin })
+        Ok(Self { gate: Arc::new(gate), settings, opened, kept_open })
     }
 
     /// Where callers are heard, in the order of the settings.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.opened.addresses
     }
 
     /// Where health and metrics are told.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().map(|(_, address)| *address)
+        self.opened.admin.as_ref().map(|(_, address)| *address)
+    }
+
+    /// Its sockets once more, to be handed to another process. As long as they are held, nobody who waits in their queues is
+    /// reset, but not answered either.
+    ///
+    /// # Errors
+    /// Where there are no descriptors left.
+    pub fn sockets(&self) -> io::Result<Sockets> {
+        Ok(Sockets {
+            listen: self.opened.listeners.iter().flatten().map(TcpListener::try_clone).collect::<io::Result<_>>()?,
+            admin: self.opened.admin.as_ref().map(|(listener, _)| listener.try_clone()).transpose()?,
+            kept_open: self.kept_open,
+        })
     }
 
     /// What steers it while it runs.
@@ -138,14 +132,15 @@ impl Gateway {
     }
 
     /// Serves until `shutdown` is ready, then ends in order: `/readyz` says so, after the configured delay no more callers
-    /// are taken, requests at hand get their grace, and what is open after that is cut off.
+    /// are taken, requests at hand get their grace, and what is open after that is cut off. After [`Control::hand_over`] only
+    /// what was decided on ends.
     ///
     /// Runs inside a tokio runtime, which serves the admin listener only; the workers have their own.
     ///
     /// # Errors
     /// [`GatewayError::Worker`] where a worker can't start or ends by itself. All others are stopped then.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), GatewayError> {
-        let Self { gate, settings, listeners, admin, .. } = self;
+        let Self { gate, settings, opened: Opened { listeners, admin, .. }, kept_open } = self;
         let limits = &settings.limits;
         let places = Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS)));
         let mut ends = Vec::new();
@@ -157,6 +152,7 @@ impl Gateway {
                 gate: Arc::clone(&gate),
                 places: Arc::clone(&places),
                 grace: limits.shutdown_grace,
+                kept_open,
             };
             ends.push(worker.start(format!("countersign-{number}")).map_err(GatewayError::Worker)?);
         }
@@ -180,8 +176,18 @@ impl Gateway {
             }
             outcome
         });
+        let last = limits.shutdown_grace + Duration::from_secs(5);
+        let late = |_| Err(io::Error::other("it did not end in time"));
         let outcome = tokio::select! {
             outcome = &mut ended => outcome.and(Err(io::Error::other("it ended by itself"))),
+            () = gate.steering.handed_over() => {
+                // Who asks now is answered by the other process.
+                health.as_ref().inspect(|health| health.abort());
+                tokio::select! {
+                    outcome = tokio::time::timeout(last, ended) => outcome.unwrap_or_else(late),
+                    () = gate.steering.over() => Ok(()),
+                }
+            }
             () = shutdown => {
                 gate.health.stopping.store(true, Relaxed);
                 gate.metrics.stopping.store(1, Relaxed);
@@ -189,8 +195,6 @@ impl Gateway {
                 let in_order = async {
                     tokio::time::sleep(limits.shutdown_delay).await;
                     gate.steering.end();
-                    let last = limits.shutdown_grace + Duration::from_secs(5);
-                    let late = |_| Err(io::Error::other("it did not end in time"));
                     tokio::time::timeout(last, ended).await.unwrap_or_else(late)
                 };
                 tokio::select! {
@@ -209,71 +213,54 @@ impl Gateway {
     }
 }
 
+/// Where it listens.
+struct Opened {
+    addresses: Vec<SocketAddr>,
+    /// Per worker, one or more listeners per address.
+    listeners: Vec<Vec<TcpListener>>,
+    admin: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Opened {
+    /// By sockets that listen already, as far as there are any for the addresses.
+    fn at(settings: &GatewaySettings, workers: usize, sockets: &mut Sockets) -> Result<Self, GatewayError> {
+        let mut listeners: Vec<Vec<TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
+        let mut addresses = Vec::new();
+        for address in &settings.listen {
+            let mut open = || match sockets.take(*address) {
+                there if !there.is_empty() => listen::adopt(&there, workers),
+                _ => {
+                    let (address, opened) = listen::open(*address, workers)?;
+                    Ok((address, opened.into_iter().map(|one| vec![one]).collect()))
+                }
+            };
+            let (address, opened) = open().map_err(|e| GatewayError::Listen(*address, e))?;
+            addresses.push(address);
+            for (worker, opened) in listeners.iter_mut().zip(opened) {
+                worker.extend(opened);
+            }
+        }
+        let admin = match &settings.admin {
+            Some(admin) => {
+                let mut open = || match sockets.take_admin(admin.listen) {
+                    Some(there) => listen::adopt(&[there], 1)
+                        .map(|(address, opened)| (address, opened.into_iter().flatten().collect())),
+                    None => listen::open(admin.listen, 1),
+                };
+                let opened = open().map_err(|e| GatewayError::Listen(admin.listen, e))?;
+                opened.1.into_iter().next().map(|listener| (listener, opened.0))
+            }
+            None => None,
+        };
+        Ok(Self { addresses, listeners, admin })
+    }
+}
+
 /// However serving ends, no worker outlives it.
 struct CutOff(Arc<Gate>);
 
 impl Drop for CutOff {
     fn drop(&mut self) {
         self.0.steering.cut_off();
-    }
-}
-
-impl Control {
-    /// Swaps routes, limits and public addresses as a whole; requests at hand end under what they began with. Addresses,
-    /// workers, the number of connections and where bodies wait need a restart, and keep what they are.
-    ///
-    /// # Errors
-    /// [`InvalidSettings`]: the last good settings stay, and `/readyz`, the metrics and the log say so.
-    pub fn reload(&self, settings: &GatewaySettings) -> Result<(), InvalidSettings> {
-        match Table::new(settings, &self.gate.metrics, &self.gate.rates) {
-            Ok(table) => {
-                self.gate.table.store(Arc::new(table));
-                self.gate.health.failed_reload.store(Arc::new(None));
-                self.gate.metrics.reloads.fetch_add(1, Relaxed);
-                self.gate.log.note(self.gate.clock.now(), "reloaded", "");
-                Ok(())
-            }
-            Err(invalid) => {
-                self.reload_failed(&invalid.to_string());
-                Err(invalid)
-            }
-        }
-    }
-
-    /// Says that a new configuration was not taken, where whoever reads configurations found the fault.
-    pub fn reload_failed(&self, reason: &str) {
-        self.gate.metrics.failed_reloads.fetch_add(1, Relaxed);
-        self.gate.health.failed_reload.store(Arc::new(Some(reason.to_owned())));
-        self.gate.log.note(self.gate.clock.now(), "reload failed", reason);
-    }
-
-    /// Whether new settings ask for what only a restart can give.
-    #[must_use]
-    pub fn needs_restart(&self, settings: &GatewaySettings) -> bool {
-        let own = &self.settings;
-        let admin =
-            |settings: &GatewaySettings| settings.admin.as_ref().map(|admin| (admin.listen, admin.hosts.clone()));
-        own.listen != settings.listen
-            || own.workers != settings.workers
-            || own.spool_dir != settings.spool_dir
-            || own.limits.max_connections != settings.limits.max_connections
-            || admin(own) != admin(settings)
-    }
-
-    /// Ends at once what is ending: whoever still waits for an answer is cut off.
-    pub fn end_now(&self) {
-        self.gate.steering.cut_off();
-    }
-
-    /// Whether every worker had its turn within the last seconds; for a watchdog that starts the gateway anew.
-    #[must_use]
-    pub fn is_alive(&self) -> bool {
-        self.gate.steering.is_alive()
-    }
-
-    /// What is missing for the gateway to serve; nothing when it is ready.
-    #[must_use]
-    pub fn missing(&self) -> Vec<(&'static str, String)> {
-        self.gate.missing()
     }
 }

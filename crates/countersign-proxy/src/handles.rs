@@ -5,6 +5,7 @@ use std::time::Duration;
 use countersign::{Identity, Keys, ReplayStore, Timestamp, Unavailable};
 
 use crate::clock::Clock;
+use crate::sockets::Sockets;
 
 /// What a gateway needs of the world: everything that is not HTTP.
 pub struct Handles {
@@ -25,6 +26,8 @@ pub struct Handles {
     pub measures: Vec<Measure>,
     /// Told who signed each request that is admitted, and when it came. Called on the path: must neither block nor fail.
     pub used: Option<Used>,
+    /// Sockets that listen already, in place of new ones. Those whose address is not asked for are closed.
+    pub sockets: Sockets,
 }
 
 impl Handles {
@@ -39,6 +42,7 @@ impl Handles {
             snapshot_age: None,
             measures: Vec::new(),
             used: None,
+            sockets: Sockets::default(),
         }
     }
 }

@@ -12,12 +12,15 @@
 
 // What it is told, and what it is handed.
 mod clock;
+mod deciding;
 mod handles;
 mod settings;
+mod sockets;
 
 // From the sockets to one request.
 mod caller;
 mod connection;
+mod control;
 mod forwarded;
 mod framing;
 mod front;
@@ -77,10 +80,12 @@ pub mod fuzz {
 pub use client::{Answer, Client, ClientError};
 pub use client_certificate::{ClientCertificate, InvalidCertificate};
 pub use clock::Clock;
-pub use gateway::{Control, Gateway, GatewayError};
+pub use control::Control;
+pub use gateway::{Gateway, GatewayError};
 pub use handles::{Handles, KeySource, Measure, ReadyCheck, Used};
 pub use rate::Quota;
 pub use settings::{
     AdminSettings, Disclosure, GatewaySettings, HealthCheck, InvalidSettings, Limits, Protocol, RouteSettings,
 };
 pub use sidecar::{Address, Allow, Sidecar, SidecarError, SidecarHandles, SidecarSettings, SocketFile};
+pub use sockets::Sockets;

@@ -28,6 +28,18 @@ pub(crate) fn open(address: SocketAddr, count: usize) -> io::Result<(SocketAddr,
     Ok((address, listeners.collect::<io::Result<_>>()?))
 }
 
+/// Spreads sockets that listen already over so many workers: each has one at least, and none is without a worker.
+pub(crate) fn adopt(sockets: &[TcpListener], count: usize) -> io::Result<(SocketAddr, Vec<Vec<TcpListener>>)> {
+    let first = sockets.first().ok_or(io::ErrorKind::AddrNotAvailable)?.local_addr()?;
+    let mut workers: Vec<Vec<TcpListener>> = (0..count.max(1)).map(|_| Vec::new()).collect();
+    for number in 0..count.max(sockets.len()) {
+        let one = sockets[number % sockets.len()].try_clone()?;
+        one.set_nonblocking(true)?;
+        workers[number % count.max(1)].push(one);
+    }
+    Ok((first, workers))
+}
+
 fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for the connections of the run before.
@@ -50,5 +62,17 @@ mod tests {
         let (address, _first) = open("127.0.0.1:0".parse().unwrap(), 2).unwrap();
         assert_eq!(open(address, 2).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(open(address, 1).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn more_or_fewer_workers_than_before_take_all_sockets_over() {
+        for (before, now) in [(1, 3), (3, 1), (2, 3), (2, 2)] {
+            let (address, opened) = open("127.0.0.1:0".parse().unwrap(), before).unwrap();
+            let (adopted, workers) = adopt(&opened, now).unwrap();
+            let counts: Vec<_> = workers.iter().map(Vec::len).collect();
+            assert_eq!(adopted, address);
+            assert!(counts.len() == now && counts.iter().all(|count| *count > 0), "{counts:?}");
+            assert_eq!(counts.iter().sum::<usize>(), before.max(now));
+        }
     }
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use countersign::{Code, Identity, Refusal, Scheme, Timestamp, Unavailable};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::deciding::Undecided;
 use crate::metrics::{ACCEPTED, Metrics};
 use crate::trace::TraceId;
 use line::Line;
@@ -127,6 +128,8 @@ pub(crate) struct Entry {
     pub(crate) passed: &'static str,
     /// The trace of who answered, by which the same request is found in that log.
     pub(crate) answer_trace: Option<String>,
+    /// Until it is decided.
+    pub(crate) undecided: Option<Undecided>,
     place: Option<mpsc::OwnedPermit<Message>>,
     written: bool,
 }
@@ -146,6 +149,7 @@ impl Entry {
             observed: None,
             passed: ACCEPTED,
             answer_trace: None,
+            undecided: None,
             place: None,
             written: false,
         }

@@ -29,6 +29,10 @@ impl Recorder {
     /// [`Unavailable`] where it can't be put on record: then it was not decided, and is not forwarded.
     #[allow(clippy::unused_async)] // evidence waits for its batch
     pub(crate) async fn record(&self, basis: Basis<Held>, entry: &mut Entry) -> Result<Recorded, Unavailable> {
+        let undecided = entry.undecided.take();
+        if let Some(undecided) = &undecided {
+            undecided.check()?;
+        }
         if let Some(identity) = basis.identity()
             && entry.identity.is_none()
         {

@@ -24,6 +24,8 @@ pub(crate) struct Worker {
     /// One per connection that may be open, all workers together.
     pub(crate) places: Arc<Semaphore>,
     pub(crate) grace: Duration,
+    /// Whether somebody else holds the listeners, too, so that whoever waits there need not be taken at the end.
+    pub(crate) kept_open: bool,
 }
 
 impl Worker {
@@ -41,7 +43,7 @@ impl Worker {
     }
 
     async fn run(self) -> io::Result<()> {
-        let Self { number, listeners, gate, places, grace } = self;
+        let Self { number, listeners, gate, places, grace, kept_open } = self;
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
         let (mut phase, heard) = (gate.steering.phase(), gate.steering.phase());
         let beating = Arc::clone(&gate);
@@ -52,6 +54,7 @@ impl Worker {
             gate,
             places,
             alive,
+            kept_open,
         };
         let mut accepting = tokio::task::JoinSet::new();
         for listener in listeners {
@@ -89,15 +92,26 @@ struct Door {
     places: Arc<Semaphore>,
     winding_down: watch::Receiver<bool>,
     alive: mpsc::Sender<()>,
+    kept_open: bool,
 }
 
 impl Door {
     async fn accept(self, listener: tokio::net::TcpListener, mut phase: watch::Receiver<Phase>) {
-        while *phase.borrow_and_update() == Phase::Serving {
-            tokio::select! {
-                biased;
-                accepted = listener.accept() => self.take(accepted).await,
-                changed = phase.changed() => if changed.is_err() { return },
+        loop {
+            let now = *phase.borrow_and_update();
+            match now {
+                Phase::Serving => {
+                    self.gate.steering.looks(true);
+                    self.serve(&listener, &mut phase).await;
+                    self.gate.steering.looks(false);
+                }
+                Phase::Paused => {
+                    if phase.changed().await.is_err() {
+                        return;
+                    }
+                }
+                Phase::Ending if !self.kept_open => break,
+                Phase::Ending | Phase::HandedOver | Phase::Over => return,
             }
         }
         // Who waits in the kernel's queue was told that we are there, and would be reset.
@@ -109,6 +123,17 @@ impl Door {
         let _ = timeout(QUEUE_TIME, queue).await;
     }
 
+    /// Takes whoever comes until the phase is another.
+    async fn serve(&self, listener: &tokio::net::TcpListener, phase: &mut watch::Receiver<Phase>) {
+        while *phase.borrow_and_update() == Phase::Serving {
+            tokio::select! {
+                biased;
+                accepted = listener.accept() => self.take(accepted).await,
+                changed = phase.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
     /// Serves a caller. Beyond the limit this one waits here, and those behind it in the kernel's queue. A place is taken
     /// for a caller who is there: taken before, it would be missing where callers wait.
     async fn take(&self, accepted: io::Result<(TcpStream, SocketAddr)>) {
@@ -117,7 +142,7 @@ impl Door {
                 let place = Arc::clone(&self.places).acquire_owned().await;
                 // Answers are written whole; waiting to fill a packet would only delay them.
                 let _ = stream.set_nodelay(true);
-                let front = AtGate { gate: Arc::clone(&self.gate), upstreams: Arc::clone(&self.upstreams) };
+                let front = AtGate::new(&self.gate, &self.upstreams);
                 let (stop, alive) = (self.winding_down.clone(), self.alive.clone());
                 tokio::spawn(async move {
                     if let Some(caller) = caller::admit(&mut stream, peer.ip(), &front.gate, stop.clone()).await {

@@ -1,6 +1,7 @@
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::file::{self, FileError};
@@ -12,7 +13,14 @@ use crate::file::{self, FileError};
 #[derive(Debug)]
 pub struct DataLock {
     dir: PathBuf,
-    _file: File,
+    file: File,
+}
+
+/// For [`DataLock::take_over`] in another process.
+impl AsFd for DataLock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
 }
 
 impl DataLock {
@@ -23,7 +31,7 @@ impl DataLock {
     pub fn acquire(dir: &Path) -> Result<Self, LockError> {
         file::make_private_dir(dir)?;
         let path = dir.join(NAME);
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
@@ -36,13 +44,45 @@ impl DataLock {
             Err(TryLockError::WouldBlock) => return Err(LockError::Held { dir: dir.to_owned(), pid: pid_in(file) }),
             Err(TryLockError::Error(error)) => return Err(FileError::of("lock", &path)(error).into()),
         }
-        let note = |file: &mut File| {
+        let lock = Self { dir: dir.to_owned(), file };
+        lock.name_me()?;
+        Ok(lock)
+    }
+
+    /// Takes the lock over from the process that has it: `handed` is a duplicate of its descriptor, so the directory is locked
+    /// by both until one of them ends, and never by a third. The file names this process once [`DataLock::name_me`] is called.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] where the descriptor is of another file, or holds no lock: then somebody else may.
+    pub fn take_over(dir: &Path, handed: OwnedFd) -> Result<Self, LockError> {
+        let path = dir.join(NAME);
+        let file = File::from(handed);
+        let held = |pid| LockError::Held { dir: dir.to_owned(), pid };
+        let (own, there) = (file.metadata(), std::fs::metadata(&path));
+        let same = |own: &Metadata, there: &Metadata| own.dev() == there.dev() && own.ino() == there.ino();
+        match (own, there) {
+            (Ok(own), Ok(there)) if same(&own, &there) => {}
+            _ => return Err(held(None)),
+        }
+        // The lock belongs to what both descriptors share: what has it gets it again.
+        match file.try_lock() {
+            Ok(()) => Ok(Self { dir: dir.to_owned(), file }),
+            Err(_) => Err(held(pid_in(file))),
+        }
+    }
+
+    /// Writes down that this process has it.
+    ///
+    /// # Errors
+    /// [`FileError`] where that can't be written; the lock holds all the same.
+    pub fn name_me(&self) -> Result<(), FileError> {
+        let note = || {
+            let mut file = &self.file;
             file.set_len(0)?;
             file.rewind()?;
             writeln!(file, "{}", std::process::id())
         };
-        note(&mut file).map_err(FileError::of("write", &path))?;
-        Ok(Self { dir: dir.to_owned(), _file: file })
+        note().map_err(FileError::of("write", &self.dir.join(NAME)))
     }
 
     /// The directory that is locked.
@@ -162,5 +202,34 @@ mod tests {
         let _shared =
             [RegistryLock::beside_others(dir.path()).unwrap(), RegistryLock::beside_others(dir.path()).unwrap()];
         assert!(matches!(RegistryLock::alone(dir.path()), Err(LockError::Held { .. })));
+    }
+
+    #[test]
+    fn a_lock_that_is_handed_over_is_never_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = DataLock::acquire(dir.path()).unwrap();
+        let new = DataLock::take_over(dir.path(), old.as_fd().try_clone_to_owned().unwrap()).unwrap();
+        assert!(DataLock::acquire(dir.path()).is_err());
+        drop(old);
+        assert!(DataLock::acquire(dir.path()).is_err(), "the new one has it");
+        // One that dies before it has taken over leaves the lock where it was.
+        let dying = DataLock::take_over(dir.path(), new.as_fd().try_clone_to_owned().unwrap()).unwrap();
+        drop(dying);
+        assert!(DataLock::acquire(dir.path()).is_err());
+        new.name_me().unwrap();
+        drop(new);
+        DataLock::acquire(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_descriptor_of_another_file_or_without_the_lock_is_none() {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let held = DataLock::acquire(dir.path()).unwrap();
+        let elsewhere = DataLock::acquire(other.path()).unwrap();
+        let handed = elsewhere.as_fd().try_clone_to_owned().unwrap();
+        assert!(DataLock::take_over(dir.path(), handed).is_err());
+        let opened = OwnedFd::from(File::open(dir.path().join(NAME)).unwrap());
+        assert!(DataLock::take_over(dir.path(), opened).is_err(), "the same file, and not the lock");
+        drop(held);
     }
 }

@@ -30,6 +30,8 @@ pub struct MemoryReplay {
     pub(super) window: AtomicI64,
     /// What a later start has to know; `None` after an orderly end, when nothing is written any more.
     pub(super) terms: Mutex<Option<Terms>>,
+    /// The same from an orderly end on, in case that it was none.
+    pub(super) closed: Mutex<Option<Terms>>,
     pub(super) disk: Option<Disk>,
 }
 
@@ -57,8 +59,8 @@ impl MemoryReplay {
         let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new(Timestamp::from_millis(i64::MIN)))).collect();
         let (used, swept) = (AtomicUsize::new(0), AtomicI64::new(i64::MIN));
         let (floor, window) = (terms.floor, AtomicI64::new(terms.window()));
-        let terms = Mutex::new(Some(terms));
-        Self { shards, spread: RandomState::new(), used, capacity, swept, start, floor, window, terms, disk }
+        let (terms, closed) = (Mutex::new(Some(terms)), Mutex::default());
+        Self { shards, spread: RandomState::new(), used, capacity, swept, start, floor, window, terms, closed, disk }
     }
 
     fn spend(&self, once: &Use, now: Timestamp) -> Result<Seen, Unavailable> {

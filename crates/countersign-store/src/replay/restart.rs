@@ -162,10 +162,29 @@ impl MemoryReplay {
         }
         let terms = self.terms.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (Some(disk), Some(terms)) = (&self.disk, terms) else { return Ok(()) };
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(terms.clone());
         let count = shards.iter().map(|shard| shard.len()).sum();
         let horizon = shards.iter().map(|shard| shard.horizon()).max().unwrap_or(now);
         disk.clock.mark(now)?;
         disk.state.write_done(&terms, horizon, count, shards.iter().flat_map(|shard| shard.entries()))
+    }
+
+    /// Goes on after [`MemoryReplay::close`], where whoever was to take over did not, and has admitted nothing: what was
+    /// written then is marked as open again, and everything is still remembered here. Writes a file: not from an async worker.
+    ///
+    /// # Errors
+    /// [`FileError`] when it could not be marked: nothing is admitted then, and it can be tried again.
+    pub fn reopen(&self) -> Result<(), FileError> {
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(terms) = &*closed else { return Ok(()) };
+        if let Some(disk) = &self.disk {
+            disk.state.write_open(terms)?;
+        }
+        *self.terms.lock().unwrap_or_else(PoisonError::into_inner) = closed.take();
+        for shard in &self.shards {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).closed = false;
+        }
+        Ok(())
     }
 
     /// What was left is live whatever the capacity says by now: beyond it nothing new comes in until enough has ended.

@@ -272,3 +272,28 @@ fn a_million_marks_come_and_go_in_linear_time() {
     assert!(memory.used() < 110_000, "{memory:?}");
     assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
 }
+
+#[tokio::test]
+async fn a_memory_that_nobody_took_over_goes_on_and_forgets_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = DataLock::acquire(dir.path()).unwrap();
+    let old = MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
+    assert_eq!(spend(&old, signed(1, now()), now()).await, Some(Seen::First));
+    old.close(now()).unwrap();
+    assert_eq!(spend(&old, signed(2, now()), now()).await, None);
+    // Whoever was to take over opened what was left, and died before it admitted anything.
+    let new = MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
+    assert_eq!((new.start(), new.floor()), (Start::Clean { marks: 1 }, None));
+    drop(new);
+    old.reopen().unwrap();
+    assert_eq!(spend(&old, signed(1, now()), now()).await, Some(Seen::Again));
+    assert_eq!(spend(&old, signed(2, now()), now()).await, Some(Seen::First));
+    // Killed now, it is an unclean end, whatever was written between.
+    drop(old);
+    assert_eq!(MemoryReplay::open(&lock, 1000, now(), REACH).unwrap().start(), Start::Unclean);
+    let old = MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
+    old.close(now()).unwrap();
+    old.reopen().unwrap();
+    old.close(now()).unwrap();
+    assert!(matches!(MemoryReplay::open(&lock, 1000, now(), REACH).unwrap().start(), Start::Clean { .. }));
+}
