@@ -44,8 +44,8 @@ impl Claim {
     ///
     /// # Errors
     /// In this order: `ambiguous`, `unknown_signer`, `too_old` or `not_yet_valid`, `coverage_too_small`, `key_not_usable`,
-    /// `algorithm_mismatch`, `bad_signature`, `partner_not_allowed`. A scheme that signs the body is judged at
-    /// [`Open::finish`].
+    /// `algorithm_mismatch`, `bad_signature`, `partner_not_allowed`, `channel_mismatch`. A scheme that signs the body is
+    /// judged at [`Open::finish`].
     pub fn check(self, keys: &Keys, now: Timestamp) -> Result<Open, Rejection> {
         let Self { head, policy, reading } = self;
         let kind = match reading {
@@ -53,7 +53,7 @@ impl Claim {
                 let Candidate { signed, base, .. } = candidates.choose(&head, keys)?;
                 match base {
                     Base::Built(digests) => {
-                        let key = signed.judge(keys, &policy, now)?;
+                        let key = signed.judge(head.channel(), keys, &policy, now)?;
                         let body = Running::new(&digests);
                         OpenKind::Head(HeadProof { signed, key, digests, body })
                     }
@@ -187,18 +187,18 @@ impl Open {
             OpenKind::Trailers(TrailerClaim { mut signed, input, body }) => {
                 let (bytes, digests) = http_message_signatures::build_pending(&head, &input)?;
                 signed.bytes = SignedBytes::Kept(bytes);
-                let key = signed.judge(keys, &policy, now)?;
+                let key = signed.judge(head.channel(), keys, &policy, now)?;
                 body.finish(digests).map_err(|rejection| signed.facts.blame(rejection))?;
                 (signed, key)
             }
             OpenKind::Stream(stream) => {
                 let signed = stream.finish(&head, &policy)?;
-                let key = signed.judge(keys, &policy, now)?;
+                let key = signed.judge(head.channel(), keys, &policy, now)?;
                 (signed, key)
             }
             OpenKind::Whole(whole, body) => {
                 let signed = whole.finish(&head, &body.freeze(), &policy)?;
-                let key = signed.judge(keys, &policy, now)?;
+                let key = signed.judge(head.channel(), keys, &policy, now)?;
                 (signed, key)
             }
             OpenKind::Keyed(running) => running.finish(&head, keys, &policy, now)?,

@@ -34,18 +34,19 @@ pub(crate) enum Claimed {
 }
 
 /// Finds the key whose signature this is, in the order in which faults are told: signer known, time, coverage, key usable,
-/// algorithm, signature, partner admitted.
+/// algorithm, signature, partner admitted, channel. `channel` is the partner that the message's channel proved.
 pub(crate) fn judge(
     facts: &Facts,
     signed: &[u8],
     signature: &[u8],
+    channel: Option<&str>,
     keys: &Keys,
     policy: &Policy,
     now: Timestamp,
 ) -> Result<Arc<VerifyingKey>, Rejection> {
     let found = match candidates(facts, keys, policy, now, |_| true) {
         Ok(mut candidates) => match candidates.find(|key| key.check(signed, signature)) {
-            Some(key) => admitted(key, policy).map(|()| Arc::clone(key)),
+            Some(key) => admitted(key, channel, policy).map(|()| Arc::clone(key)),
             None => Err(bad_signature()),
         },
         Err(Fault::Plain(rejection)) => Err(rejection),
@@ -109,11 +110,15 @@ pub(crate) fn candidates<'k, F: Fn(&VerifyingKey) -> bool + Clone + 'k>(
     Ok(of_algorithm)
 }
 
-/// Whether the route admits the partner of the key that signed.
-pub(crate) fn admitted(key: &VerifyingKey, policy: &Policy) -> Result<(), Rejection> {
+/// Whether the route admits the partner of the key that signed, and the channel that it came by.
+pub(crate) fn admitted(key: &VerifyingKey, channel: Option<&str>, policy: &Policy) -> Result<(), Rejection> {
     let partners = &policy.demands.partners;
     if !partners.is_empty() && !partners.contains(&key.record().partner) {
         return Err(Rejection::new(Code::PartnerNotAllowed, "the signer's partner is not admitted on this route"));
+    }
+    if policy.demands.same_partner_channel && channel != Some(&key.record().partner) {
+        let named = if channel.is_some() { "is another partner's" } else { "names no partner, or there is none" };
+        return Err(Rejection::new(Code::ChannelMismatch, format!("the client certificate {named}")));
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::header::{AsHeaderName, HeaderMap};
 use http::{Method, StatusCode, header};
@@ -99,6 +100,7 @@ struct Parts {
     headers: HeaderMap,
     trailers: HeaderMap,
     has_body: bool,
+    channel: Option<Arc<str>>,
 }
 
 /// Where a field stands.
@@ -145,14 +147,27 @@ impl Head {
             }
         }
         let start = Start::Request { method, target, origin };
-        Ok(Self(Box::new(Parts { start, headers, trailers: HeaderMap::new(), has_body })))
+        Ok(Self(Box::new(Parts { start, headers, trailers: HeaderMap::new(), has_body, channel: None })))
     }
 
     /// The head of a response, with the request it answers where its signature binds to one (`;req`).
     #[must_use]
     pub fn response(status: StatusCode, headers: HeaderMap, has_body: bool, request: Option<Head>) -> Self {
         let start = Start::Response { status, request };
-        Self(Box::new(Parts { start, headers, trailers: HeaderMap::new(), has_body }))
+        Self(Box::new(Parts { start, headers, trailers: HeaderMap::new(), has_body, channel: None }))
+    }
+
+    /// The same, with the name of the partner that the channel proved by which the message came: by a TLS client certificate,
+    /// say. `None` where it proved none. Whoever reads a head from the wire knows; nothing in the message says so.
+    #[must_use]
+    pub fn on_channel_of(mut self, partner: Option<Arc<str>>) -> Self {
+        self.0.channel = partner;
+        self
+    }
+
+    /// The partner that the channel proved.
+    pub(crate) fn channel(&self) -> Option<&str> {
+        self.0.channel.as_deref()
     }
 
     /// The header fields.

@@ -22,6 +22,9 @@ pub struct Demands {
     pub require: Vec<String>,
     /// Names of the partners that are admitted; empty for all.
     pub partners: Vec<String>,
+    /// Whether the channel by which a message came must have proved the signer's partner, and no other:
+    /// [`crate::Head::on_channel_of`].
+    pub same_partner_channel: bool,
     /// How old a signature may be. Above zero.
     pub max_age: Duration,
     /// How far in the future it may lie; `None` for the scheme's own: 30 seconds, 5 minutes for `trusted-site` and
@@ -90,6 +93,7 @@ impl Default for Demands {
             schemes: vec![Scheme::HttpMessageSignatures],
             require: ["@method", "@authority", "@path", "@query", "content-digest"].map(str::to_owned).to_vec(),
             partners: Vec::new(),
+            same_partner_channel: false,
             max_age: Duration::from_secs(300),
             max_skew: None,
             memory: Memory::default(),

@@ -72,9 +72,16 @@ impl Signed {
     }
 
     /// The key under which the signature holds.
-    pub(crate) fn judge(&self, keys: &Keys, policy: &Policy, now: Timestamp) -> Result<Arc<VerifyingKey>, Rejection> {
+    /// `channel` is the partner that the message's channel proved.
+    pub(crate) fn judge(
+        &self,
+        channel: Option<&str>,
+        keys: &Keys,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Arc<VerifyingKey>, Rejection> {
         match &self.bytes {
-            SignedBytes::Kept(bytes) => judge::judge(&self.facts, bytes, &self.signature, keys, policy, now),
+            SignedBytes::Kept(bytes) => judge::judge(&self.facts, bytes, &self.signature, channel, keys, policy, now),
             // Whoever let them pass had to check the signature meanwhile.
             SignedBytes::Passed(_) => Err(self.facts.blame(judge::bad_signature())),
         }

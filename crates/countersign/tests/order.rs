@@ -1,5 +1,5 @@
 //! With several faults the first of the contract's order is told: framing and target, route, form, scheme, signer known,
-//! time, coverage, key usable, algorithm, signature, partner allowed, digest, replay.
+//! time, coverage, key usable, algorithm, signature, partner allowed, channel, digest, replay.
 
 mod support;
 
@@ -96,6 +96,52 @@ fn coverage_comes_before_the_key_and_the_signature_before_the_partner() {
     };
     assert_eq!(pass(&others), Some(Code::PartnerNotAllowed));
     assert_eq!(pass(&|_| {}), Some(Code::DigestMismatch));
+}
+
+#[test]
+fn the_channel_is_judged_after_the_partner_and_before_the_digest() {
+    let own = pair();
+    let mut request = order().sign(&own, "nonce", NOW);
+    request.body.push(b' ');
+    let pass = |channel: Option<&str>, change: &dyn Fn(&mut Demands)| {
+        let policy = policy(|d| {
+            d.same_partner_channel = true;
+            change(d);
+        });
+        request.pass_by(channel, &own.keys(), &policy, &Memory::default(), NOW).err()
+    };
+    let others = |d: &mut Demands| d.partners = vec!["globex".to_owned()];
+    assert_eq!(pass(None, &others), Some(Code::PartnerNotAllowed));
+    for channel in [None, Some("globex"), Some(""), Some("Acme"), Some("acme ")] {
+        assert_eq!(pass(channel, &|_| {}), Some(Code::ChannelMismatch), "{channel:?}");
+        assert_eq!(pass(channel, &|d| d.same_partner_channel = false), Some(Code::DigestMismatch));
+    }
+    assert_eq!(pass(Some("acme"), &|_| {}), Some(Code::DigestMismatch));
+    assert_eq!(Code::ChannelMismatch.public(), Code::SignatureInvalid);
+}
+
+#[test]
+fn the_channel_is_judged_in_every_scheme() {
+    for (scheme, algorithm) in [
+        (RFC, Algorithm::Ed25519),
+        (Scheme::Pki, Algorithm::RsaPssSha256),
+        (Scheme::TrustedSite, Algorithm::RsaV15Sha256),
+        (Scheme::AppHmac, Algorithm::HmacSha256),
+    ] {
+        let own = Pair::new(scheme, algorithm, "key-1", "acme");
+        let body = br#"{"message_id": "m-1", "timestamp": 1795000000}"#;
+        let request = Request::post("/orders", "application/json", body).sign(&own, "0a1b2c3d", NOW);
+        let pass = |channel| {
+            let policy = policy(|d| {
+                d.schemes = vec![scheme];
+                d.same_partner_channel = true;
+            });
+            request.pass_by(channel, &own.keys(), &policy, &Memory::default(), NOW).err()
+        };
+        assert_eq!(pass(Some("acme")), None, "{scheme}");
+        assert_eq!(pass(Some("globex")), Some(Code::ChannelMismatch), "{scheme}");
+        assert_eq!(pass(None), Some(Code::ChannelMismatch), "{scheme}");
+    }
 }
 
 #[test]

@@ -139,8 +139,21 @@ impl Request {
         memory: &Memory,
         now: Timestamp,
     ) -> Result<Ready<Bytes>, Code> {
+        self.pass_by(None, keys, policy, memory, now)
+    }
+
+    /// Runs the whole chain, on a channel that proved this partner.
+    pub fn pass_by(
+        &self,
+        channel: Option<&str>,
+        keys: &Keys,
+        policy: &Arc<Policy>,
+        memory: &Memory,
+        now: Timestamp,
+    ) -> Result<Ready<Bytes>, Code> {
         let reject = |rejection: Rejection| rejection.code();
-        let claim = Claim::read(self.head().map_err(reject)?, policy).map_err(reject)?;
+        let head = self.head().map_err(reject)?.on_channel_of(channel.map(Arc::from));
+        let claim = Claim::read(head, policy).map_err(reject)?;
         let mut open = claim.check(keys, now).map_err(reject)?;
         let mut kept = Vec::new();
         for chunk in self.body.chunks(7) {
