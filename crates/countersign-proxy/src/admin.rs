@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::reply::Reply;
+use crate::tls::vigil;
 use crate::upstream::upstreams;
 
 /// Serves until it is dropped.
@@ -86,6 +87,9 @@ fn readiness(gate: &Gate) -> Value {
     let mut body = json!({"ready": missing.is_empty(), "missing": missing});
     if let Some(reason) = &**gate.health.failed_reload.load() {
         body["reload"] = json!({"failed": reason, "running": "the last good configuration"});
+    }
+    if let Some(tls) = &gate.table.load().tls {
+        body["tls"] = vigil::readiness(tls, gate.clock.now());
     }
     if let Some(age) = gate.health.snapshot_age.as_ref().map(|age| age()).filter(|age| *age > STALE) {
         body["keys"] = json!({"stale_seconds": age.as_secs(), "running": "the last snapshot of the registry"});

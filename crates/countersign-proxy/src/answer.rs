@@ -1,7 +1,7 @@
 //! From a request to its answer: arrival, route, chain, and what is said where one of them fails.
 
 use std::future::poll_fn;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::Ordering::Relaxed;
@@ -15,11 +15,12 @@ use hyper::body::Incoming;
 
 use crate::arrival::{self, Arrival};
 use crate::chain::Crossing;
+use crate::channel::{Caller, Channel};
 use crate::deciding::Undecided;
 use crate::fault::Fault;
 use crate::forwarded::{self, Told};
 use crate::framing;
-use crate::front::{Answering, Front};
+use crate::front::{Answering, Front, Spoken};
 use crate::gate::Gate;
 use crate::headers;
 use crate::inbound::Inbound;
@@ -38,15 +39,21 @@ use crate::upstream::Upstreams;
 pub(crate) struct AtGate {
     pub(crate) gate: Arc<Gate>,
     pub(crate) upstreams: Arc<Upstreams>,
+    pub(crate) channel: Arc<Channel>,
+    pub(crate) spoken: Spoken,
     /// The caller was taken, and no request came yet.
     expected: Arc<Mutex<Option<Undecided>>>,
 }
 
 impl AtGate {
-    /// For one caller, who was just taken.
-    pub(crate) fn new(gate: &Arc<Gate>, upstreams: &Arc<Upstreams>) -> Self {
-        let expected = Arc::new(Mutex::new(Some(gate.deciding.expect())));
-        Self { gate: Arc::clone(gate), upstreams: Arc::clone(upstreams), expected }
+    /// For one caller, who was taken and is `expected` to ask.
+    pub(crate) fn new(
+        gate: Arc<Gate>,
+        upstreams: Arc<Upstreams>,
+        (channel, spoken): (Channel, Spoken),
+        expected: Undecided,
+    ) -> Self {
+        Self { gate, upstreams, channel: Arc::new(channel), spoken, expected: Arc::new(Mutex::new(Some(expected))) }
     }
 }
 
@@ -59,11 +66,18 @@ impl Front for AtGate {
         self.gate.metrics.connections.fetch_add(change, Relaxed);
     }
 
-    fn answer(&self, peer: Option<IpAddr>, request: Request<Incoming>) -> Answering {
-        let (gate, upstreams) = (Arc::clone(&self.gate), Arc::clone(&self.upstreams));
+    fn spoken(&self) -> Spoken {
+        self.spoken
+    }
+
+    fn is_over(&self) -> bool {
+        self.channel.is_over()
+    }
+
+    fn answer(&self, _: Option<IpAddr>, request: Request<Incoming>) -> Answering {
+        let this = self.clone();
         let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        Box::pin(async move { Ok(answer(&gate, &upstreams, peer, request, expected).await) })
+        Box::pin(async move { Ok(answer(&this, request, expected).await) })
     }
 
     fn refuse(&self, fault: framing::Fault) -> String {
@@ -86,13 +100,8 @@ struct Visit {
 
 /// Answers a request. There is always an answer: a fault of ours is `unavailable`, and forwards nothing.
 /// `expected` counted until now that it would come.
-async fn answer(
-    gate: &Gate,
-    upstreams: &Upstreams,
-    peer: IpAddr,
-    request: Request<Incoming>,
-    expected: Option<Undecided>,
-) -> Response<Reply> {
+async fn answer(at: &AtGate, request: Request<Incoming>, expected: Option<Undecided>) -> Response<Reply> {
+    let gate = &*at.gate;
     let now = gate.clock.now();
     let trace = TraceId::new(now);
     let table = gate.table.load_full();
@@ -100,7 +109,7 @@ async fn answer(
     let begun = gate.deciding.begin();
     drop(expected);
     let outcome = {
-        let mut passing = pin!(pass(gate, upstreams, &table, peer, request, begun, &mut visit));
+        let mut passing = pin!(pass(at, &table, request, begun, &mut visit));
         // A panic is a fault of ours like any other: caught here, it can't become a way through.
         poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| passing.as_mut().poll(cx))) {
             Ok(poll) => poll,
@@ -124,7 +133,7 @@ async fn answer(
         Err(fault) => {
             count(gate, route.as_deref(), Some(fault.code()));
             if fault.is_the_senders()
-                && let source = entry.source.unwrap_or(peer)
+                && let source = entry.source.unwrap_or(at.channel.peer())
                 && let Some(quota) = source_quota(&table, source)
             {
                 gate.rates.sources.failed(source, quota, gate.rates.time(Instant::now()));
@@ -135,25 +144,28 @@ async fn answer(
         }
     };
     response.headers_mut().insert(headers::TRACE, trace.header());
-    if !body.is_none_or(Inbound::leave) || gate.steering.is_winding_down() {
+    let over = gate.steering.is_winding_down() || at.channel.is_over();
+    if !body.is_none_or(Inbound::leave) || over {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
 async fn pass(
-    gate: &Gate,
-    upstreams: &Upstreams,
+    at: &AtGate,
     table: &Table,
-    peer: IpAddr,
     request: Request<Incoming>,
     begun: Result<Undecided, Unavailable>,
     visit: &mut Visit,
 ) -> Result<Response<crate::upstream::Relay>, Fault> {
-    let (believed, unreadable) = match forwarded::read(request.headers(), peer, &table.trusted) {
+    let AtGate { gate, upstreams, channel, .. } = at;
+    let caller = channel.caller(table.client_auth(), gate.clock.now());
+    let (mut believed, unreadable) = match forwarded::read(request.headers(), channel.peer(), &table.trusted) {
         Ok(told) => (told, Ok(())),
-        Err(rejection) => (Told::by_nobody(peer), Err(rejection)),
+        Err(rejection) => (Told::by_nobody(channel.peer()), Err(rejection)),
     };
+    // What nobody tells of the scheme, the connection shows.
+    believed.https = believed.https.or(channel.is_secure().then_some(true));
     let Arrival { head, body, upgrade } =
         arrival::read(request, &table.public_url, &believed, table.limits.head_fields);
     visit.body = Some(body);
@@ -172,8 +184,11 @@ async fn pass(
     let route = Arc::clone(route?);
     visit.entry.route = Some(route.name.clone());
     let route = visit.route.insert(route);
+    let caller = caller?;
     let Some(body) = &mut visit.body else { return Err(Unavailable::new("gateway", "a body was lost").into()) };
-    let crossing = Crossing { gate, upstreams, route, limits: &table.limits, source: believed.source, upgrade };
+    let head = head.on_channel_of(caller.partner.clone());
+    let caller = Caller { address: believed.source, ..caller };
+    let crossing = Crossing { gate, upstreams, route, limits: &table.limits, channel, caller, upgrade };
     crossing.pass(head, body, &mut visit.entry).await
 }
 

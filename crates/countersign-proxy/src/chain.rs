@@ -1,12 +1,12 @@
 //! The heart of the gateway: one short chain, in which each step consumes the proof that the step before produced.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use countersign::{Authentic, Basis, Claim, Code, Head, Keys, Open, Refusal, Rejection, Timestamp, Unavailable};
 use http::Response;
 
+use crate::channel::{Caller, Channel};
 use crate::fault::Fault;
 use crate::gate::Gate;
 use crate::inbound::Inbound;
@@ -25,8 +25,9 @@ pub(crate) struct Crossing<'a> {
     pub(crate) upstreams: &'a Upstreams,
     pub(crate) route: &'a Route,
     pub(crate) limits: &'a Limits,
-    /// Who called.
-    pub(crate) source: IpAddr,
+    /// The connection, and who is at its other end.
+    pub(crate) channel: &'a Channel,
+    pub(crate) caller: Caller,
     /// The protocol that is asked for, which only a signed request is given.
     pub(crate) upgrade: Option<Upgrade>,
 }
@@ -64,6 +65,7 @@ impl Crossing<'_> {
         // The body may have taken long: what is judged from here on is judged by the keys and the time of now.
         let now = gate.clock.now();
         let keys = gate.keys(now)?;
+        self.channel_holds(now)?;
         let authentic = finish(open, &keys, now).await?;
         entry.identity = Some(authentic.identity());
         let fresh = authentic.first_use(&keys, &*gate.replay, now).await;
@@ -73,8 +75,8 @@ impl Crossing<'_> {
         let ready = fresh.unpack(&gate.openers, held)?;
         let recorded = gate.recorder.record(Basis::Signed(ready), entry).await?;
         let mut response = match &self.upgrade {
-            None => self.upstreams.forward(recorded, self.source, route, limits).await?,
-            Some(upgrade) => self.upstreams.switch(recorded, upgrade.clone(), self.source, route, limits).await?,
+            None => self.upstreams.forward(recorded, &self.caller, route, limits).await?,
+            Some(upgrade) => self.upstreams.switch(recorded, upgrade.clone(), &self.caller, route, limits).await?,
         };
         if let Some(standing) = standing {
             standing.tell(response.headers_mut());
@@ -88,6 +90,11 @@ impl Crossing<'_> {
         let now = self.gate.rates.time(Instant::now());
         let standing = partners.take(identity.partner.as_str(), *quota, now);
         if standing.is_over() { Err(Fault::Limited(standing)) } else { Ok(Some(standing)) }
+    }
+
+    /// The caller's certificate may have been revoked while the body came.
+    pub(crate) fn channel_holds(&self, now: Timestamp) -> Result<(), Rejection> {
+        self.channel.caller(self.gate.table.load().client_auth(), now).map(drop)
     }
 
     /// What is announced to be too large is refused before a byte of it is asked for.

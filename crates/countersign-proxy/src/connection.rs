@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::framing::{self, Framing};
-use crate::front::{Answering, Front};
+use crate::front::{Answering, Front, Spoken};
 use crate::reply::Reply;
 use crate::settings::Limits;
 use crate::upgrade::Switch;
@@ -50,14 +50,17 @@ pub(crate) async fn serve<S: Stream>(
         let front = front.clone();
         service_fn(move |request: Request<Incoming>| front.answer(peer, request))
     };
-    match hello {
-        Hello::Http2(stream) => http2::serve(stream, service, &limits, stop).await,
-        Hello::Http1(stream) => http1(stream, service, &front, &limits, stop).await,
+    match (front.spoken(), hello) {
+        // RFC 9113 §3.3: over TLS the handshake decides, and HTTP/2 is spoken after no other agreement.
+        (Spoken::Http2, Hello::Http1(_)) => {}
+        (Spoken::Http1, Hello::Http2(stream)) => http1(stream, service, &front, &limits, stop).await,
+        (_, Hello::Http2(stream)) => http2::serve(stream, service, &front, &limits, stop).await,
+        (_, Hello::Http1(stream)) => http1(stream, service, &front, &limits, stop).await,
     }
 }
 
 /// Ready some time after `stop` says so: who has just connected was told that we are there, and is about to ask.
-async fn silence(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn silence(stop: &mut watch::Receiver<bool>) {
     // An error means that nobody is left to stop us any other way.
     let _ = stop.wait_for(|stop| *stop).await;
     sleep(FIRST_WORDS).await;

@@ -14,13 +14,16 @@ pub struct Control {
 }
 
 impl Control {
-    /// Swaps routes, limits and public addresses as a whole; requests at hand end under what they began with. Addresses,
-    /// workers, the number of connections and where bodies wait need a restart, and keep what they are.
+    /// Swaps routes, limits, public addresses and what TLS is made of as a whole; requests at hand end under what they began
+    /// with, connections go on. Addresses, workers, the number of connections and where bodies wait need a restart, and keep
+    /// what they are. Reads the files of TLS, so it may block.
     ///
     /// # Errors
     /// [`InvalidSettings`]: the last good settings stay, and `/readyz`, the metrics and the log say so.
     pub fn reload(&self, settings: &GatewaySettings) -> Result<(), InvalidSettings> {
-        match Table::new(settings, &self.gate.metrics, &self.gate.rates) {
+        let former = self.gate.table.load().tls.clone();
+        let table = Table::new(settings, &self.gate.metrics, &self.gate.rates);
+        match table.and_then(|table| table.with_tls(settings, &self.gate.clock, former.as_deref())) {
             Ok(table) => {
                 self.gate.table.store(Arc::new(table));
                 self.gate.health.failed_reload.store(Arc::new(None));

@@ -13,6 +13,17 @@ use crate::settings::Limits;
 /// An answer on its way.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response<Reply>, Infallible>> + Send>>;
 
+/// Which HTTP a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    /// HTTP/2 where the caller begins with its preface, else HTTP/1.1.
+    Either,
+    /// HTTP/1.1, as was agreed on in a handshake.
+    Http1,
+    /// HTTP/2, as was agreed on in a handshake.
+    Http2,
+}
+
 /// Who stands behind a connection: a gateway, or a sidecar.
 pub(crate) trait Front: Clone + Send + Unpin + 'static {
     /// What goes for a connection that is opened now.
@@ -20,6 +31,16 @@ pub(crate) trait Front: Clone + Send + Unpin + 'static {
 
     /// A connection was opened, or by a negative number closed.
     fn connections(&self, change: i64);
+
+    /// Which HTTP is spoken.
+    fn spoken(&self) -> Spoken {
+        Spoken::Either
+    }
+
+    /// Whether nothing more is to be heard on this connection once it is answered.
+    fn is_over(&self) -> bool {
+        false
+    }
 
     /// Answers one request. `peer` is `None` where the caller has no address.
     fn answer(&self, peer: Option<IpAddr>, request: Request<Incoming>) -> Answering;

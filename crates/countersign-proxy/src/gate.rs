@@ -16,6 +16,7 @@ use crate::record::Recorder;
 use crate::spool::Room;
 use crate::steering::Steering;
 use crate::table::Table;
+use crate::tls::Handshakes;
 
 /// What all workers share: read by every request, swapped by a reload, locked by nobody.
 pub(crate) struct Gate {
@@ -33,6 +34,7 @@ pub(crate) struct Gate {
     pub(crate) health: Health,
     pub(crate) steering: Steering,
     pub(crate) deciding: Arc<Deciding>,
+    pub(crate) handshakes: Handshakes,
 }
 
 /// What `/readyz` asks for.
@@ -80,6 +82,11 @@ impl Gate {
         let failed = health.replay_failed.load(Relaxed);
         if failed != 0 && now.as_millis() - failed < REPLAY_FAILURE_COUNTS {
             missing.push(("replay store", "the last request got no answer from it".to_owned()));
+        }
+        if let Some(auth) = self.table.load().client_auth().filter(|auth| auth.required())
+            && let Some(stale) = auth.stale(now)
+        {
+            missing.push(("revocations", stale));
         }
         let failed_checks = health.checks.iter().filter_map(|check| (check.check)().err().map(|why| (check.name, why)));
         missing.extend(failed_checks);

@@ -24,6 +24,7 @@ use crate::sockets::Sockets;
 use crate::spool::Room;
 use crate::steering::Steering;
 use crate::table::Table;
+use crate::tls::{Handshakes, vigil};
 use crate::worker::Worker;
 
 /// A gateway that is bound, and not yet serving.
@@ -66,7 +67,7 @@ impl Gateway {
         let Handles { keys, replay, clock, log, checks, snapshot_age, measures, used, mut sockets } = handles;
         let metrics = Arc::new(Metrics::default());
         let rates = Rates::new();
-        let table = Table::new(&settings, &metrics, &rates)?;
+        let table = Table::new(&settings, &metrics, &rates)?.with_tls(&settings, &clock, None)?;
         if settings.listen.is_empty() {
             return Err(InvalidSettings("no address to listen on".to_owned()).into());
         }
@@ -96,6 +97,7 @@ impl Gateway {
             health: Health::new(checks, snapshot_age, measures),
             steering: Steering::new(workers),
             deciding: Arc::default(),
+            handshakes: Handshakes::default(),
         };
         Ok(Self { gate: Arc::new(gate), settings, opened, kept_open })
     }
@@ -166,6 +168,7 @@ impl Gateway {
         };
         let watched = Arc::clone(&gate);
         let watching = tokio::spawn(async move { crate::upstream::watch(&watched.table).await });
+        let vigil = tokio::spawn(vigil::watch(Arc::clone(&gate)));
         let mut ended = std::pin::pin!(async {
             let mut outcome = Ok(());
             for end in ends {
@@ -204,6 +207,7 @@ impl Gateway {
             }
         };
         drop(workers);
+        vigil.abort();
         gate.log.flush().await;
         watching.abort();
         if let Some(health) = health {

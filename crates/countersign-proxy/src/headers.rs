@@ -11,6 +11,8 @@ pub(crate) const KEY: HeaderName = HeaderName::from_static("countersign-key");
 pub(crate) const SCHEME: HeaderName = HeaderName::from_static("countersign-scheme");
 pub(crate) const USER: HeaderName = HeaderName::from_static("countersign-user");
 pub(crate) const TRACE: HeaderName = HeaderName::from_static("countersign-trace");
+/// RFC 9440.
+pub(crate) const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 
 /// The options of a `Connection` field.
 pub(crate) struct Connection(HashSet<HeaderName>);

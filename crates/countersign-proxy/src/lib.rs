@@ -3,7 +3,8 @@
 //! [`Gateway::bind`] judges [`GatewaySettings`] and opens the sockets, [`Gateway::run`] serves until it is told to stop. What
 //! it needs of the world that is not HTTP, it is handed as [`Handles`]: keys, replay memory, clock, log.
 //!
-//! A request meets the modules in this order. `listen` and `worker` accept its connection, one runtime per core. Its bytes
+//! A request meets the modules in this order. `listen` and `worker` accept its connection, one runtime per core; `entrance`
+//! shakes hands where it is TLS, and `channel` keeps what that proved of the caller. Its bytes
 //! pass `framing`, which lets nothing through that two servers could frame differently, and reach hyper in `connection`.
 //! `answer` turns it into a `Head` (`arrival`), finds its route (`table`) and walks it through the `chain`: read, check,
 //! body (`inbound`, into a `spool`: memory or a file), finish, first use, unpack. What comes out is put on `record`, and only what is on
@@ -19,8 +20,10 @@ mod sockets;
 
 // From the sockets to one request.
 mod caller;
+mod channel;
 mod connection;
 mod control;
+mod entrance;
 mod forwarded;
 mod framing;
 mod front;
@@ -85,7 +88,9 @@ pub use gateway::{Gateway, GatewayError};
 pub use handles::{Handles, KeySource, Measure, ReadyCheck, Used};
 pub use rate::Quota;
 pub use settings::{
-    AdminSettings, Disclosure, GatewaySettings, HealthCheck, InvalidSettings, Limits, Protocol, RouteSettings,
+    AdminSettings, ClientAuthSettings, Disclosure, GatewaySettings, HealthCheck, InvalidSettings, Limits, Protocol,
+    RouteSettings, TlsSettings,
 };
 pub use sidecar::{Address, Allow, Sidecar, SidecarError, SidecarHandles, SidecarSettings, SocketFile};
 pub use sockets::Sockets;
+pub use tls::TlsFinding;

@@ -32,6 +32,12 @@ pub(crate) struct Metrics {
     pub(crate) failed_reloads: AtomicU64,
     /// 1 from the signal to end on.
     pub(crate) stopping: AtomicU64,
+    pub(crate) handshakes: AtomicU64,
+    pub(crate) failed_handshakes: AtomicU64,
+    /// In seconds since 1970; 0 where there is none.
+    pub(crate) certificate_ends: AtomicI64,
+    /// As above.
+    pub(crate) revocations_end: AtomicI64,
 }
 
 /// The counters of one route.
@@ -147,12 +153,32 @@ impl Metrics {
                 self.failed_reloads.load(Relaxed) as f64,
             );
         }
+        self.render_tls(&mut text);
         if let Some(age) = snapshot_age {
             gauge(&mut text, "countersign_snapshot_age_seconds", "gauge", "Age of the key snapshot", age.as_secs_f64());
         }
         family(&mut text, "countersign_build_info", "gauge", "The version that runs");
         line(&mut text, "countersign_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
         text
+    }
+}
+
+impl Metrics {
+    fn render_tls(&self, text: &mut String) {
+        const FAMILY: &str = "countersign_tls_handshakes_total";
+        family(text, FAMILY, "counter", "TLS handshakes of callers by outcome");
+        line(text, FAMILY, &[("outcome", "done")], self.handshakes.load(Relaxed));
+        line(text, FAMILY, &[("outcome", "failed")], self.failed_handshakes.load(Relaxed));
+        for (name, help, end) in [
+            ("countersign_certificate_ends_seconds", "When the gateway's certificate ends", &self.certificate_ends),
+            ("countersign_revocations_end_seconds", "When the first revocation list ends", &self.revocations_end),
+        ] {
+            let end = end.load(Relaxed);
+            if end != 0 {
+                family(text, name, "gauge", help);
+                line(text, name, &[], end);
+            }
+        }
     }
 }
 

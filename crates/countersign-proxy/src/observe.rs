@@ -47,7 +47,7 @@ impl Crossing<'_> {
             }
         };
         let recorded = gate.recorder.record(basis, entry).await?;
-        self.upstreams.forward(recorded, self.source, route, limits).await
+        self.upstreams.forward(recorded, &self.caller, route, limits).await
     }
 
     /// The verdict, and all of the body as it came. The outer error is one that observing does not forgive.
@@ -79,6 +79,7 @@ impl Crossing<'_> {
         let held = spool.end().await?;
         let trailers = body.take_trailers();
         let now = gate.clock.now();
+        self.channel_holds(now)?;
         let keys = gate.keys(now).map_err(Refusal::from);
         let finished = open.and_then(|mut open| {
             open.trailers(trailers);

@@ -1,7 +1,6 @@
 //! What the upstream receives: built from the basis alone.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +9,7 @@ use countersign::{Basis, Delivery, Head, Unavailable};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 
+use crate::channel::Caller;
 use crate::headers::{self, Connection};
 use crate::record::Recorded;
 use crate::sent::Sent;
@@ -24,11 +24,11 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Takes a recorded request apart and makes of it what goes on. `peer` is the caller's address.
+    /// Takes a recorded request apart and makes of it what goes on.
     ///
     /// # Errors
     /// [`Unavailable`] where an identity can't be written as a header: nothing goes on under half a name.
-    pub(crate) fn of(recorded: Recorded, peer: IpAddr) -> Result<Self, Unavailable> {
+    pub(crate) fn of(recorded: Recorded, caller: &Caller) -> Result<Self, Unavailable> {
         let (basis, trace) = recorded.into_parts();
         let identity = identity_headers(&basis, trace)?;
         let covered = |name: &HeaderName| match &basis {
@@ -66,7 +66,10 @@ impl Outgoing {
         };
         frame(&mut headers, &body, framed)?;
         headers.insert(header::HOST, value(origin.authority())?);
-        headers::tell_origin(&mut headers, peer, &origin)?;
+        headers::tell_origin(&mut headers, caller.address, &origin)?;
+        if let Some(certificate) = &caller.certificate {
+            headers.insert(headers::CLIENT_CERT, certificate.clone());
+        }
         headers.extend(identity);
         let mut request = Request::new(body);
         *request.method_mut() = method;
@@ -174,8 +177,9 @@ mod tests {
         let log = Log::start(Box::new(std::io::sink()), Arc::default()).unwrap();
         let mut entry = Entry::new(&log, TraceId::new(now), now);
         let basis = Basis::Observed(policy.permit().unwrap(), outcome);
+        let caller = Caller { address: [127, 0, 0, 1].into(), partner: None, certificate: None };
         let recorded = Recorder::default().record(basis, &mut entry).await.unwrap();
-        let Outgoing { request, share } = Outgoing::of(recorded, [127, 0, 0, 1].into()).unwrap();
+        let Outgoing { request, share } = Outgoing::of(recorded, &caller).unwrap();
         let names: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
         assert!(
             !names.iter().any(|name| name.starts_with("countersign-") && *name != "countersign-trace"),

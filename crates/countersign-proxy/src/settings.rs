@@ -13,6 +13,8 @@ use crate::rate::Quota;
 pub struct GatewaySettings {
     /// Where callers are heard. Port 0 takes a free one, see [`crate::Gateway::addresses`].
     pub listen: Vec<SocketAddr>,
+    /// How callers are spoken to in TLS; `None` for plain HTTP.
+    pub tls: Option<TlsSettings>,
     /// What `@scheme` and `@authority` mean to the caller; any other `Host` is `malformed`. Empty: as received.
     pub public_url: Vec<Origin>,
     /// Proxies whose word on who calls, and by which host and scheme, is believed: `Forwarded`, `X-Forwarded-*`, and the
@@ -31,6 +33,29 @@ pub struct GatewaySettings {
     /// Where bodies wait that are too long for memory, in files without a name; made where it is missing. `None`: all bodies
     /// are kept in memory.
     pub spool_dir: Option<PathBuf>,
+}
+
+/// How callers are spoken to in TLS. The files are read at [`crate::Gateway::bind`] and at every reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// PEM: the gateway's own certificate, then those that lead to an authority which callers trust.
+    pub certificate: PathBuf,
+    /// PEM: its private key.
+    pub key: PathBuf,
+    /// Whether callers are asked for a certificate of their own; `None` for no.
+    pub client_auth: Option<ClientAuthSettings>,
+}
+
+/// Which certificates of callers are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientAuthSettings {
+    /// PEM: the authorities that issue them. Whom they name is believed to be that partner, so they are the operator's own.
+    pub authorities: PathBuf,
+    /// PEM or DER: what those authorities have revoked. With it, a certificate whose state it does not tell, or no longer
+    /// tells since its `nextUpdate` has passed, is not taken.
+    pub crl: Option<PathBuf>,
+    /// Whether a caller without a certificate is turned away.
+    pub required: bool,
 }
 
 /// One route.
@@ -117,6 +142,10 @@ pub struct Limits {
     pub write_time: Duration,
     /// Without a byte in either direction of a connection that was switched to another protocol.
     pub tunnel_idle: Duration,
+    /// From an accepted connection to the end of its TLS handshake.
+    pub handshake_time: Duration,
+    /// TLS handshakes at a time. Beyond it the longest under way is broken off: who takes part in one is done soon.
+    pub max_handshakes: usize,
     /// Connections of callers, all listeners together; more wait to be accepted.
     pub max_connections: usize,
     /// What one source may ask for, counted before anything dear is done for it: an IPv4 address, or an IPv6 network of 64
@@ -166,6 +195,8 @@ impl Default for Limits {
             idle_time: Duration::from_secs(60),
             write_time: Duration::from_secs(30),
             tunnel_idle: Duration::from_secs(300),
+            handshake_time: Duration::from_secs(10),
+            max_handshakes: 1_000,
             max_connections: 10_000,
             source_rate: Some(Quota { requests: 10_000, per: Duration::from_secs(1) }),
             limit_loopback: false,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use countersign::{Code, Origin, Policy, Rejection};
 
 use crate::caller::Trusted;
+use crate::clock::Clock;
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::rate::{PartnerRates, Quota, Rates};
 use crate::settings::{Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};
-use crate::tls;
+use crate::tls::{self, ClientAuth, Server};
 use crate::upstream::{Destination, Group};
 
 /// Judged settings: what a reload swaps as a whole.
@@ -17,6 +18,8 @@ pub(crate) struct Table {
     pub(crate) trusted: Trusted,
     pub(crate) proxy_protocol: bool,
     pub(crate) limits: Limits,
+    /// How callers are spoken to; `None` for in the clear.
+    pub(crate) tls: Option<Arc<Server>>,
     routes: HashMap<String, Arc<Route>>,
     /// The same by their paths as a lenient server reads them.
     plain: HashMap<String, Arc<Route>>,
@@ -50,6 +53,7 @@ impl Table {
             trusted: Trusted::new(&settings.trusted_proxies),
             proxy_protocol: settings.proxy_protocol,
             limits,
+            tls: None,
             routes: HashMap::new(),
             plain: HashMap::new(),
             longest: 0,
@@ -77,6 +81,23 @@ impl Table {
     pub(crate) fn is_limited(&self, source: IpAddr) -> bool {
         let loopback = source.to_canonical().is_loopback();
         (self.limits.limit_loopback || !loopback) && !self.trusted.believes(source)
+    }
+
+    /// The same with what its callers are spoken to with, read from the files of now. `former` is what is in force.
+    pub(crate) fn with_tls(
+        self,
+        settings: &GatewaySettings,
+        clock: &Clock,
+        former: Option<&Server>,
+    ) -> Result<Self, InvalidSettings> {
+        let Some(settings) = &settings.tls else { return Ok(self) };
+        let tls = Server::new(settings, clock, former).map_err(InvalidSettings)?;
+        Ok(Self { tls: Some(Arc::new(tls)), ..self })
+    }
+
+    /// Whom callers' certificates have to be of; `None` where none is asked for.
+    pub(crate) fn client_auth(&self) -> Option<&Arc<ClientAuth>> {
+        self.tls.as_ref().and_then(|tls| tls.client_auth())
     }
 
     /// The route of a path as it came: whole segments, the longest match.

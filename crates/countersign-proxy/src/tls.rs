@@ -1,4 +1,20 @@
-//! TLS, from here to others: rustls with aws-lc-rs and nothing else.
+//! TLS: rustls with aws-lc-rs and nothing else. From callers to here in the modules, from here to others in this file.
+
+mod certificate;
+mod client_auth;
+mod crl;
+mod examine;
+mod file;
+mod handshake;
+mod server;
+mod shown;
+pub(crate) mod vigil;
+
+pub(crate) use client_auth::ClientAuth;
+pub use examine::TlsFinding;
+pub(crate) use handshake::{Handshakes, Unsecured};
+pub(crate) use server::Server;
+pub(crate) use shown::Shown;
 
 use std::sync::Arc;
 

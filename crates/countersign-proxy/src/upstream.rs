@@ -10,7 +10,6 @@ mod sender;
 mod switch;
 mod wire;
 
-use std::net::IpAddr;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -20,6 +19,7 @@ use hyper::body::Incoming;
 use tokio::time::error::Elapsed;
 use tokio::time::{timeout, timeout_at};
 
+use crate::channel::Caller;
 use crate::course::Course;
 use crate::fault::Fault;
 use crate::outgoing::Outgoing;
@@ -53,13 +53,13 @@ impl Upstreams {
     pub(crate) async fn forward(
         &self,
         recorded: Recorded,
-        peer: IpAddr,
+        caller: &Caller,
         route: &Route,
         limits: &Limits,
     ) -> Result<Response<Relay>, Fault> {
         let started = Instant::now();
         // The share of the room is held until the upstream has answered.
-        let Outgoing { request, share: _share } = Outgoing::of(recorded, peer)?;
+        let Outgoing { request, share: _share } = Outgoing::of(recorded, caller)?;
         let course = request.body().course().cloned();
         let answer = self.exchange(request, &route.upstream, limits).await;
         route.metrics.upstream_took(started.elapsed());

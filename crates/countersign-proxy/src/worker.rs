@@ -9,9 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::answer::AtGate;
-use crate::caller;
-use crate::connection;
+use crate::entrance::enter;
 use crate::gate::Gate;
 use crate::steering::Phase;
 use crate::upstream::{Pool, Upstreams};
@@ -138,16 +136,14 @@ impl Door {
     /// for a caller who is there: taken before, it would be missing where callers wait.
     async fn take(&self, accepted: io::Result<(TcpStream, SocketAddr)>) {
         match accepted {
-            Ok((mut stream, peer)) => {
+            Ok((stream, peer)) => {
                 let place = Arc::clone(&self.places).acquire_owned().await;
-                // Answers are written whole; waiting to fill a packet would only delay them.
-                let _ = stream.set_nodelay(true);
-                let front = AtGate::new(&self.gate, &self.upstreams);
-                let (stop, alive) = (self.winding_down.clone(), self.alive.clone());
+                let (gate, upstreams) = (Arc::clone(&self.gate), Arc::clone(&self.upstreams));
+                let expected = gate.deciding.expect();
+                let serving = enter(stream, peer.ip(), (gate, upstreams), expected, self.winding_down.clone());
+                let alive = self.alive.clone();
                 tokio::spawn(async move {
-                    if let Some(caller) = caller::admit(&mut stream, peer.ip(), &front.gate, stop.clone()).await {
-                        connection::serve(stream, Some(caller.address), front, stop).await;
-                    }
+                    serving.await;
                     drop((place, alive));
                 });
             }

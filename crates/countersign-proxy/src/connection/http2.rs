@@ -22,7 +22,7 @@ use tokio::time::{Instant, interval_at, sleep_until};
 use super::Stream;
 use super::hello::Begun;
 use super::waits::{Wait, Waits};
-use crate::front::Answering;
+use crate::front::{Answering, Front};
 use crate::reply::Reply;
 use crate::settings::Limits;
 
@@ -37,6 +37,7 @@ const PING: Duration = Duration::from_secs(20);
 pub(super) async fn serve<S: Stream>(
     stream: Begun<S>,
     service: impl Service<Request<Incoming>, Response = Response<Reply>, Error = Infallible, Future = Answering>,
+    front: &impl Front,
     limits: &Limits,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -85,7 +86,7 @@ pub(super) async fn serve<S: Stream>(
         if !idle && !told {
             deadline.as_mut().reset(Instant::now() + limits.idle_time);
         }
-        let stop = !told && stopping.as_mut().poll(cx).is_ready();
+        let stop = !told && (front.is_over() || stopping.as_mut().poll(cx).is_ready());
         let late = deadline.as_mut().poll(cx).is_ready();
         if stop || (late && !told) {
             // RFC 9113 §6.8: what is under way may end, nothing new begins.

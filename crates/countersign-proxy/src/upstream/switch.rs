@@ -1,11 +1,10 @@
-use std::net::IpAddr;
-
 use countersign::Code;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::{Lease, Member, Outcome, Relay, Unanswered, Upstreams, failed, relay, send};
+use crate::channel::Caller;
 use crate::fault::Fault;
 use crate::outgoing::Outgoing;
 use crate::record::Recorded;
@@ -24,11 +23,11 @@ impl Upstreams {
         &self,
         recorded: Recorded,
         upgrade: Upgrade,
-        source: IpAddr,
+        caller: &Caller,
         route: &Route,
         limits: &Limits,
     ) -> Result<Response<Relay>, Fault> {
-        let Outgoing { mut request, share: _share } = Outgoing::of(recorded, source)?;
+        let Outgoing { mut request, share: _share } = Outgoing::of(recorded, caller)?;
         let mut fault = failed("there is no upstream");
         for Member { destination, condition } in route.upstream.candidates() {
             let _one = condition.begin();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -48,7 +48,7 @@ pub(crate) async fn send(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     read_all(&mut stream).await
 }
 
-pub(crate) async fn read_all(stream: &mut TcpStream) -> Vec<u8> {
+pub(crate) async fn read_all(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut all = Vec::new();
     timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("the connection stays open").ok();
     all
@@ -63,7 +63,7 @@ pub(crate) async fn ask(address: SocketAddr, bytes: &[u8]) -> Answer {
 }
 
 /// Reads the next answer on a connection that stays open.
-pub(crate) async fn next(stream: &mut TcpStream) -> Answer {
+pub(crate) async fn next(stream: &mut (impl AsyncRead + Unpin)) -> Answer {
     let mut all = Vec::new();
     let mut buffer = [0; 4096];
     loop {

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use countersign::{BoxFuture, Demands, Keys, Origin, Policy, ReplayStore, Seen, Timestamp, Unavailable, Use, UseMark};
 use countersign_proxy::{
     AdminSettings, Clock, Control, Disclosure, Gateway, GatewaySettings, Handles, Limits, Quota, RouteSettings,
+    TlsSettings,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -28,6 +29,7 @@ pub(crate) struct Setting {
     pub(crate) workers: usize,
     pub(crate) trusted: Vec<&'static str>,
     pub(crate) proxy_protocol: bool,
+    pub(crate) tls: Option<TlsSettings>,
 }
 
 impl Default for Setting {
@@ -41,6 +43,7 @@ impl Default for Setting {
             workers: 2,
             trusted: Vec::new(),
             proxy_protocol: false,
+            tls: None,
         }
     }
 }
@@ -99,6 +102,7 @@ impl Stage {
                 rate: setting.rate,
             }],
             limits: setting.limits,
+            tls: setting.tls,
             admin: Some(AdminSettings { listen: "127.0.0.1:0".parse().unwrap(), hosts: Vec::new() }),
             workers: setting.workers,
             trusted_proxies: setting.trusted.iter().map(|network| network.parse().unwrap()).collect(),
@@ -189,6 +193,11 @@ impl Write for Capture {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// A replay memory, for a gateway without a stage.
+pub(crate) fn replay() -> Arc<dyn ReplayStore> {
+    Arc::new(Memory { seen: Mutex::default(), switches: Arc::default() })
 }
 
 struct Memory {
