@@ -28,6 +28,7 @@ mod serve;
 mod stdin;
 mod supervisor;
 mod verdict;
+mod watch;
 mod wire;
 
 use std::process::ExitCode;

@@ -142,10 +142,10 @@ impl Message {
         Origin::new(https, authority)
     }
 
-    /// What they stand for at a gateway that was not told its public address.
-    pub(crate) fn received_origin(&self) -> Result<Origin, Rejection> {
+    /// What they stand for at a gateway that was not told its public address, and is reached by TLS or in the clear.
+    pub(crate) fn received_origin(&self, secure: bool) -> Result<Origin, Rejection> {
         let authority = self.authority().ok_or_else(|| malformed("there is no Host field: add one"))?;
-        Origin::new(false, authority)
+        Origin::new(secure, authority)
     }
 
     /// Whether the message was sent to this origin's host and port.

@@ -65,7 +65,9 @@ impl Serving {
                     Failure::usage(fault).hint("name a directory that it may write to: spool_dir in [gateway]")
                 }
                 GatewayError::Worker(_) => Failure::ours(fault),
-                GatewayError::Settings(_) => Failure::usage(fault),
+                GatewayError::Settings(_) => {
+                    Failure::usage(fault).hint("countersign lint says what is wrong with which file")
+                }
             }
         })?;
         Ok(Self {
@@ -212,7 +214,9 @@ impl Reloader {
             wire::settings(&config, Vec::new())?;
             let raised = self.replay.raise(reach(&config), &self.clock).await?;
             let settings = wire::settings(&config, raised)?;
-            self.control.reload(&settings).map_err(Failure::usage)?;
+            let (control, new) = (self.control.clone(), settings.clone());
+            let reloaded = tokio::task::spawn_blocking(move || control.reload(&new)).await.map_err(Failure::ours)?;
+            reloaded.map_err(Failure::usage)?;
             let opened = |it: &Config| {
                 let (registry, replay) = (it.registry.clone(), it.replay.clone());
                 (it.data.clone(), registry.url, registry.max_stale, replay.url, replay.max_entries)

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use countersign::{Demands, HttpMessageSignatures, Memory, Pki, Policy, Raised};
-use countersign_proxy::{AdminSettings, Disclosure, GatewaySettings, HealthCheck, Limits, Quota, RouteSettings};
+use countersign_proxy::{
+    AdminSettings, ClientAuthSettings, Disclosure, GatewaySettings, HealthCheck, Limits, Quota, RouteSettings,
+    TlsSettings,
+};
 
-use crate::config::{self, Config, Mode, Nonce, PkiReplay, Rate, Refusals, Route, Zone};
+use crate::config::{self, Channel, ClientAuth, Config, Mode, Nonce, PkiReplay, Rate, Refusals, Route, Zone};
 use crate::exit::Failure;
 
 /// The gateway's settings. `raised` are shorter ages of before, see [`Memory`].
@@ -43,12 +46,26 @@ pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySe
         public_url: gateway.public_url.iter().map(origin).collect::<Result<_, _>>()?,
         trusted_proxies: gateway.trusted_proxies.clone(),
         proxy_protocol: gateway.proxy_protocol,
+        tls: gateway.tls.as_ref().map(tls),
         routes: config.routes.iter().map(|it| route(it, &memory)).collect::<Result<_, _>>()?,
         limits,
         admin: Some(AdminSettings { listen: config.admin.listen, hosts: Vec::new() }),
         workers: gateway.workers.unwrap_or(0),
         spool_dir: Some(gateway.spool_dir.clone().unwrap_or_else(|| config.data.join("spool"))),
     })
+}
+
+/// The files of `[gateway.tls]`.
+pub(crate) fn tls(tls: &config::Tls) -> TlsSettings {
+    let client_auth = match (tls.client_auth, &tls.client_ca) {
+        (ClientAuth::Off, _) | (_, None) => None,
+        (asked, Some(authorities)) => Some(ClientAuthSettings {
+            authorities: authorities.clone(),
+            crl: tls.crl.clone(),
+            required: asked == ClientAuth::Required,
+        }),
+    };
+    TlsSettings { certificate: tls.certificate.clone(), key: tls.key.clone(), client_auth }
 }
 
 fn route(route: &Route, memory: &Memory) -> Result<RouteSettings, Failure> {
@@ -80,6 +97,7 @@ pub(crate) fn policy(route: &Route, memory: Memory) -> Result<Policy, Failure> {
         schemes: route.schemes.iter().map(|name| known(name.as_str())).collect::<Result<_, _>>()?,
         require: route.require.clone(),
         partners: route.partners.clone(),
+        same_partner_channel: route.channel == Channel::SamePartner,
         max_age: route.max_age,
         max_skew: route.max_skew,
         memory,

@@ -46,7 +46,7 @@ fn the_demo_comes_out_as_expected_and_fits_80_columns() {
 }
 
 fn each_refusal_that_can_be_reached_is_shown_and_says_what_to_do(out: &str) {
-    // What no gateway refuses yet, since what it would be refused for is not there.
+    // What no gateway of the demo refuses, since what it would be refused for is not there.
     let unreachable = [
         Code::UserInvalid,
         Code::TokenMissing,

@@ -10,12 +10,14 @@ use super::key::print;
 use super::{Interrupts, listen_to, wait};
 use crate::descriptors;
 use crate::exit::{Exit, Failure};
+use crate::file::warn_of_mode;
 use crate::output::{self, say};
 use crate::place::{ConfigFile, Place};
 use crate::serve::{Reloader, Serving};
 use crate::supervisor::Supervisor;
+use crate::watch::Watch;
 
-/// Runs the gateway until SIGTERM or SIGINT; SIGHUP reads the configuration again
+/// Runs the gateway until SIGTERM or SIGINT; takes in changed files, also at SIGHUP
 ///
 /// Says on stdout where it listens, and writes one JSON line per decision to stderr. At the end it lets requests at hand end
 /// first; a second SIGTERM or SIGINT cuts them off.
@@ -30,13 +32,18 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 async fn serve(file: &ConfigFile) -> Result<Exit, Failure> {
+    let mut watch = Watch::new(file.path());
     let (config, warnings) = file.read()?;
+    watch.follow(&config);
     for warning in warnings {
         output::warning(warning.message(), warning.hints());
     }
     if config.routes.is_empty() {
         return Err(Failure::usage(format!("{} has no route: there is nothing to serve", file.path().display()))
             .hint("add a [[route]] with `path` and `upstream`, then countersign lint"));
+    }
+    if let Some(tls) = &config.gateway.tls {
+        warn_of_mode(&tls.key);
     }
     descriptors::raise(config.gateway.limits.max_connections);
     let mut interrupts = Interrupts::listen()?;
@@ -46,7 +53,7 @@ async fn serve(file: &ConfigFile) -> Result<Exit, Failure> {
     announce(&place, &serving)?;
     let sites = place.config.registry.trusted_sites.clone();
     let supervisor = Arc::new(Supervisor::of_environment());
-    let reloads = tokio::spawn(reload(hangup, file.clone(), serving.reloader(), sites, Arc::clone(&supervisor)));
+    let reloads = tokio::spawn(reload(hangup, watch, file.clone(), serving.reloader(), sites, Arc::clone(&supervisor)));
     let tells = tokio::spawn(tell_of_broken(serving.snapshots().clone()));
     let (stop, stopped) = oneshot::channel::<()>();
     let control = serving.control();
@@ -84,8 +91,9 @@ fn announce(place: &Place, serving: &Serving) -> Result<(), Failure> {
     }
     let routes = output::count(place.config.routes.len(), "route");
     let keys = output::count(serving.keys()?.len(), "key");
+    let scheme = if place.config.gateway.tls.is_some() { "https" } else { "http" };
     for address in serving.addresses() {
-        say!("gateway  http://{address}, {routes}, {keys}");
+        say!("gateway  {scheme}://{address}, {routes}, {keys}");
     }
     if let Some(address) = serving.admin_address() {
         say!("admin    http://{address}/readyz");
@@ -110,17 +118,27 @@ fn serving_how(routes: usize) -> String {
     format!("serving {}", output::count(routes, "route"))
 }
 
-/// Reads the configuration again at each SIGHUP. What comes of it stands in the log and in `/readyz`.
+/// Reads the configuration and what it names again at each SIGHUP, and when a file has changed. What comes of it stands in the
+/// log and in `/readyz`.
 async fn reload(
     mut hangup: Signal,
+    mut watch: Watch,
     file: ConfigFile,
     reloader: Reloader,
     sites: Option<PathBuf>,
     supervisor: Arc<Supervisor>,
 ) {
-    while hangup.recv().await.is_some() {
+    loop {
+        tokio::select! {
+            signal = hangup.recv() => if signal.is_none() { return },
+            () = watch.changed() => {}
+        }
         supervisor.reloading();
+        watch.reading();
         let new = file.read().map(|(config, _)| config);
+        if let Ok(config) = &new {
+            watch.follow(config);
+        }
         let other_sites = new.as_ref().is_ok_and(|config| config.registry.trusted_sites != sites);
         let routes = new.as_ref().map_or(0, |config| config.routes.len());
         match reloader.reload(new).await {

@@ -1,9 +1,11 @@
+use countersign_proxy::TlsFinding;
 use serde_json::json;
 
-use crate::config::Finding;
+use crate::config::{Config, Finding};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, fitted, say};
 use crate::place::ConfigFile;
+use crate::{moment, wire};
 
 /// Checks a configuration and its policies offline
 ///
@@ -20,8 +22,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let (config, warnings) = args.config.read()?;
-    crate::wire::settings(&config, Vec::new())?;
-    let findings = config.lint();
+    wire::settings(&config, Vec::new())?;
+    let mut findings = config.lint();
+    findings.extend(tls_findings(&config));
+    findings.sort_by(|one, other| one.place.cmp(&other.place));
     let found = !findings.is_empty() || !warnings.is_empty();
     if args.json {
         let object = |it: &Finding| {
@@ -54,4 +58,17 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         }
     }
     Ok(if found { Exit(20) } else { Exit::FINE })
+}
+
+/// What there is to say about the files that `[gateway.tls]` names.
+fn tls_findings(config: &Config) -> Vec<Finding> {
+    let found = config.gateway.tls.as_ref().map(|tls| wire::tls(tls).examine(moment::now())).unwrap_or_default();
+    let finding = |it: TlsFinding| Finding {
+        code: it.code,
+        place: config.place_of(&format!("gateway.tls.{}", it.setting)),
+        route: None,
+        message: it.message,
+        fix: it.fix,
+    };
+    found.into_iter().map(finding).collect()
 }

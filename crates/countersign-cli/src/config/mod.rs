@@ -140,6 +140,12 @@ impl Config {
         lint::lint(self)
     }
 
+    /// Where a setting stands: `gateway.tls.key`.
+    #[must_use]
+    pub fn place_of(&self, path: &str) -> Place {
+        self.places.of(path).clone()
+    }
+
     /// The longest time for which any message may pass anywhere here: how long the past has to be remembered.
     #[must_use]
     pub fn window(&self) -> Duration {

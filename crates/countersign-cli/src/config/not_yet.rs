@@ -34,15 +34,11 @@ enum Asks {
 /// All of them. When a function lands, its lines go. Where a section stands here, its keys are not told again.
 #[rustfmt::skip]
 const TABLE: &[NotYet] = &[
-    error("gateway.tls", Asks::Always, "TLS is not there yet, and connections would be in the clear"),
-    error("gateway.tls.client_auth", Asks::Unless("off"), "client certificates are not checked yet"),
-    error("gateway.tls.crl", Asks::Always, "revoked client certificates are not noticed yet"),
     error("registry.url", Asks::Beginning(&["postgres://", "postgresql://"]), "PostgreSQL is not there yet, only sqlite: is"),
     error("registry.url_file", Asks::Always, "a URL in a file is not read yet, nor is PostgreSQL there, the only registry with a password"),
     warning("evidence.durability", Asks::Unless("off"), "evidence is not kept yet: decisions go to the log only"),
     error("token", Asks::Always, "this version issues and checks no user tokens yet, and /auth/trusted/… would be a path as any other"),
     warning("seal.keys", Asks::Any, "sealed fields are not opened yet, and no sealing key is published"),
-    error("route.channel", Asks::Unless("any"), "client certificates are not compared with the signer yet"),
     error("route.open", Asks::Any, "sealed fields are not opened yet, and would be forwarded as they are"),
     warning("route.unbound", Asks::True, "sealed fields are not opened yet"),
     error("route.user", Asks::Unless("ignored"), "user tokens are not checked yet, and requests would pass without"),

@@ -68,7 +68,7 @@ impl Gateway {
         let mut address = |what: &str| -> SocketAddr {
             let line = lines.next().unwrap_or_else(|| panic!("no line: {}", dir.read("log"))).unwrap();
             let line = line.strip_prefix(what).unwrap_or_else(|| panic!("{line}")).trim();
-            line.strip_prefix("http://").unwrap().split([',', '/']).next().unwrap().parse().unwrap()
+            line.split_once("://").unwrap().1.split([',', '/']).next().unwrap().parse().unwrap()
         };
         let (address, admin) = (address("gateway"), address("admin"));
         std::thread::spawn(move || lines.for_each(drop));

@@ -3,6 +3,7 @@
 
 pub mod gateway;
 pub mod https;
+pub mod openssl;
 pub mod sidecar;
 
 use std::io::Write;

@@ -6,11 +6,11 @@ use countersign::{Code, Head, Rejection};
 use countersign_store::Snapshots;
 
 use super::{Args, Case, origin};
-use crate::config::Route;
+use crate::config::{Channel, Route};
 use crate::exit::Failure;
 use crate::message::Message;
 use crate::place::{ConfigFile, Place};
-use crate::{moment, wire};
+use crate::{moment, output, wire};
 
 /// The configuration, which has to be there. What a route demands is not for a flag to say.
 pub(super) fn find(args: &Args) -> Result<Place, Failure> {
@@ -43,7 +43,11 @@ pub(super) async fn prepare(args: &Args, place: &Place, message: &Message) -> Re
     let Some(route) = route(&place.config.routes, head.path().unwrap_or("/")) else {
         return Ok(Err(Rejection::new(Code::NoRoute, "no [[route]] of the configuration takes this path")));
     };
-    let policy = Arc::new(wire::policy(route, place.config.memory())?);
+    if route.channel == Channel::SamePartner {
+        output::note!("the route also wants the TLS client certificate of who signs, which a message does not show");
+    }
+    let route = Route { channel: Channel::Any, ..route.clone() };
+    let policy = Arc::new(wire::policy(&route, place.config.memory())?);
     let registry = place.registry_to_read().await?;
     // Freshness goes by the clock, whatever time the verdict is for.
     let snapshots = Snapshots::follow(&registry, place.config.registry.max_stale, moment::now).await?;
@@ -60,8 +64,8 @@ fn head(args: &Args, place: &Place, message: &Message) -> Result<Result<Head, Re
         return Ok(origin(args, message).and_then(|origin| message.head(origin)));
     }
     if public.is_empty() {
-        // As received: in plain HTTP, whatever the sender meant.
-        return Ok(message.received_origin().and_then(|origin| message.head(origin)));
+        // As received, whatever the sender meant.
+        return Ok(message.received_origin(place.config.gateway.tls.is_some()).and_then(|origin| message.head(origin)));
     }
     for url in public {
         let believed = wire::origin(url)?;

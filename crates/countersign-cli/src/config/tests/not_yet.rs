@@ -10,9 +10,7 @@ fn promised(text: &str) -> (Vec<String>, Vec<String>) {
 #[test]
 fn what_is_missing_and_makes_traffic_less_safe_is_an_error() {
     let token = "[token]\nissuer = \"i\"\n";
-    let tls = "[gateway.tls]\ncertificate = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\nclient_auth = \"required\"\n";
     for text in [
-        tls.to_owned(),
         token.to_owned(),
         "registry.url = \"postgres://h/db\"\n".to_owned(),
         "registry.url_file = \"f\"\n".to_owned(),
@@ -23,11 +21,7 @@ fn what_is_missing_and_makes_traffic_less_safe_is_an_error() {
         assert!(errors[0].contains(" yet"), "{errors:?}");
         assert!(read(&text).is_err());
     }
-    for (lines, sections) in [
-        ("user = \"required\"", token),
-        ("channel = \"same-partner\"", tls),
-        ("open = [\"/a\"]", "[seal]\nkeys = [\"s\"]\n"),
-    ] {
+    for (lines, sections) in [("user = \"required\"", token), ("open = [\"/a\"]", "[seal]\nkeys = [\"s\"]\n")] {
         assert!(read(&route(&format!("{lines}\n{sections}"))).unwrap_err().message().contains(" yet"), "{lines}");
     }
 }
@@ -60,12 +54,12 @@ fn a_setting_that_asks_for_nothing_is_no_promise() {
 fn a_promise_is_told_with_its_place_and_value() {
     let (errors, _) = promised(&route("sign_responses = true"));
     assert_eq!(errors, ["countersign.toml:4:18: sign_responses = true: responses are not signed yet"]);
-    let (errors, _) = promised("[gateway.tls]\ncertificate = \"c\"\nkey = \"k\"\n");
-    assert!(errors[0].starts_with("countersign.toml:1:1: [gateway.tls]: TLS is not there yet"), "{errors:?}");
+    let (errors, _) = promised("[token]\nissuer = \"i\"\n");
+    assert!(errors[0].starts_with("countersign.toml:1:1: [token]: user tokens are not issued"), "{errors:?}");
 }
 
 #[test]
 fn promises_and_faults_are_told_together() {
-    let error = read(&route("channel = \"same-partner\"\nrequire_ = []")).unwrap_err();
+    let error = read(&route("sign_responses = true\nrequire_ = []")).unwrap_err();
     assert_eq!(error.issues().len(), 2, "{error}");
 }
