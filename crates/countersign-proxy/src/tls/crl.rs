@@ -106,13 +106,14 @@ mod tests {
 
     #[test]
     fn what_is_no_list_is_refused_and_takes_nothing_down() {
+        let deep = vec![0x30; 100_000];
         let garbage: [&[u8]; 6] = [
             b"",
             b"-----BEGIN X509 CRL-----\nMII",
             b"-----BEGIN X509 CRL-----\n!!!!\n-----END X509 CRL-----\n",
             b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
             &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0x30],
-            &[0x30; 100_000],
+            &deep,
         ];
         for file in garbage {
             assert!(Crl::read_all(file).is_err());

@@ -124,7 +124,7 @@ async fn shake(mut stream: TcpStream, server: &Server) -> Result<Secured, Unsecu
         Ok(1) => {}
         _ => return Err(Unsecured::Silence),
     }
-    let stream = TlsAcceptor::from(Arc::clone(&server.config)).accept(stream).await.map_err(unsecured)?;
+    let stream = TlsAcceptor::from(Arc::clone(&server.config)).accept(stream).await.map_err(|fault| unsecured(&fault))?;
     let connection = stream.get_ref().1;
     let http2 = connection.alpn_protocol() == Some(b"h2");
     let chain = connection.peer_certificates().map(<[_]>::to_vec).unwrap_or_default();
@@ -132,7 +132,7 @@ async fn shake(mut stream: TcpStream, server: &Server) -> Result<Secured, Unsecu
     Ok(Secured { stream, http2, chain })
 }
 
-fn unsecured(fault: io::Error) -> Unsecured {
+fn unsecured(fault: &io::Error) -> Unsecured {
     match fault.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(fault) => Unsecured::Failed(fault.to_string()),
         None => Unsecured::Silence,
