@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use support::Dir;
 use support::gateway::{Gateway, send, upstream};
 use support::openssl::OpenSsl;
+use support::sidecar::Sidecar;
 
 const MUTUAL: &str = "client_ca = \"partners.pem\"\nclient_auth = \"required\"\ncrl = \"partners.crl\"\n";
 
@@ -89,6 +90,22 @@ fn curl_passes_with_the_certificate_and_the_signature_of_one_partner() {
         assert!(!none.status.success() && !text(&none).contains("HTTP/1.1"), "{}", text(&none));
     }
     assert_eq!(gateway.end("-TERM"), Some(0));
+}
+
+#[test]
+fn a_sidecar_passes_with_the_certificate_and_the_signature_of_its_partner() {
+    let dir = deployment(MUTUAL, "channel = \"same-partner\"\n");
+    let gateway = Gateway::start(&dir);
+    let authority = dir.path("servers.pem");
+    for (shown, status) in [("acme-tls", 200), ("other-tls", 401)] {
+        dir.write("shown.pem", &format!("{}{}", dir.read(&format!("{shown}.pem")), dir.read(&format!("{shown}.key"))));
+        let to = format!("https://localhost:{}", gateway.address.port());
+        let arguments =
+            format!("--key acme.key --id acme-1 --listen 127.0.0.1:0 --to {to} --client-certificate shown.pem");
+        let sidecar = Sidecar::trusting(&dir, &arguments, Some(&authority));
+        let (answered, body) = sidecar.send("POST", "/orders", "Content-Type: text/plain\r\n", "abc");
+        assert_eq!(answered, status, "{shown}: {body}");
+    }
 }
 
 #[test]

@@ -124,7 +124,8 @@ async fn shake(mut stream: TcpStream, server: &Server) -> Result<Secured, Unsecu
         Ok(1) => {}
         _ => return Err(Unsecured::Silence),
     }
-    let stream = TlsAcceptor::from(Arc::clone(&server.config)).accept(stream).await.map_err(|fault| unsecured(&fault))?;
+    let stream =
+        TlsAcceptor::from(Arc::clone(&server.config)).accept(stream).await.map_err(|fault| unsecured(&fault))?;
     let connection = stream.get_ref().1;
     let http2 = connection.alpn_protocol() == Some(b"h2");
     let chain = connection.peer_certificates().map(<[_]>::to_vec).unwrap_or_default();
