@@ -179,6 +179,17 @@ impl Capture {
         panic!("fewer than {count} lines: {}", self.text());
     }
 
+    /// Waits until `text` stands in it.
+    pub(crate) async fn says(&self, text: &str) {
+        for _ in 0..500 {
+            if self.text().contains(text) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("no {text} in {}", self.text());
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
