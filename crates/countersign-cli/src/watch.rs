@@ -54,7 +54,9 @@ impl Watch {
             tokio::time::sleep(PAUSE).await;
             let mut now = self.0.clone();
             let look = move || {
-                now.iter_mut().for_each(|(file, state)| *state = stamp(file));
+                for (file, state) in &mut now {
+                    *state = stamp(file);
+                }
                 now
             };
             let Ok(now) = tokio::task::spawn_blocking(look).await else { continue };

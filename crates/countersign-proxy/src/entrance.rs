@@ -36,14 +36,15 @@ pub(crate) async fn enter(
         return connection::serve(stream, Some(peer), front, stop).await;
     };
     let secured = tokio::select! {
-        secured = secure(stream, peer, &gate, &tls) => secured,
+        // On the heap for as long as it takes, not in every connection for as long as that lives.
+        secured = Box::pin(secure(stream, peer, &gate, &tls)) => secured,
         () = connection::silence(&mut stop) => return,
     };
     // It may be kept for long, and a reload frees what it replaces.
     drop(tls);
     if let Some((stream, spoken, channel)) = secured {
         let front = AtGate::new(gate, upstreams, (channel, spoken), expected);
-        connection::serve(stream, Some(peer), front, stop).await;
+        Box::pin(connection::serve(stream, Some(peer), front, stop)).await;
     }
 }
 

@@ -190,7 +190,9 @@ impl Capture {
         panic!("no {text} in {}", self.text());
     }
 
+    /// What was written. Lines wait some milliseconds for others.
     pub(crate) fn text(&self) -> String {
+        std::thread::sleep(std::time::Duration::from_millis(100));
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }

@@ -216,7 +216,8 @@ async fn garbage_ends_its_own_connection_and_no_other() {
     let stage = start(&files).await;
     let caller = Caller::new(&files, None);
     let mut good = caller.connect(&stage).await.unwrap();
-    for garbage in [&b"\x16\x03\x01\xff\xff"[..], &[0x16; 70_000], &[0; 100], b"\x80\x2e\x01\x03\x01", &[0xff; 20_000]]
+    for garbage in
+        [&b"\x16\x03\x01\xff\xff"[..], &vec![0x16; 70_000], &[0; 100], b"\x80\x2e\x01\x03\x01", &vec![0xff; 20_000]]
     {
         let mut stream = TcpStream::connect(stage.address).await.unwrap();
         drop(stream.write_all(garbage).await);
