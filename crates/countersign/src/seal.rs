@@ -41,7 +41,7 @@ pub type Randomness<'r> = &'r mut dyn FnMut(&mut [u8]) -> Result<(), Unavailable
 ///
 /// let openers = Openers::new([key]);
 /// let opened = openers.open(&sealed.document, &fields, "acme", false, Timestamp::from_secs(0))?;
-/// assert_eq!(opened, br#"{"card": {"number": "4111"}}"#);
+/// assert_eq!(opened.as_slice(), br#"{"card": {"number": "4111"}}"#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy)]

@@ -10,7 +10,7 @@ fn identity(ready: Ready<()>) {
 }
 
 fn signed(authentic: Authentic) {
-    authentic.signed_bytes().fill(0);
+    authentic.signed_bytes().unwrap().fill(0);
 }
 
 fn main() {}

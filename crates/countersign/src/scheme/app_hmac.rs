@@ -255,11 +255,18 @@ impl Running {
             return Err(bodiless());
         }
         let blame = |rejection| facts.blame(rejection);
-        facts.check_time(policy, now).map_err(blame)?;
-        if let Some((rejection, decoy)) = hidden {
+        let hidden = hidden.map(|(rejection, decoy)| {
             if let Some(decoy) = decoy {
                 std::hint::black_box(decoy.is(&signature));
             }
+            rejection
+        });
+        // Nobody's message has no age.
+        if let Some(rejection) = hidden.as_ref().filter(|it| it.code() == Code::UnknownSigner) {
+            return Err(blame(rejection.clone()));
+        }
+        facts.check_time(policy, now).map_err(blame)?;
+        if let Some(rejection) = hidden {
             return Err(blame(rejection));
         }
         let mut fault = judge::other_algorithm();
