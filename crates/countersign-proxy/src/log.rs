@@ -25,7 +25,8 @@ use line::Line;
 const QUEUE: usize = 8192;
 /// Bytes that are written at once.
 const BATCH: usize = 64 << 10;
-/// How long lines wait for others. Waking the writer for every one of them costs more than all else that is done for it.
+/// After a write, for how long lines wait for others: after a quiet time one is written at once. Waking the writer for every
+/// one of them costs more than all else that is done for it.
 const GATHER: Duration = Duration::from_millis(5);
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
@@ -50,11 +51,8 @@ impl Log {
         let failing = Arc::new(AtomicBool::new(false));
         let log = Self { lines, failing: Arc::clone(&failing), metrics };
         std::thread::Builder::new().name("countersign-log".to_owned()).spawn(move || {
-            let mut behind = false;
             while let Some(first) = queue.blocking_recv() {
-                if !behind {
-                    std::thread::sleep(GATHER);
-                }
+                let mut behind = false;
                 let mut batch = String::new();
                 let mut flushed = Vec::new();
                 let mut next = Some(first);
@@ -71,6 +69,9 @@ impl Log {
                 for done in flushed {
                     // Whoever no longer waits does not need to know.
                     let _ = done.send(());
+                }
+                if !behind {
+                    std::thread::sleep(GATHER);
                 }
             }
         })?;
