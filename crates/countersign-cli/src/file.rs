@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use countersign::{Algorithm, Material, OpeningKey, Scheme, SigningKey};
+use countersign::{Algorithm, Material, OpeningKey, Scheme, SealingKey, SigningKey};
 use countersign_proxy::ClientCertificate;
 use zeroize::Zeroizing;
 
@@ -74,9 +74,12 @@ pub(crate) fn signing_key(path: &Path, scheme: Scheme, asked: Option<Algorithm>)
     })
 }
 
-/// Reads a public key for whoever judges it.
-pub(crate) fn read_public(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    read_small(path)
+/// Reads a public key to seal for.
+pub(crate) fn sealing_key(path: &Path) -> Result<SealingKey, Failure> {
+    SealingKey::from_file(&read_small(path)?).map_err(|fault| {
+        Failure::usage(format!("{}: {fault}", path.display()))
+            .hint("the recipient publishes it at /.well-known/jwks.json: one JWK of it in a file of its own")
+    })
 }
 
 /// Reads a private key that opens sealed fields.

@@ -33,7 +33,7 @@ impl Watch {
             [Some(&tls.certificate), Some(&tls.key), tls.client_ca.as_ref(), tls.crl.as_ref()].into_iter().flatten()
         });
         let before = self.0.split_off(1);
-        for file in named {
+        for file in named.chain(&config.seal.keys) {
             let known = before.iter().find(|(other, _)| other == file);
             self.0.push(known.cloned().unwrap_or_else(|| (file.clone(), stamp(file))));
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign::{Demands, HttpMessageSignatures, Memory, Pki, Policy, Raised};
+use countersign::{Demands, HttpMessageSignatures, Memory, Openers, Pki, Policy, Raised};
 use countersign_proxy::{
     AdminSettings, ClientAuthSettings, Disclosure, GatewaySettings, HealthCheck, Limits, Quota, RouteSettings,
     TlsSettings,
@@ -10,6 +10,7 @@ use countersign_proxy::{
 
 use crate::config::{self, Channel, ClientAuth, Config, Mode, Nonce, PkiReplay, Rate, Refusals, Route, Zone};
 use crate::exit::Failure;
+use crate::file;
 
 /// The gateway's settings. `raised` are shorter ages of before, see [`Memory`].
 pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySettings, Failure> {
@@ -47,12 +48,19 @@ pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySe
         trusted_proxies: gateway.trusted_proxies.clone(),
         proxy_protocol: gateway.proxy_protocol,
         tls: gateway.tls.as_ref().map(tls),
+        openers: Arc::new(openers(config)?),
         routes: config.routes.iter().map(|it| route(it, &memory)).collect::<Result<_, _>>()?,
         limits,
         admin: Some(AdminSettings { listen: config.admin.listen, hosts: Vec::new() }),
         workers: gateway.workers.unwrap_or(0),
         spool_dir: Some(gateway.spool_dir.clone().unwrap_or_else(|| config.data.join("spool"))),
     })
+}
+
+/// The keys of `[seal]`.
+pub(crate) fn openers(config: &Config) -> Result<Openers, Failure> {
+    let keys = config.seal.keys.iter().map(|path| file::opening_key(path));
+    Ok(Openers::new(keys.collect::<Result<Vec<_>, _>>()?))
 }
 
 /// The files of `[gateway.tls]`.
@@ -120,6 +128,8 @@ pub(crate) fn policy(route: &Route, memory: Memory) -> Result<Policy, Failure> {
             replay_unprotected: route.pki.replay == PkiReplay::Unprotected,
             zone_utc: route.pki.zone == Zone::Utc,
         },
+        open: route.open.iter().map(|pointer| pointer.parse().map_err(Failure::usage)).collect::<Result<_, _>>()?,
+        unbound: route.unbound,
     };
     Policy::new(demands).map_err(|fault| Failure::usage(format!("route {}: {fault}", route.path)))
 }

@@ -33,6 +33,7 @@ use crate::table::{Route, Table};
 use crate::trace::TraceId;
 use crate::upgrade::Tunnel;
 use crate::upstream::Upstreams;
+use crate::well_known;
 
 /// A gateway, as its connections see it.
 #[derive(Clone)]
@@ -122,10 +123,9 @@ async fn answer(at: &AtGate, request: Request<Incoming>, expected: Option<Undeci
     };
     let Visit { mut entry, route, has_body, body } = visit;
     let mut response = match outcome {
-        Ok(response) => {
+        Ok(mut response) => {
             count(gate, route.as_deref(), entry.observed.as_ref().map(|(code, _)| *code));
             entry.answered(Some(response.status().as_u16()), None, None);
-            let mut response = response.map(Reply::Upstream);
             headers::remove_from_response(response.headers_mut());
             Tunnel::grant(&mut response);
             response
@@ -157,7 +157,7 @@ async fn pass(
     request: Request<Incoming>,
     begun: Result<Undecided, Unavailable>,
     visit: &mut Visit,
-) -> Result<Response<crate::upstream::Relay>, Fault> {
+) -> Result<Response<Reply>, Fault> {
     let AtGate { gate, upstreams, channel, .. } = at;
     let caller = channel.caller(table.client_auth(), gate.clock.now());
     let (mut believed, unreadable) = match forwarded::read(request.headers(), channel.peer(), &table.trusted) {
@@ -174,6 +174,9 @@ async fn pass(
     unreadable?;
     let head = head?;
     visit.has_body = head.has_body();
+    if let Some(answer) = well_known::answer(&head, table.jwks.as_ref()) {
+        return Ok(answer);
+    }
     if head.target() == Some("*") {
         return Err(Rejection::new(Code::NoRoute, "OPTIONS * asks about the gateway, which has nothing to tell").into());
     }
@@ -188,8 +191,9 @@ async fn pass(
     let Some(body) = &mut visit.body else { return Err(Unavailable::new("gateway", "a body was lost").into()) };
     let head = head.on_channel_of(caller.partner.clone());
     let caller = Caller { address: believed.source, ..caller };
-    let crossing = Crossing { gate, upstreams, route, limits: &table.limits, channel, caller, upgrade };
-    crossing.pass(head, body, &mut visit.entry).await
+    let crossing =
+        Crossing { gate, upstreams, route, openers: &table.openers, limits: &table.limits, channel, caller, upgrade };
+    Ok(crossing.pass(head, body, &mut visit.entry).await?.map(Reply::Upstream))
 }
 
 /// Counts the request for its source, before any cryptography. Whoever only watches refuses nobody for it.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use countersign::{Authentic, Basis, Claim, Code, Head, Keys, Open, Refusal, Rejection, Timestamp, Unavailable};
+use countersign::{
+    Authentic, Basis, Claim, Code, Fresh, Head, Keys, Open, Openers, Ready, Refusal, Rejection, Timestamp, Unavailable,
+};
 use http::Response;
 
 use crate::channel::{Caller, Channel};
@@ -14,7 +16,7 @@ use crate::log::Entry;
 use crate::pace::Pace;
 use crate::rate::Standing;
 use crate::settings::Limits;
-use crate::spool::Spool;
+use crate::spool::{Held, Spool};
 use crate::table::Route;
 use crate::upgrade::Upgrade;
 use crate::upstream::{Relay, Upstreams};
@@ -24,6 +26,7 @@ pub(crate) struct Crossing<'a> {
     pub(crate) gate: &'a Gate,
     pub(crate) upstreams: &'a Upstreams,
     pub(crate) route: &'a Route,
+    pub(crate) openers: &'a Arc<Openers>,
     pub(crate) limits: &'a Limits,
     /// The connection, and who is at its other end.
     pub(crate) channel: &'a Channel,
@@ -72,7 +75,7 @@ impl Crossing<'_> {
         gate.replay_answered(!matches!(fresh, Err(Refusal::Unavailable(_))), now);
         let fresh = fresh?;
         let standing = self.within_rate(entry)?;
-        let ready = fresh.unpack(&gate.openers, held)?;
+        let ready = unpack(fresh, self.openers, held).await?;
         let recorded = gate.recorder.record(Basis::Signed(ready), entry).await?;
         let mut response = match &self.upgrade {
             None => self.upstreams.forward(recorded, &self.caller, route, limits).await?,
@@ -117,4 +120,14 @@ pub(crate) async fn finish(open: Open, keys: &Arc<Keys>, now: Timestamp) -> Resu
     let keys = Arc::clone(keys);
     let finished = tokio::task::spawn_blocking(move || open.finish(&keys, now)).await;
     Ok(finished.map_err(|fault| Unavailable::new("gateway", fault))??)
+}
+
+/// Takes out what goes on. Where many fields may be sealed they are opened on a thread of their own.
+async fn unpack(fresh: Fresh, openers: &Arc<Openers>, held: Held) -> Result<Ready<Held>, Refusal> {
+    if !fresh.takes_long() {
+        return Ok(fresh.unpack(openers, held)?);
+    }
+    let openers = Arc::clone(openers);
+    let unpacked = tokio::task::spawn_blocking(move || fresh.unpack(&openers, held)).await;
+    Ok(unpacked.map_err(|fault| Unavailable::new("gateway", fault))??)
 }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use countersign::{Keys, Openers, ReplayStore, Timestamp, Unavailable};
+use countersign::{Keys, ReplayStore, Timestamp, Unavailable};
 
 use crate::caller::Connections;
 use crate::clock::Clock;
@@ -23,7 +23,6 @@ pub(crate) struct Gate {
     pub(crate) table: ArcSwap<Table>,
     pub(crate) keys: KeySource,
     pub(crate) replay: Arc<dyn ReplayStore>,
-    pub(crate) openers: Openers,
     pub(crate) recorder: Recorder,
     pub(crate) clock: Clock,
     pub(crate) log: Log,

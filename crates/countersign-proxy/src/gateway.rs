@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use countersign::Openers;
 use tokio::sync::Semaphore;
 
 use crate::admin;
@@ -86,7 +85,6 @@ impl Gateway {
             table: ArcSwap::from_pointee(table),
             keys,
             replay,
-            openers: Openers::default(),
             recorder: Recorder::new(used),
             clock,
             log,

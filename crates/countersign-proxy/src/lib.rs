@@ -47,6 +47,7 @@ mod rate;
 mod spool;
 mod table;
 mod trace;
+mod well_known;
 
 // From the verdict to the upstream.
 mod headers;
@@ -91,6 +92,6 @@ pub use settings::{
     AdminSettings, ClientAuthSettings, Disclosure, GatewaySettings, HealthCheck, InvalidSettings, Limits, Protocol,
     RouteSettings, TlsSettings,
 };
-pub use sidecar::{Address, Allow, Sidecar, SidecarError, SidecarHandles, SidecarSettings, SocketFile};
+pub use sidecar::{Address, Allow, Sidecar, SidecarError, SidecarHandles, SidecarSeal, SidecarSettings, SocketFile};
 pub use sockets::Sockets;
 pub use tls::TlsFinding;

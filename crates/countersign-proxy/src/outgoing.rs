@@ -58,6 +58,10 @@ impl Outgoing {
             Delivery::AsReceived(Held::Memory(body, share)) => (Sent::Kept(body, trailers), Some(share)),
             Delivery::AsReceived(Held::File(body)) => (Sent::Spooled(Box::new(body), trailers), None),
             Delivery::AsReceived(Held::Passing(body)) => (Sent::Passing(body), None),
+            Delivery::Received(body, held) => {
+                let share = held.replaced_by(body.len());
+                (Sent::Kept(body, trailers), share)
+            }
             Delivery::Derived(body, held) => {
                 headers.insert(CONTENT_DIGEST, content_digest(&body)?);
                 let share = held.replaced_by(body.len());

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Origin, Policy};
+use countersign::{Openers, Origin, Policy};
 use ipnet::IpNet;
 
 use crate::rate::Quota;
@@ -24,6 +24,8 @@ pub struct GatewaySettings {
     pub proxy_protocol: bool,
     /// What is served, and what each demands.
     pub routes: Vec<RouteSettings>,
+    /// What opens the sealed fields of routes whose policy has some; what seals for them is published as a JWK set.
+    pub openers: Arc<Openers>,
     /// How much of what a gateway takes.
     pub limits: Limits,
     /// Where health and metrics are told; `None` for nowhere.

@@ -3,6 +3,7 @@
 mod errand;
 mod guard;
 mod listen;
+mod sealing;
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -10,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
-use countersign::{Form, Origin, Signer, Unavailable};
+use countersign::{Form, Origin, Pointer, SealingKey, Signer, Unavailable};
 use http::{Request, Response, header};
 use hyper::body::Incoming;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -54,10 +55,23 @@ pub struct SidecarSettings {
     pub form: Form,
     /// What it signs; empty for everything.
     pub allow: Vec<Allow>,
+    /// What it seals before it signs.
+    pub seal: Option<SidecarSeal>,
     /// The largest body, in bytes: it is kept in memory while it is signed.
     pub max_body: u64,
     /// How much of what it takes.
     pub limits: Limits,
+}
+
+/// Fields that only the recipient behind the destination reads.
+#[derive(Clone, Debug)]
+pub struct SidecarSeal {
+    /// What is sealed, where it is there.
+    pub fields: Vec<Pointer>,
+    /// For whom.
+    pub to: Arc<SealingKey>,
+    /// The name under which the recipient knows the sender.
+    pub partner: String,
 }
 
 /// What a sidecar needs of the world.

@@ -2,7 +2,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use countersign::{Code, Origin, Policy, Rejection};
+use bytes::Bytes;
+use countersign::{Code, Openers, Origin, Policy, Rejection};
 
 use crate::caller::Trusted;
 use crate::clock::Clock;
@@ -11,6 +12,7 @@ use crate::rate::{PartnerRates, Quota, Rates};
 use crate::settings::{Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};
 use crate::tls::{self, ClientAuth, Server};
 use crate::upstream::{Destination, Group};
+use crate::well_known;
 
 /// Judged settings: what a reload swaps as a whole.
 pub(crate) struct Table {
@@ -18,6 +20,9 @@ pub(crate) struct Table {
     pub(crate) trusted: Trusted,
     pub(crate) proxy_protocol: bool,
     pub(crate) limits: Limits,
+    pub(crate) openers: Arc<Openers>,
+    /// What is published for those who seal; `None` where nothing is opened.
+    pub(crate) jwks: Option<Bytes>,
     /// How callers are spoken to; `None` for in the clear.
     pub(crate) tls: Option<Arc<Server>>,
     routes: HashMap<String, Arc<Route>>,
@@ -52,6 +57,8 @@ impl Table {
             public_url: settings.public_url.clone(),
             trusted: Trusted::new(&settings.trusted_proxies),
             proxy_protocol: settings.proxy_protocol,
+            openers: Arc::clone(&settings.openers),
+            jwks: well_known::jwks(&settings.openers),
             limits,
             tls: None,
             routes: HashMap::new(),

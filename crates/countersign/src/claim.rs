@@ -12,7 +12,7 @@ use crate::digest::{Digests, Running};
 use crate::judge::Facts;
 use crate::key::{Keys, VerifyingKey};
 use crate::message::Head;
-use crate::policy::Policy;
+use crate::policy::{Demands, Policy};
 use crate::rejection::{Code, Refusal, Rejection};
 use crate::replay::{ReplayStore, Seen, Use, UseMark};
 use crate::scheme::app_hmac::{self, CREDENTIALS};
@@ -65,7 +65,9 @@ impl Claim {
             Reading::Whole(whole) => OpenKind::Whole(whole, BytesMut::new()),
             Reading::Keyed(credentials) => OpenKind::Keyed(Box::new(credentials.begin(&head, keys, &policy, now)?)),
         };
-        Ok(Open { head, policy, kind, received: 0 })
+        let collects = policy.opens() && !matches!(kind, OpenKind::Whole(..));
+        let closed = collects.then(BytesMut::new);
+        Ok(Open { head, policy, kind, received: 0, closed })
     }
 }
 
@@ -76,6 +78,8 @@ pub struct Open {
     policy: Arc<Policy>,
     kind: OpenKind,
     received: u64,
+    /// The body, where fields in it are to be opened and the scheme does not keep it anyway.
+    closed: Option<BytesMut>,
 }
 
 enum OpenKind {
@@ -113,22 +117,20 @@ impl Open {
             return Err(Rejection::new(Code::BodyTooLarge, format!("the body is longer than {limit} bytes")));
         }
         match &mut self.kind {
-            OpenKind::Head(proof) => {
-                proof.body.update(&chunk);
-                Ok(chunk)
-            }
-            OpenKind::Trailers(claim) => {
-                claim.body.update(&chunk);
-                Ok(chunk)
-            }
-            OpenKind::Stream(stream) => stream.push(&chunk).map(|()| chunk),
+            OpenKind::Head(proof) => proof.body.update(&chunk),
+            OpenKind::Trailers(claim) => claim.body.update(&chunk),
+            OpenKind::Stream(stream) => stream.push(&chunk)?,
             OpenKind::Whole(_, body) => {
                 body.extend_from_slice(&chunk);
-                Ok(Bytes::new())
+                return Ok(Bytes::new());
             }
-            OpenKind::Keyed(running) => {
-                running.push(&chunk);
-                Ok(chunk)
+            OpenKind::Keyed(running) => running.push(&chunk),
+        }
+        match &mut self.closed {
+            None => Ok(chunk),
+            Some(closed) => {
+                closed.extend_from_slice(&chunk);
+                Ok(Bytes::new())
             }
         }
     }
@@ -149,6 +151,7 @@ impl Open {
     #[must_use]
     pub fn weight(&self) -> usize {
         match self.kind {
+            _ if self.closed.is_some() => 8,
             OpenKind::Head(_) | OpenKind::Trailers(_) | OpenKind::Stream(_) | OpenKind::Keyed(_) => 0,
             OpenKind::Whole(..) => 8,
         }
@@ -178,7 +181,7 @@ impl Open {
     /// # Errors
     /// `digest_mismatch`; for schemes that sign the body every fault of [`Claim::check`], in the same order.
     pub fn finish(self, keys: &Keys, now: Timestamp) -> Result<Authentic, Rejection> {
-        let Self { head, policy, kind, .. } = self;
+        let Self { head, policy, kind, closed, .. } = self;
         let (signed, key) = match kind {
             OpenKind::Head(HeadProof { signed, key, digests, body }) => {
                 body.finish(digests).map_err(|rejection| signed.facts.blame(rejection))?;
@@ -203,7 +206,7 @@ impl Open {
             }
             OpenKind::Keyed(running) => running.finish(&head, keys, &policy, now)?,
         };
-        Ok(Authentic { head, policy, signed, key })
+        Ok(Authentic { head, policy, signed, key, closed: closed.map(BytesMut::freeze) })
     }
 }
 
@@ -214,6 +217,7 @@ pub struct Authentic {
     policy: Arc<Policy>,
     signed: Box<Signed>,
     key: Arc<VerifyingKey>,
+    closed: Option<Bytes>,
 }
 
 impl Authentic {
@@ -241,7 +245,7 @@ impl Authentic {
     /// # Errors
     /// `too_old`, `key_not_usable`, `replayed`; [`crate::Unavailable`] where the store can't tell.
     pub async fn first_use(self, keys: &Keys, replay: &dyn ReplayStore, now: Timestamp) -> Result<Fresh, Refusal> {
-        let Self { head, policy, signed, key } = self;
+        let Self { head, policy, signed, key, closed } = self;
         let facts = &signed.facts;
         facts.check_time(&policy, now)?;
         let record = key.record();
@@ -268,7 +272,7 @@ impl Authentic {
             }
         }
         let identity = Identity::of(facts, &key);
-        Ok(Fresh { head, signed, identity })
+        Ok(Fresh { head, policy, signed, identity, closed, now })
     }
 }
 
@@ -276,24 +280,54 @@ impl Authentic {
 #[must_use]
 pub struct Fresh {
     head: Head,
+    policy: Arc<Policy>,
     signed: Box<Signed>,
     identity: Identity,
+    closed: Option<Bytes>,
+    /// When it was judged.
+    now: Timestamp,
 }
 
 impl Fresh {
+    /// Whether [`Fresh::unpack`] may have milliseconds of work, so that an asynchronous caller hands it to a thread that may
+    /// block: every sealed field takes a private operation.
+    #[must_use]
+    pub fn takes_long(&self) -> bool {
+        let derived = match &self.signed.payload {
+            Payload::Derived(bytes, _) => bytes.len(),
+            Payload::AsReceived => 0,
+        };
+        self.policy.opens() && derived.max(self.closed.as_ref().map_or(0, Bytes::len)) > 4 << 10
+    }
+
     /// Takes out what the upstream will get: the signed payload, or `body` as it was kept while it passed
     /// [`Open::push`]. Sealed fields are opened here by `openers`.
     ///
     /// # Errors
     /// `malformed` where a sealed field can't be opened.
     pub fn unpack<B>(self, openers: &Openers, body: B) -> Result<Ready<B>, Rejection> {
-        let _ = openers;
-        let Self { mut head, mut signed, identity } = self;
-        let payload = match std::mem::replace(&mut signed.payload, Payload::AsReceived) {
-            Payload::AsReceived => Delivery::AsReceived(body),
-            Payload::Derived(bytes, content_type) => {
+        let Self { mut head, policy, mut signed, identity, closed, now } = self;
+        let opened = |closed: &Bytes| -> Result<Option<Bytes>, Rejection> {
+            if !policy.opens() || (closed.is_empty() && !head.has_body()) {
+                return Ok(None);
+            }
+            let Demands { open, unbound, .. } = policy.demands();
+            let opened = openers.open(closed, open, &identity.partner, *unbound, now)?;
+            Ok(Some(&opened[..]).filter(|opened| opened != closed).map(Bytes::copy_from_slice))
+        };
+        let payload = match (std::mem::replace(&mut signed.payload, Payload::AsReceived), closed) {
+            (Payload::AsReceived, None) => Delivery::AsReceived(body),
+            (Payload::AsReceived, Some(closed)) => match opened(&closed)? {
+                None => Delivery::Received(closed, body),
+                Some(opened) => {
+                    describe_derived(head.headers_mut(), None);
+                    Delivery::Derived(opened, body)
+                }
+            },
+            (Payload::Derived(bytes, content_type), _) => {
+                let opened = opened(&bytes)?;
                 describe_derived(head.headers_mut(), content_type);
-                Delivery::Derived(bytes, body)
+                Delivery::Derived(opened.unwrap_or(bytes), body)
             }
         };
         let credentials: &[&str] = match signed.facts.scheme {
@@ -358,7 +392,9 @@ pub struct Ready<B> {
 pub enum Delivery<B> {
     /// What came, as the caller kept it.
     AsReceived(B),
-    /// Made anew from what was signed. Beside it what the caller kept, which does not go on.
+    /// What came, and was kept here, since there could have been fields to open. Beside it what the caller kept.
+    Received(Bytes, B),
+    /// Made anew from what was signed, or with opened fields. Beside it what the caller kept, which does not go on.
     Derived(Bytes, B),
 }
 

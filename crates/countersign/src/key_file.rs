@@ -16,6 +16,8 @@ pub(crate) enum Purpose {
     Only(Algorithm),
     /// `id-RSASSA-PSS`.
     Pss,
+    /// A JWK to seal with: for no signature.
+    Seal,
 }
 
 impl Purpose {
@@ -27,6 +29,7 @@ impl Purpose {
                 format_args!("a JWK whose alg is for {only}"),
                 format_args!("one for {algorithm}"),
             )),
+            Self::Seal => Err(InvalidKey::found("a key to seal with", "one for signatures")),
             Self::Pss if algorithm == Algorithm::RsaV15Sha256 => {
                 Err(InvalidKey::found("a key for RSASSA-PSS only", "an RSA key for rsa-v1_5-sha256"))
             }

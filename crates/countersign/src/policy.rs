@@ -6,6 +6,7 @@ use crate::algorithm::{Algorithm, Scheme};
 use crate::component::{Component, Name};
 use crate::coverage::{self, Coverage};
 use crate::message::Head;
+use crate::seal::Pointer;
 use crate::time::Timestamp;
 
 /// What a route demands, as an operator writes it. Plain data: [`Policy::new`] judges it.
@@ -13,6 +14,7 @@ use crate::time::Timestamp;
 /// The default is strict: RFC 9421 only, everything that says where a request goes and what it carries, five minutes, a
 /// nonce.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "switches of a route, each by its own name")]
 pub struct Demands {
     /// The schemes that are admitted, at least one.
     pub schemes: Vec<Scheme>,
@@ -44,6 +46,10 @@ pub struct Demands {
     pub http_message_signatures: HttpMessageSignatures,
     /// Settings of `pki`.
     pub pki: Pki,
+    /// Sealed fields that are opened before the message goes on; none are where the policy only watches.
+    pub open: Vec<Pointer>,
+    /// Whether fields are opened, too, that foreign tools sealed without naming place and partner.
+    pub unbound: bool,
 }
 
 /// How long what was admitted is remembered by all that shares these keys and one replay memory.
@@ -103,6 +109,8 @@ impl Default for Demands {
             observe: false,
             http_message_signatures: HttpMessageSignatures::default(),
             pki: Pki::default(),
+            open: Vec::new(),
+            unbound: false,
         }
     }
 }
@@ -148,6 +156,11 @@ impl Policy {
         }
         let require = demands.require.iter().map(|name| Demand::parse(name)).collect::<Result<_, _>>()?;
         Ok(Self { demands, require })
+    }
+
+    /// Whether there are fields to open.
+    pub(crate) fn opens(&self) -> bool {
+        !self.demands.open.is_empty() && !self.demands.observe
     }
 
     /// The leave to forward what was only observed: a route configured to observe has it, no other.

@@ -10,6 +10,7 @@ mod pointer;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::ops::Range;
 
 use zeroize::Zeroizing;
@@ -120,6 +121,12 @@ impl FieldSealer<'_> {
 #[derive(Default)]
 pub struct Openers {
     keys: Vec<OpeningKey>,
+}
+
+impl fmt::Debug for Openers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.public().map(SealingKey::id)).finish()
+    }
 }
 
 impl Openers {

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use countersign::{FieldSealer, Pointer, SealingKey};
+use countersign::{FieldSealer, Pointer};
 
 use crate::exit::{Exit, Failure};
 use crate::{file, moment, output, random, stdin};
@@ -27,10 +27,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
-    let to = SealingKey::from_file(&file::read_public(&args.to)?).map_err(|fault| {
-        Failure::usage(format!("{}: {fault}", args.to.display()))
-            .hint("the recipient publishes it at /.well-known/jwks.json")
-    })?;
+    let to = file::sealing_key(&args.to)?;
     let document = stdin::read("JSON document")?;
     let expires = args.expires.map(|time| moment::now().after(time));
     let sealer = FieldSealer { fields: &args.fields, to: &to, partner: &args.partner, expires };

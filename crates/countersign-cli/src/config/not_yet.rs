@@ -26,8 +26,6 @@ enum Asks {
     Unless(&'static str),
     /// A text that begins with one of these.
     Beginning(&'static [&'static str]),
-    /// A list with anything in it.
-    Any,
     True,
 }
 
@@ -38,12 +36,8 @@ const TABLE: &[NotYet] = &[
     error("registry.url_file", Asks::Always, "a URL in a file is not read yet, nor is PostgreSQL there, the only registry with a password"),
     warning("evidence.durability", Asks::Unless("off"), "evidence is not kept yet: decisions go to the log only"),
     error("token", Asks::Always, "this version issues and checks no user tokens yet, and /auth/trusted/… would be a path as any other"),
-    warning("seal.keys", Asks::Any, "sealed fields are not opened yet, and no sealing key is published"),
-    error("route.open", Asks::Any, "sealed fields are not opened yet, and would be forwarded as they are"),
-    warning("route.unbound", Asks::True, "sealed fields are not opened yet"),
     error("route.user", Asks::Unless("ignored"), "user tokens are not checked yet, and requests would pass without"),
     error("route.sign_responses", Asks::True, "responses are not signed yet"),
-    error("sidecar.seal", Asks::Always, "fields are not sealed yet, and would be sent in the clear"),
     error("sidecar.verify_responses", Asks::True, "signatures of responses are not checked yet, and any response would pass"),
 ];
 
@@ -63,7 +57,7 @@ impl NotYet {
             node.place.clone(),
             match self.asks {
                 Asks::Always if matches!(node.value, Value::Table(_)) => format!("[{}]: {}", self.key, self.text),
-                Asks::Always | Asks::Any => format!("{key}: {}", self.text),
+                Asks::Always => format!("{key}: {}", self.text),
                 _ => format!("{key} = {node}: {}", self.text),
             },
         );
@@ -73,7 +67,7 @@ impl NotYet {
             (_, Asks::Always) if matches!(node.value, Value::Table(_)) => {
                 issue.hint(format!("take the section [{}] out until it is there", self.key))
             }
-            (_, Asks::Always | Asks::Any | Asks::True) => issue.hint(format!("take {key} out until it is there")),
+            (_, Asks::Always | Asks::True) => issue.hint(format!("take {key} out until it is there")),
         }
     }
 }
@@ -84,7 +78,6 @@ impl Asks {
             (Asks::Always, _) | (Asks::True, Value::Flag(true)) => true,
             (Asks::Unless(fine), Value::Text(text)) => text != fine,
             (Asks::Beginning(starts), Value::Text(text)) => starts.iter().any(|start| text.starts_with(start)),
-            (Asks::Any, Value::List(items)) => !items.is_empty(),
             _ => false,
         }
     }

@@ -114,6 +114,7 @@ fn sidecar(signers: &Signers, gateway: SocketAddr) -> Result<Sidecar, Failure> {
     let (_, id, key) = signers.partner.first().ok_or_else(|| Failure::ours("the partner has no key"))?;
     let key = Arc::clone(key);
     let settings = SidecarSettings {
+        seal: None,
         listen: Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
         socket: SocketFile::default(),
         allow_remote: false,

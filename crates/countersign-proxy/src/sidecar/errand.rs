@@ -8,7 +8,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use hyper::body::Incoming;
 
-use super::{Desk, guard};
+use super::{Desk, guard, sealing};
 use crate::arrival::Opening;
 use crate::fault::Fault;
 use crate::headers::{self, Connection};
@@ -37,12 +37,19 @@ impl Desk {
         let mut fields = opening.headers;
         let named: HashSet<_> = Connection::of(&fields).names().collect();
         headers::remove_incoming(&mut fields, &named);
+        if settings.seal.is_some() {
+            sealing::remove_digests(&mut fields);
+        }
         let head = Head::request(opening.method, &target, settings.to.clone(), fields, opening.has_body)?;
         let method = head.method().cloned().unwrap_or_default();
         guard::check_allowed(&settings.allow, &method, head.path().unwrap_or_default())?;
 
         // The share of the room is held until the answer began: so long are the bytes.
         let (content, _share) = self.read(body).await?;
+        let content = match &settings.seal {
+            Some(seal) => sealing::sealed(seal, content).await?,
+            None => content,
+        };
         let order = Order { head, method, target, content };
         if let Some(lease) = self.upstreams.unused(&self.to, limits)
             && let Some(answer) = self.upstreams.send_on(lease, self.sign(&order).await?, limits).await?

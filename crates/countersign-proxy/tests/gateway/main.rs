@@ -23,6 +23,7 @@ mod refused;
 mod replay;
 mod revocation;
 mod schemes;
+mod sealed;
 mod several;
 mod signer;
 mod smuggling;

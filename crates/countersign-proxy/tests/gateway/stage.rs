@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use countersign::{BoxFuture, Demands, Keys, Origin, Policy, ReplayStore, Seen, Timestamp, Unavailable, Use, UseMark};
+use countersign::{
+    BoxFuture, Demands, Keys, Openers, Origin, Policy, ReplayStore, Seen, Timestamp, Unavailable, Use, UseMark,
+};
 use countersign_proxy::{
     AdminSettings, Clock, Control, Disclosure, Gateway, GatewaySettings, Handles, Limits, Quota, RouteSettings,
     TlsSettings,
@@ -26,6 +28,7 @@ pub(crate) struct Setting {
     pub(crate) limits: Limits,
     pub(crate) public_url: Vec<&'static str>,
     pub(crate) rate: Option<Quota>,
+    pub(crate) openers: Arc<Openers>,
     pub(crate) workers: usize,
     pub(crate) trusted: Vec<&'static str>,
     pub(crate) proxy_protocol: bool,
@@ -40,6 +43,7 @@ impl Default for Setting {
             limits: Limits { shutdown_grace: Duration::from_secs(2), ..Limits::default() },
             public_url: Vec::new(),
             rate: None,
+            openers: Arc::default(),
             workers: 2,
             trusted: Vec::new(),
             proxy_protocol: false,
@@ -89,6 +93,7 @@ impl Stage {
         let policy = Arc::new(Policy::new(setting.demands).unwrap());
         let spool = tempfile::tempdir().unwrap();
         let settings = GatewaySettings {
+            openers: setting.openers,
             spool_dir: Some(spool.path().to_owned()),
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             public_url: setting.public_url.iter().map(|url| Origin::parse(url).unwrap()).collect(),

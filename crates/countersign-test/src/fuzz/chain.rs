@@ -141,7 +141,7 @@ pub(super) fn pass(
 /// The body that goes on.
 pub(super) fn delivered(delivery: Delivery<Bytes>) -> Bytes {
     match delivery {
-        Delivery::AsReceived(bytes) | Delivery::Derived(bytes, _) => bytes,
+        Delivery::AsReceived(bytes) | Delivery::Received(bytes, _) | Delivery::Derived(bytes, _) => bytes,
     }
 }
 

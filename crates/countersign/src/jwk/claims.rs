@@ -10,6 +10,9 @@ use super::{Jwk, Type};
 
 /// Checks `use` and `key_ops` against the `operation` at hand, and reads `alg`.
 pub(super) fn check(jwk: Jwk<'_, '_>, operation: &str) -> Result<Purpose, InvalidKey> {
+    if seals(jwk) {
+        return check_sealing(jwk);
+    }
     let found = |what: String, wanted: &str| Err(InvalidKey::found(what, wanted));
     let signs = match jwk.members.member("use") {
         None => false,
@@ -44,6 +47,34 @@ pub(super) fn check(jwk: Jwk<'_, '_>, operation: &str) -> Result<Purpose, Invali
         _ => found(format!("a JWK with alg {alg:.40?}"), "an algorithm of ours that fits the key, or no alg"),
     }
 }
+
+/// Whether it says that it is to seal with.
+fn seals(jwk: Jwk<'_, '_>) -> bool {
+    let word = |name: &str| jwk.members.member(name).and_then(Value::as_str);
+    word("use").is_some_and(|usage| usage == "enc")
+        || word("alg").is_some_and(|alg| SEALING.iter().any(|(_, it)| alg == *it))
+}
+
+/// Then it has to be for that alone.
+fn check_sealing(jwk: Jwk<'_, '_>) -> Result<Purpose, InvalidKey> {
+    let alg = jwk.members.member("alg").map(|alg| alg.as_str().unwrap_or_default());
+    let usage = jwk.members.member("use").map(|usage| usage.as_str().unwrap_or_default());
+    let fits = |alg: &str| SEALING.iter().any(|&(kind, it)| jwk.kind == Type::Asymmetric(kind) && it == alg);
+    let operations = jwk.members.member("key_ops").map(strings).transpose()?.unwrap_or_default();
+    let sound = alg.is_none_or(|alg| fits(&alg))
+        && usage.is_none_or(|usage| usage == "enc")
+        && !operations.iter().any(|it| matches!(it.as_str(), "sign" | "verify"));
+    if sound {
+        return Ok(Purpose::Seal);
+    }
+    Err(InvalidKey::found(
+        "a JWK for sealing that is for something else, too",
+        "RSA with RSA-OAEP-256, or P-256 with ECDH-ES+A256KW, and use \"enc\"",
+    ))
+}
+
+/// How each kind of key is sealed with (RFC 7518 §4.1).
+const SEALING: [(Kind, &str); 2] = [(Kind::Rsa, "RSA-OAEP-256"), (Kind::P256, "ECDH-ES+A256KW")];
 
 /// The algorithm that an `alg` of JOSE means; RFC 9421's own names are understood as well.
 fn algorithm(name: &str) -> Option<Algorithm> {

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -29,6 +31,12 @@ pub struct SealingKey {
     pub(super) management: KeyManagement,
     pub(super) wrapping: Wrapping,
     spki: Vec<u8>,
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SealingKey").field(&self.id).finish()
+    }
 }
 
 impl SealingKey {
@@ -117,7 +125,7 @@ impl OpeningKey {
 /// A key that says it is for signatures is for nothing else: what one use gives away may break the other.
 fn check(purpose: Purpose) -> Result<(), InvalidKey> {
     match purpose {
-        Purpose::Any => Ok(()),
+        Purpose::Any | Purpose::Seal => Ok(()),
         Purpose::Only(_) | Purpose::Pss => Err(InvalidKey::found("a key for signatures only", "one to seal for")),
     }
 }

@@ -214,9 +214,13 @@ fn keys_of_another_kind_seal_nothing() {
         assert!(SealingKey::from_file(pair.public.as_bytes()).is_err(), "{algorithm}");
     }
     let key = key(Algorithm::EcdsaP256Sha256);
-    let published =
-        SealingKey::from_file(key.public().jwk().replace(r#","alg":"ECDH-ES+A256KW","use":"enc""#, "").as_bytes());
-    assert_eq!(published.unwrap().id(), key.public().id());
+    let published = key.public().jwk();
+    assert_eq!(SealingKey::from_file(published.as_bytes()).unwrap().id(), key.public().id());
+    for (from, to) in [("\"enc\"", "\"sig\""), ("ECDH-ES+A256KW", "ES256"), ("ECDH-ES+A256KW", "RSA-OAEP-256")] {
+        assert!(SealingKey::from_file(published.replace(from, to).as_bytes()).is_err(), "{to}");
+    }
+    let material = crate::key::Material::from_public_file(published.as_bytes(), Some(Algorithm::EcdsaP256Sha256));
+    assert!(material.is_err(), "what is to seal with signs nothing");
 }
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);

@@ -46,7 +46,8 @@ pub(super) async fn prepare(args: &Args, place: &Place, message: &Message) -> Re
     if route.channel == Channel::SamePartner {
         output::note!("the route also wants the TLS client certificate of who signs, which a message does not show");
     }
-    let route = Route { channel: Channel::Any, ..route.clone() };
+    // The verdict is about the signature: what is sealed stays so.
+    let route = Route { channel: Channel::Any, open: Vec::new(), ..route.clone() };
     let policy = Arc::new(wire::policy(&route, place.config.memory())?);
     let registry = place.registry_to_read().await?;
     // Freshness goes by the clock, whatever time the verdict is for.

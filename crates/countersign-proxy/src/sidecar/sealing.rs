@@ -1,0 +1,36 @@
+//! Fields that are sealed before the message is signed.
+
+use bytes::Bytes;
+use countersign::{Code, FieldSealer, Rejection, SealError, Unavailable};
+use http::HeaderMap;
+
+use super::SidecarSeal;
+use crate::fault::Fault;
+
+/// The body with its fields sealed. A body that is no JSON is refused: nobody knows what of it was to be kept from whom.
+pub(super) async fn sealed(seal: &SidecarSeal, body: Bytes) -> Result<Bytes, Fault> {
+    if body.is_empty() {
+        return Ok(body);
+    }
+    let seal = seal.clone();
+    let sealed = tokio::task::spawn_blocking(move || {
+        let sealer = FieldSealer { fields: &seal.fields, to: &seal.to, partner: &seal.partner, expires: None };
+        sealer.seal(&body, &mut random)
+    });
+    match sealed.await.map_err(|fault| Unavailable::new("sidecar", fault))? {
+        Ok(sealed) => Ok(sealed.document.into()),
+        Err(SealError::Unavailable(unavailable)) => Err(unavailable.into()),
+        Err(fault) => Err(Rejection::new(Code::Malformed, fault.to_string()).into()),
+    }
+}
+
+/// What the sender said of the body that it wrote.
+pub(super) fn remove_digests(fields: &mut HeaderMap) {
+    for name in ["content-digest", "repr-digest", "digest", "content-md5"] {
+        fields.remove(name);
+    }
+}
+
+fn random(bytes: &mut [u8]) -> Result<(), Unavailable> {
+    aws_lc_rs::rand::fill(bytes).map_err(|_| Unavailable::new("sidecar", "no randomness"))
+}
