@@ -51,8 +51,9 @@ pub(super) fn check(jwk: Jwk<'_, '_>, operation: &str) -> Result<Purpose, Invali
 /// Whether it says that it is to seal with.
 fn seals(jwk: Jwk<'_, '_>) -> bool {
     let word = |name: &str| jwk.members.member(name).and_then(Value::as_str);
-    word("use").is_some_and(|usage| usage == "enc")
-        || word("alg").is_some_and(|alg| SEALING.iter().any(|(_, it)| alg == *it))
+    let could = SEALING.iter().any(|&(kind, _)| jwk.kind == Type::Asymmetric(kind));
+    let sealing = |alg: &str| SEALING.iter().any(|&(_, it)| alg == it);
+    could && (word("use").is_some_and(|usage| usage == "enc") || word("alg").is_some_and(|alg| sealing(&alg)))
 }
 
 /// Then it has to be for that alone.
