@@ -14,6 +14,7 @@ mod demo;
 mod descriptors;
 mod exit;
 mod file;
+mod handover;
 mod last_use;
 mod message;
 mod moment;

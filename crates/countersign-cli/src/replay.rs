@@ -102,6 +102,22 @@ impl Replay {
         }
     }
 
+    /// Goes on after [`Replay::close`], where whoever was to take over did not. Inside the runtime; not from an async worker.
+    pub(crate) fn reopen(&self) -> Result<(), countersign_store::FileError> {
+        match self {
+            Self::Alone(memory) => memory.reopen(),
+            Self::Shared(store) => {
+                store.reopen();
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether others remember there, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Shared(_))
+    }
+
     /// For `/readyz`.
     pub(crate) fn check(&self, clock: &Clock) -> ReadyCheck {
         let (replay, clock) = (self.clone(), clock.clone());

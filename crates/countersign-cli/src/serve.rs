@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -11,14 +10,22 @@ use std::time::Duration;
 use countersign::{Keys, Timestamp};
 use countersign_proxy::{Clock, Control, Gateway, Handles, ReadyCheck};
 use countersign_store::replay::Reach;
-use countersign_store::{DataLock, LockError, Registry, RegistryLock, Snapshots};
+use countersign_store::{Registry, Snapshots};
+use tokio::sync::oneshot;
 
 use crate::config::Config;
-use crate::exit::{self, Failure, io};
+use crate::exit::{self, Failure};
+use crate::handover::{Offer, Predecessor};
 use crate::last_use::LastUseWriter;
 use crate::place::Place;
-use crate::replay::{self, Replay};
+use crate::replay::Replay;
 use crate::{output, wire};
+
+mod locks;
+mod start;
+
+pub(crate) use locks::{HandedLocks, Locks};
+pub(crate) use start::Start;
 
 /// A gateway that is bound, and not yet serving.
 pub(crate) struct Serving {
@@ -30,19 +37,25 @@ pub(crate) struct Serving {
     uses: LastUseWriter,
     clock: Clock,
     marking: Arc<AtomicBool>,
+    predecessor: Option<Predecessor>,
+    may_be_taken_over: bool,
     /// Last, so that nobody else begins before all of the above has ended.
-    _locks: Locks,
+    locks: Locks,
 }
 
 impl Serving {
-    /// Opens everything and binds the addresses.
-    pub(crate) async fn prepare(place: &Place, log: Box<dyn Write + Send>) -> Result<Self, Failure> {
+    /// Opens everything and binds the addresses. Where another process serves so far, it has stood back when this returns.
+    pub(crate) async fn prepare(place: &Place, start: Start, log: Box<dyn Write + Send>) -> Result<Self, Failure> {
         let config = &place.config;
-        let lock = DataLock::acquire(&config.data)?;
-        let registry_locks = lock_registry(place, &lock)?;
-        let (replay, clock) = Replay::open(&config.replay, &lock, reach(config)).await?;
-        let settings = wire::settings(config, replay.raised())?;
+        let Start { locks, sockets, mut predecessor, may_be_taken_over } = start;
+        // Whatever may fail without the memory fails before anybody has to wait.
+        wire::settings(config, Vec::new())?;
         let registry = place.registry_to_write().await?;
+        if let Some(predecessor) = &mut predecessor {
+            predecessor.stop().await?;
+        }
+        let (replay, clock) = Replay::open(&config.replay, locks.data(), reach(config)).await?;
+        let settings = wire::settings(config, replay.raised())?;
         let following = clock.clone();
         let snapshots = Snapshots::follow(&registry, config.registry.max_stale, move || following.now()).await?;
         let uses = LastUseWriter::start(&registry);
@@ -55,6 +68,7 @@ impl Serving {
             measures: replay.measures(&clock),
             snapshot_age: Some(Arc::new(move || aging.age(aged_by.now()))),
             used: Some(uses.used()),
+            sockets,
             ..Handles::new(Arc::new(move |now| keys.keys(now)), replay.store())
         };
         let gateway = Gateway::bind(settings, handles).map_err(|fault| {
@@ -70,6 +84,10 @@ impl Serving {
                 }
             }
         })?;
+        if let Some(predecessor) = &mut predecessor {
+            predecessor.replace().await?;
+            locks.name_me()?;
+        }
         Ok(Self {
             gateway,
             config: config.clone(),
@@ -79,7 +97,9 @@ impl Serving {
             uses,
             clock,
             marking,
-            _locks: (lock, registry_locks),
+            predecessor,
+            may_be_taken_over,
+            locks,
         })
     }
 
@@ -121,46 +141,54 @@ impl Serving {
         Reloader { control: self.gateway.control(), config: self.config.clone(), replay, clock }
     }
 
-    /// Serves until `shutdown` is ready, then ends in order: the replay memory is written down for the next start.
-    pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Failure> {
-        let Self { gateway, registry, snapshots, replay, uses, clock, marking, config: _, _locks } = self;
+    /// Serves until `shutdown` is ready, then ends in order: the replay memory is written down for the next start. Also where
+    /// another process took over: then its id is given back.
+    pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Option<u32>, Failure> {
+        let Self { gateway, config, registry, snapshots, replay, uses, clock, marking, locks, .. } = self;
+        // Whoever served so far sees by it that this process does now.
+        drop(self.predecessor);
         let marks = tokio::spawn(mark(replay.clone(), clock.clone(), marking));
-        let outcome = gateway.run(shutdown).await;
+        let sockets = self.may_be_taken_over.then(|| gateway.sockets()).transpose().map_err(Failure::ours)?;
+        let control = gateway.control();
+        let (ending, ended) = oneshot::channel::<()>();
+        let mut running = std::pin::pin!(gateway.run(async {
+            shutdown.await;
+            let _ = ending.send(());
+        }));
+        let offering = async {
+            let Some(sockets) = sockets else { return std::future::pending().await };
+            let (replay, clock) = (replay.clone(), clock.clone());
+            let limit = config.gateway.limits.handover_timeout;
+            let offer = Offer { control, replay, clock, locks: &locks, sockets, limit };
+            tokio::select! {
+                pid = offer.until_taken() => pid,
+                // An error says that nobody waits for the signal any more, since another process is there.
+                Ok(()) = ended => {
+                    // Let go of, or callers would wait at sockets that nobody looks at.
+                    drop(offer);
+                    std::future::pending().await
+                }
+            }
+        };
+        let (outcome, taken) = tokio::select! {
+            outcome = &mut running => (outcome, None),
+            pid = offering => {
+                // What is still on its way keeps nobody from anything.
+                marks.abort();
+                drop(locks);
+                (running.await, Some(pid))
+            }
+        };
         marks.abort();
         drop(snapshots);
-        let closed = replay.close(clock.now());
+        // Whoever took over goes on from what was written for it.
+        let closed = if taken.is_some() { Ok(()) } else { replay.close(clock.now()) };
         uses.end().await;
         registry.close().await;
         outcome.map_err(Failure::ours)?;
-        Ok(closed?)
+        closed?;
+        Ok(taken)
     }
-}
-
-/// The data directory's, the registry's own, and the data directory's that the registry lies in, where that is another.
-type Locks = (DataLock, (RegistryLock, Option<DataLock>));
-
-/// Two gateways with the same keys and a memory each would let a request pass once at each: whoever remembers alone is alone
-/// with its registry, too, wherever that is. Those that share a memory may share a registry.
-fn lock_registry(place: &Place, data: &DataLock) -> Result<(RegistryLock, Option<DataLock>), Failure> {
-    let file = place.registry_file()?;
-    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(dir).map_err(|fault| io("can't make", dir, &fault))?;
-    let held = |error| match error {
-        LockError::Held { pid, .. } => {
-            let by = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
-            let failure = Failure::usage(format!("the registry in {} is served by another gateway{by}", dir.display()));
-            failure.hint("each would let the same request pass once: let one gateway serve all routes").hint(
-                "or let them share their replay memory: url = \"redis://…\" in [replay], the same one for each of them",
-            )
-        }
-        LockError::File(error) => error.into(),
-    };
-    if replay::is_shared(&place.config.replay)? {
-        return Ok((RegistryLock::beside_others(dir).map_err(held)?, None));
-    }
-    let same = |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
-    let its_data = if same(dir, data.dir()) { None } else { Some(DataLock::acquire(dir).map_err(held)?) };
-    Ok((RegistryLock::alone(dir).map_err(held)?, its_data))
 }
 
 /// Notes every second what time the verdicts go by, and says where the replay memory stops or begins to admit.

@@ -4,6 +4,7 @@
 mod redis_server;
 mod support;
 
+use std::io::{BufRead, BufReader, Write};
 use std::time::{Duration, Instant};
 
 use redis_server::RedisServer;
@@ -241,4 +242,30 @@ fn a_raised_age_lets_no_request_pass_a_second_time_at_a_gateway_that_shares_the_
     assert_eq!((status, refusal.contains("\"too_old\"")), (401, true), "{refusal}");
     let (status, refusal) = send(short.address, &captured);
     assert_eq!((status, refusal.contains("\"too_old\"")), (401, true), "{refusal}");
+}
+
+#[test]
+fn a_restart_without_a_gap_beside_another_gateway() {
+    let server = RedisServer::start();
+    let dir = deployment(&server, &["north", "south"]);
+    let (north, south) = (start(&dir, "north"), start(&dir, "south"));
+    ready(&north, 200, "");
+    ready(&south, 200, "");
+    let captured = signed(&dir);
+    assert_eq!(send(north.address, &captured).0, 200);
+    // Who was told to stand back, and then nobody came, follows the store again.
+    let mut successor = std::os::unix::net::UnixStream::connect(dir.path("north/handover.sock")).unwrap();
+    successor.write_all(b"countersign take-over 1 4711\nstop\n").unwrap();
+    let mut heard = BufReader::new(successor).lines();
+    assert!(heard.next().unwrap().unwrap().contains("\"shared_memory\":true"));
+    assert!(heard.next().unwrap().unwrap().ends_with("stopped"));
+    drop(heard);
+    ready(&north, 200, "");
+    assert_eq!(send(north.address, &signed(&dir)).0, 200);
+    let next = Gateway::started(&dir, dir.command("gateway --take-over --config north.toml"));
+    assert_eq!(next.address, north.address);
+    assert_eq!(north.wait(), Some(0));
+    assert_eq!((send(next.address, &captured).0, send(south.address, &captured).0), (401, 401));
+    assert_eq!(send(next.address, &signed(&dir)).0, 200);
+    assert_eq!(next.end("-TERM"), Some(0));
 }

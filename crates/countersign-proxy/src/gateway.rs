@@ -21,7 +21,7 @@ use crate::record::Recorder;
 use crate::settings::{GatewaySettings, InvalidSettings};
 use crate::sockets::Sockets;
 use crate::spool::Room;
-use crate::steering::Steering;
+use crate::steering::{Phase, Steering};
 use crate::table::Table;
 use crate::tls::{Handshakes, vigil};
 use crate::worker::Worker;
@@ -180,7 +180,11 @@ impl Gateway {
         let last = limits.shutdown_grace + Duration::from_secs(5);
         let late = |_| Err(io::Error::other("it did not end in time"));
         let outcome = tokio::select! {
-            outcome = &mut ended => outcome.and(Err(io::Error::other("it ended by itself"))),
+            // Idle workers may end before this hears why.
+            outcome = &mut ended => match *gate.steering.phase().borrow() {
+                Phase::HandedOver => outcome,
+                _ => outcome.and(Err(io::Error::other("it ended by itself"))),
+            },
             () = gate.steering.handed_over() => {
                 // Who asks now is answered by the other process.
                 health.as_ref().inspect(|health| health.abort());

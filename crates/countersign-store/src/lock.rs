@@ -55,20 +55,7 @@ impl DataLock {
     /// # Errors
     /// [`LockError::Held`] where the descriptor is of another file, or holds no lock: then somebody else may.
     pub fn take_over(dir: &Path, handed: OwnedFd) -> Result<Self, LockError> {
-        let path = dir.join(NAME);
-        let file = File::from(handed);
-        let held = |pid| LockError::Held { dir: dir.to_owned(), pid };
-        let (own, there) = (file.metadata(), std::fs::metadata(&path));
-        let same = |own: &Metadata, there: &Metadata| own.dev() == there.dev() && own.ino() == there.ino();
-        match (own, there) {
-            (Ok(own), Ok(there)) if same(&own, &there) => {}
-            _ => return Err(held(None)),
-        }
-        // The lock belongs to what both descriptors share: what has it gets it again.
-        match file.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_owned(), file }),
-            Err(_) => Err(held(pid_in(file))),
-        }
+        Ok(Self { dir: dir.to_owned(), file: held_by(handed, dir, NAME)? })
     }
 
     /// Writes down that this process has it.
@@ -96,7 +83,14 @@ impl DataLock {
 /// any number that share one.
 #[derive(Debug)]
 pub struct RegistryLock {
-    _file: File,
+    file: File,
+}
+
+/// For [`RegistryLock::take_over`] in another process.
+impl AsFd for RegistryLock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
 }
 
 impl RegistryLock {
@@ -116,14 +110,22 @@ impl RegistryLock {
         Self::take(dir, File::try_lock_shared)
     }
 
+    /// Takes the lock of [`RegistryLock::alone`] over from the process that has it, as [`DataLock::take_over`].
+    ///
+    /// # Errors
+    /// As of [`DataLock::take_over`].
+    pub fn take_over(dir: &Path, handed: OwnedFd) -> Result<Self, LockError> {
+        Ok(Self { file: held_by(handed, dir, REGISTRY)? })
+    }
+
     fn take(dir: &Path, lock: impl Fn(&File) -> Result<(), TryLockError>) -> Result<Self, LockError> {
         file::make_private_dir(dir)?;
-        let path = dir.join("registry.lock");
+        let path = dir.join(REGISTRY);
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = file.map_err(FileError::of("open", &path))?;
         match lock(&file) {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(LockError::Held { dir: dir.to_owned(), pid: None }),
             Err(TryLockError::Error(error)) => Err(FileError::of("lock", &path)(error).into()),
         }
@@ -163,6 +165,24 @@ impl LockError {
 }
 
 const NAME: &str = "gateway.lock";
+const REGISTRY: &str = "registry.lock";
+
+/// A descriptor that holds the lock of this file, and of no other.
+fn held_by(handed: OwnedFd, dir: &Path, name: &str) -> Result<File, LockError> {
+    let file = File::from(handed);
+    let held = |pid| LockError::Held { dir: dir.to_owned(), pid };
+    let (own, there) = (file.metadata(), std::fs::metadata(dir.join(name)));
+    let same = |own: &Metadata, there: &Metadata| own.dev() == there.dev() && own.ino() == there.ino();
+    match (own, there) {
+        (Ok(own), Ok(there)) if same(&own, &there) => {}
+        _ => return Err(held(None)),
+    }
+    // The lock belongs to what both descriptors share: what has it gets it again.
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => Err(held(pid_in(file))),
+    }
+}
 
 fn by(pid: Option<u32>) -> String {
     pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
@@ -219,6 +239,19 @@ mod tests {
         new.name_me().unwrap();
         drop(new);
         DataLock::acquire(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_registry_that_is_handed_over_is_never_free() {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let old = RegistryLock::alone(dir.path()).unwrap();
+        let new = RegistryLock::take_over(dir.path(), old.as_fd().try_clone_to_owned().unwrap()).unwrap();
+        drop(old);
+        assert!(RegistryLock::alone(dir.path()).is_err() && RegistryLock::beside_others(dir.path()).is_err());
+        let elsewhere = RegistryLock::alone(other.path()).unwrap();
+        assert!(RegistryLock::take_over(dir.path(), elsewhere.as_fd().try_clone_to_owned().unwrap()).is_err());
+        drop(new);
+        RegistryLock::alone(dir.path()).unwrap();
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::file::warn_of_mode;
 use crate::output::{self, say};
 use crate::place::{ConfigFile, Place};
-use crate::serve::{Reloader, Serving};
+use crate::serve::{Reloader, Serving, Start};
 use crate::supervisor::Supervisor;
 use crate::watch::Watch;
 
@@ -25,13 +25,17 @@ use crate::watch::Watch;
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigFile,
+    /// Take over from the gateway that serves on the same data directory, without a gap: callers wait for a moment, and
+    /// where this process can't serve, the other goes on
+    #[arg(long)]
+    take_over: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
-    wait(serve(&args.config))?
+    wait(serve(&args.config, args.take_over))?
 }
 
-async fn serve(file: &ConfigFile) -> Result<Exit, Failure> {
+async fn serve(file: &ConfigFile, take_over: bool) -> Result<Exit, Failure> {
     let mut watch = Watch::new(file.path());
     let (config, warnings) = file.read()?;
     watch.follow(&config);
@@ -49,7 +53,8 @@ async fn serve(file: &ConfigFile) -> Result<Exit, Failure> {
     let mut interrupts = Interrupts::listen()?;
     let hangup = listen_to(SignalKind::hangup())?;
     let place = Place::of(config);
-    let serving = Serving::prepare(&place, Box::new(std::io::stderr())).await?;
+    let start = if take_over { Start::taking_over(&place).await? } else { Start::replaceable(&place)? };
+    let serving = Serving::prepare(&place, start, Box::new(std::io::stderr())).await?;
     announce(&place, &serving)?;
     let sites = place.config.registry.trusted_sites.clone();
     let supervisor = Arc::new(Supervisor::of_environment());
@@ -74,8 +79,10 @@ async fn serve(file: &ConfigFile) -> Result<Exit, Failure> {
     watchdog.abort();
     reloads.abort();
     tells.abort();
-    ended?;
-    say!("ended    in order");
+    match ended? {
+        Some(pid) => say!("ended    in order, handed over to process {pid}"),
+        None => say!("ended    in order"),
+    }
     Ok(Exit::FINE)
 }
 

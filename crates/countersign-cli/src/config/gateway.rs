@@ -67,6 +67,9 @@ pub struct Limits {
     pub shutdown_delay: Duration,
     /// For what is under way when no callers are taken any more; 30 seconds.
     pub shutdown_timeout: Duration,
+    /// How long what is at hand may take to be decided when another process takes over, while new callers wait; 5 seconds.
+    /// Beyond it: `unavailable`.
+    pub handover_timeout: Duration,
     /// The head of a request in bytes; 64 KiB. A post-quantum signature takes 6 of them.
     pub max_head: u64,
     /// Header lines of a request; 100.
@@ -141,6 +144,7 @@ impl Limits {
             upstream_idle_timeout: timeout(section, "upstream_idle_timeout", 60),
             shutdown_delay: section.duration("shutdown_delay", Duration::ZERO..=HOUR).unwrap_or(SECOND / 2),
             shutdown_timeout: section.duration("shutdown_timeout", Duration::ZERO..=HOUR).unwrap_or(30 * SECOND),
+            handover_timeout: section.duration("handover_timeout", Duration::ZERO..=SECOND * 60).unwrap_or(5 * SECOND),
             max_head: section.size("max_head", 8 << 10..=1 << 20).unwrap_or(64 << 10),
             max_headers: section.number("max_headers", 16..=1000).unwrap_or(100),
             source_rate: section.value("source_rate", forms::rate).unwrap_or(Rate { count: 10_000, per: SECOND }),

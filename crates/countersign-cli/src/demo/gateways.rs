@@ -11,7 +11,7 @@ use super::sender::KEY_ID;
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::place::Place;
-use crate::serve::Serving;
+use crate::serve::{Serving, Start};
 
 /// A directory with the configuration of a gateway.
 pub(super) struct Deployment {
@@ -47,7 +47,7 @@ impl Deployment {
     /// Binds its gateway, whose log is `gateway.log`.
     pub(super) async fn serving(&self) -> Result<Serving, Failure> {
         let log = File::create(self.dir.join("gateway.log")).map_err(Failure::ours)?;
-        Serving::prepare(&self.place, Box::new(log)).await
+        Serving::prepare(&self.place, Start::alone(&self.place)?, Box::new(log)).await
     }
 }
 

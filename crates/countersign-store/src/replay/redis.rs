@@ -15,8 +15,8 @@ mod shared;
 mod tests;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use countersign::{BoxFuture, Raised, ReplayStore, Seen, Timestamp, Unavailable, Use};
@@ -58,7 +58,8 @@ use crate::lock::DataLock;
 pub struct RedisReplay {
     shared: Arc<Shared>,
     clock_mark: ClockMark,
-    task: JoinHandle<()>,
+    address: RedisAddress,
+    task: Mutex<JoinHandle<()>>,
 }
 
 /// Numbers for metrics.
@@ -97,12 +98,8 @@ impl RedisReplay {
         let count = if address.cluster { cluster::PARTS } else { 1 };
         let parts = (0..count).map(|number| Part::new(number.to_string())).collect();
         let shared = Arc::new(Shared::new(Arc::new(clock), parts, reach, node));
-        let task = if address.cluster {
-            tokio::spawn(cluster::serve(Arc::clone(&shared), address))
-        } else {
-            tokio::spawn(serve(Arc::clone(&shared), address))
-        };
-        Ok(Self { shared, clock_mark: mark, task })
+        let task = Mutex::new(keep_following(&shared, address.clone()));
+        Ok(Self { shared, clock_mark: mark, address, task })
     }
 
     /// Waits until it admits, but no longer than `most`. Errors are what is missing.
@@ -184,9 +181,17 @@ impl RedisReplay {
     /// # Errors
     /// [`FileError`] when the clock's mark could not be written.
     pub fn close(&self, now: Timestamp) -> Result<(), FileError> {
-        self.task.abort();
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).abort();
         self.shared.parts.iter().for_each(|part| part.close("the gateway is ending"));
         self.clock_mark.mark(now)
+    }
+
+    /// Follows the store again after [`RedisReplay::close`], where whoever was to take over did not: admits once it is
+    /// reached and its memory is settled. Runs inside a tokio runtime, as [`RedisReplay::follow`].
+    pub fn reopen(&self) {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        task.abort();
+        *task = keep_following(&self.shared, self.address.clone());
     }
 
     /// Numbers for metrics.
@@ -245,7 +250,7 @@ impl ReplayStore for RedisReplay {
 
 impl Drop for RedisReplay {
     fn drop(&mut self) {
-        self.task.abort();
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).abort();
     }
 }
 
@@ -253,6 +258,11 @@ impl fmt::Debug for RedisReplay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RedisReplay({}, {:?})", self.closed().as_deref().unwrap_or("open"), self.numbers())
     }
+}
+
+fn keep_following(shared: &Arc<Shared>, address: RedisAddress) -> JoinHandle<()> {
+    let shared = Arc::clone(shared);
+    if address.cluster { tokio::spawn(cluster::serve(shared, address)) } else { tokio::spawn(serve(shared, address)) }
 }
 
 /// Keeps a connection to the one server.

@@ -69,8 +69,9 @@ fn every_setting_of_the_contract_is_read() {
         limits.upstream_timeout,
         limits.shutdown_delay,
         limits.upstream_idle_timeout,
+        limits.handover_timeout,
     ];
-    assert_eq!(times.map(|time| time.as_secs()), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(times.map(|time| time.as_secs()), [1, 2, 3, 4, 5, 6, 7, 8]);
     assert_eq!(limits.shutdown_timeout, Duration::ZERO);
     assert_eq!((limits.max_head, limits.max_headers, limits.max_connections), (128 << 10, 50, 10));
     assert_eq!((limits.body_in_memory, limits.memory_space, limits.spool_space), (1 << 20, 100 << 20, 2 << 30));

@@ -1,0 +1,190 @@
+use std::fs::Permissions;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use countersign_proxy::{Clock, Control, Sockets};
+use serde_json::json;
+use tokio::net::{UnixListener, UnixStream};
+
+use super::channel::Channel;
+use super::{GO, HELLO, READY, STOP, STOPPED, path};
+use crate::output;
+use crate::replay::Replay;
+use crate::serve::Locks;
+
+/// The side of the process that serves: lets another one take over.
+pub(crate) struct Offer<'a> {
+    pub(crate) control: Control,
+    pub(crate) replay: Replay,
+    pub(crate) clock: Clock,
+    pub(crate) locks: &'a Locks,
+    pub(crate) sockets: Sockets,
+    /// How long what is at hand may take to be decided.
+    pub(crate) limit: Duration,
+}
+
+impl Offer<'_> {
+    /// Ready once another process has taken over, with its id. Whatever else happens, this one goes on.
+    pub(crate) async fn until_taken(&self) -> u32 {
+        let data = self.locks.data().dir();
+        let bound = match Bound::at(path(data)) {
+            Ok(bound) => bound,
+            Err(fault) => {
+                let hints = ["a restart will take callers again only when the new process listens".to_owned()];
+                output::warning(format!("nobody can take over: {}: {fault}", path(data).display()), &hints);
+                return std::future::pending().await;
+            }
+        };
+        loop {
+            let Ok((stream, _)) = bound.listener.accept().await else {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            if !is_ours(&stream, data) {
+                continue;
+            }
+            match self.hand_over(Channel::new(stream)).await {
+                Ok(pid) => {
+                    bound.leave();
+                    return pid;
+                }
+                Err(why) => {
+                    self.control.note("not handed over", &why);
+                    output::warning(format!("nobody took over: {why}"), &["this process goes on".to_owned()]);
+                }
+            }
+        }
+    }
+
+    async fn hand_over(&self, mut channel: Channel) -> Result<u32, String> {
+        let words = |what: &'static str| move |fault: io::Error| format!("{what}: {fault}");
+        let hello = channel.hear(HELLO_TIME).await.map_err(words("it did not say who it is"))?;
+        let pid = hello.strip_prefix(HELLO).and_then(|pid| pid.parse().ok());
+        let pid: u32 = pid.ok_or_else(|| format!("it said \"{}\"", hello.escape_debug()))?;
+        let (manifest, descriptors) = self.estate();
+        channel.say(&manifest).await.map_err(words("it left"))?;
+        channel.give(&descriptors).await.map_err(words("it did not take what it got"))?;
+        channel.expect(STOP, PREPARING).await.map_err(words("it did not get ready"))?;
+
+        self.control.note("handing over", &format!("to process {pid}"));
+        match self.stand_back(&mut channel).await {
+            Ok(()) => {
+                self.control.hand_over();
+                self.control.note("handed over", &format!("to process {pid}"));
+                // It closes once it has told whoever watches that it is the one to watch.
+                channel.until_closed(SETTLING).await;
+                Ok(pid)
+            }
+            Err(fault) => {
+                drop(channel);
+                self.go_on().await;
+                Err(format!("process {pid} did not take over: {fault}"))
+            }
+        }
+    }
+
+    /// What there is, and its descriptors in this order.
+    fn estate(&self) -> (String, Vec<BorrowedFd<'_>>) {
+        let Sockets { listen, admin, .. } = &self.sockets;
+        let shared_memory = self.replay.is_shared();
+        // A registry that is shared is free for the other one, too.
+        let (registry, its_data) = if shared_memory { (None, None) } else { self.locks.registry() };
+        let manifest = json!({
+            "shared_memory": shared_memory,
+            "its_data": its_data.is_some(),
+            "admin": admin.is_some(),
+            "sockets": listen.len(),
+        });
+        let locks = [Some(self.locks.data().as_fd()), registry, its_data].into_iter().flatten();
+        let sockets = admin.iter().chain(listen).map(AsFd::as_fd);
+        (manifest.to_string(), locks.chain(sockets).collect())
+    }
+
+    /// # Errors
+    /// Where the other one is not ready in time, or could not be told to go.
+    async fn stand_back(&self, channel: &mut Channel) -> io::Result<()> {
+        self.control.stop_deciding(self.limit).await;
+        let (replay, now) = (self.replay.clone(), self.clock.now());
+        let closed = tokio::task::spawn_blocking(move || replay.close(now)).await;
+        closed.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        channel.say(STOPPED).await?;
+        channel.expect(READY, READING).await?;
+        channel.say(GO).await
+    }
+
+    /// Decides again. Where the memory can't be opened again, nobody does until it can: `unavailable`, and nothing forwarded.
+    async fn go_on(&self) {
+        let mut told = false;
+        loop {
+            let replay = self.replay.clone();
+            match tokio::task::spawn_blocking(move || replay.reopen()).await {
+                Ok(Ok(())) => break,
+                fault if !told => {
+                    let why = fault.map_or_else(
+                        |fault| fault.to_string(),
+                        |fault| fault.err().map(|fault| fault.to_string()).unwrap_or_default(),
+                    );
+                    let hints = ["requests are answered 503 until it can be".to_owned()];
+                    output::warning(format!("the replay memory can't be opened again: {why}"), &hints);
+                    told = true;
+                }
+                _ => {}
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        self.control.resume();
+    }
+}
+
+/// The socket, and the file that leads to it.
+struct Bound {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Removed at the end, unless another process put its own there.
+    ours: bool,
+}
+
+impl Bound {
+    /// In place of what is there: whoever has the lock is the one to talk to.
+    fn at(path: PathBuf) -> io::Result<Self> {
+        let new = path.with_extension("new");
+        if let Err(fault) = std::fs::remove_file(&new)
+            && fault.kind() != io::ErrorKind::NotFound
+        {
+            return Err(fault);
+        }
+        let listener = UnixListener::bind(&new)?;
+        std::fs::set_permissions(&new, Permissions::from_mode(0o600))?;
+        std::fs::rename(&new, &path)?;
+        Ok(Self { listener, path, ours: true })
+    }
+
+    fn leave(mut self) {
+        self.ours = false;
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        if self.ours {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whoever owns the data directory, and root, who could take all of it anyway.
+fn is_ours(stream: &UnixStream, data: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(peer), Ok(data)) = (stream.peer_cred(), std::fs::metadata(data)) else { return false };
+    peer.uid() == 0 || peer.uid() == data.uid()
+}
+
+const HELLO_TIME: Duration = Duration::from_secs(5);
+/// Here nobody waits for it.
+const PREPARING: Duration = Duration::from_secs(60);
+/// Here all callers do: as long as it takes to read millions of marks.
+const READING: Duration = Duration::from_secs(15);
+const SETTLING: Duration = Duration::from_secs(5);

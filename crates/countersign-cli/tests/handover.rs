@@ -1,0 +1,303 @@
+//! Restarts without a gap: callers wait rather than fail, and no two processes ever decide at once.
+
+mod support;
+
+#[path = "faults/load.rs"]
+#[allow(dead_code)]
+mod load;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use load::Sender;
+use support::Dir;
+use support::gateway::{Gateway, send, upstream};
+
+struct Stage {
+    dir: Dir,
+    sender: Sender,
+}
+
+impl Stage {
+    /// A gateway's directory; two workers, so that there are two sockets and two queues.
+    fn new(upstream: SocketAddr, limits: &str) -> Self {
+        let dir = Dir::new();
+        dir.write(
+            "countersign.toml",
+            &format!(
+                "[gateway]\nlisten = [\"127.0.0.1:0\"]\nworkers = 2\n{limits}\n[admin]\nlisten = \"127.0.0.1:0\"\n\n[[route]]\n\
+                 path = \"/orders\"\nupstream = \"http://{upstream}\"\n"
+            ),
+        );
+        dir.fine("partner add acme");
+        dir.fine("key generate --algorithm ed25519 --out acme.key");
+        dir.fine("key add --partner acme --id acme-1 --scheme http-message-signatures --algorithm ed25519 --public-key acme.key.pub");
+        let sender = Sender::new(dir.read("acme.key").as_bytes(), "acme-1");
+        Self { dir, sender }
+    }
+
+    /// A process that takes over from the one that serves.
+    fn next(&self) -> Gateway {
+        Gateway::started(&self.dir, self.dir.command("gateway --take-over"))
+    }
+
+    /// A signed request on a connection of its own.
+    fn request(&self, to: SocketAddr) -> String {
+        closing(&self.sender.request(to, "/orders", "{}"))
+    }
+}
+
+fn closing(request: &str) -> String {
+    request.replacen("\r\n", "\r\nConnection: close\r\n", 1)
+}
+
+/// The status of an answer, or what went wrong on the way to it.
+fn ask(to: SocketAddr, request: &str) -> Result<u16, String> {
+    let words = |what: &'static str| move |fault: std::io::Error| format!("{what}: {fault}");
+    let mut stream = TcpStream::connect(to).map_err(words("connect"))?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(request.as_bytes()).map_err(words("write"))?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(words("read"))?;
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or(format!("answered \"{answer}\""))
+}
+
+#[test]
+fn ten_restarts_under_load_fail_no_request_and_let_none_pass_twice() {
+    let stage = Arc::new(Stage::new(upstream(), ""));
+    let mut gateway = Gateway::start(&stage.dir);
+    let address = gateway.address;
+    let stop = Arc::new(AtomicBool::new(false));
+    let captured = Arc::new(Mutex::new(Vec::new()));
+    // Each request is sent twice at once, by two connections: that falls on both sides of a restart as often as it can.
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            let (stage, stop, captured) = (Arc::clone(&stage), Arc::clone(&stop), Arc::clone(&captured));
+            std::thread::spawn(move || {
+                let mut slowest = Duration::ZERO;
+                while !stop.load(SeqCst) {
+                    let request = stage.request(address);
+                    let copy = request.clone();
+                    let began = Instant::now();
+                    let other = std::thread::spawn(move || ask(address, &copy));
+                    let outcomes = [ask(address, &request), other.join().unwrap()];
+                    slowest = slowest.max(began.elapsed());
+                    let passed = outcomes.iter().filter(|outcome| **outcome == Ok(200)).count();
+                    let replayed = outcomes.iter().filter(|outcome| **outcome == Ok(401)).count();
+                    assert_eq!((passed, replayed), (1, 1), "{outcomes:?}");
+                    captured.lock().unwrap().push(request);
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                slowest
+            })
+        })
+        .collect();
+    for _ in 0..10 {
+        std::thread::sleep(Duration::from_millis(200));
+        let next = stage.next();
+        assert_eq!((next.address, next.admin), (address, gateway.admin), "the same sockets");
+        assert_eq!(gateway.wait(), Some(0));
+        gateway = next;
+    }
+    stop.store(true, SeqCst);
+    let slowest = threads.into_iter().map(|thread| thread.join().unwrap()).max().unwrap();
+    let captured = captured.lock().unwrap();
+    println!("{} requests through 10 restarts, the slowest took {slowest:?}", captured.len());
+    assert!(captured.len() > 100, "{}", captured.len());
+    for request in captured.iter() {
+        assert_eq!(ask(address, request), Ok(401), "a captured request passes no later process either");
+    }
+    let mode = stage.dir.path("countersign-data/handover.sock").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(gateway.end("-TERM"), Some(0));
+    assert!(!stage.dir.path("countersign-data/handover.sock").exists());
+    assert!(TcpStream::connect(address).is_err(), "and at the end nobody listens");
+}
+
+/// An API that answers with the first half at once, and with the second after so long.
+fn slow(pause: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || {
+                let mut stream = stream.unwrap();
+                drop(stream.read(&mut [0; 4096]));
+                drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf"));
+                std::thread::sleep(pause);
+                drop(stream.write_all(b"done"));
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn an_answer_on_its_way_ends_where_it_began_and_holds_up_neither_this_restart_nor_the_next() {
+    let stage = Stage::new(slow(Duration::from_secs(4)), "");
+    let first = Gateway::start(&stage.dir);
+    let address = first.address;
+    let mut at_hand = TcpStream::connect(address).unwrap();
+    at_hand.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    at_hand.write_all(stage.request(address).as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let began = Instant::now();
+    let second = stage.next();
+    // While the first still answers, the lock is the second's alone.
+    assert_eq!(second.end("-TERM"), Some(0));
+    let third = Gateway::started(&stage.dir, {
+        let mut command = stage.dir.command("gateway");
+        command.env("COUNTERSIGN_GATEWAY__LISTEN", "127.0.0.1:0");
+        command
+    });
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let mut answer = String::new();
+    at_hand.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("halfdone"), "{answer}");
+    assert_eq!(first.wait(), Some(0));
+    drop(third);
+}
+
+/// The side of a process that takes over, as far as a test wants to go.
+struct Successor(BufReader<UnixStream>);
+
+impl Successor {
+    fn begin(stage: &Stage) -> Self {
+        let stream = UnixStream::connect(stage.dir.path("countersign-data/handover.sock")).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut successor = Self(BufReader::new(stream));
+        successor.say("countersign take-over 1 4711");
+        assert!(successor.hear().contains("\"sockets\":2"));
+        successor
+    }
+
+    fn say(&mut self, line: &str) {
+        writeln!(self.0.get_mut(), "{line}").unwrap();
+    }
+
+    fn hear(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        line.trim_end().trim_start_matches('+').to_owned()
+    }
+}
+
+#[test]
+fn a_successor_that_dies_before_it_took_over_costs_nothing() {
+    let stage = Arc::new(Stage::new(upstream(), ""));
+    let gateway = Gateway::start(&stage.dir);
+    let address = gateway.address;
+    let captured = stage.request(address);
+    assert_eq!(ask(address, &captured), Ok(200));
+    // Dead after it said hello; after it said stop; where it says other than it should.
+    drop(Successor::begin(&stage));
+    assert_eq!(ask(address, &stage.request(address)), Ok(200));
+    for last in [None, Some("go"), Some("")] {
+        let mut successor = Successor::begin(&stage);
+        successor.say("stop");
+        assert_eq!(successor.hear(), "stopped");
+        let (waiting, other) = (stage.request(address), Arc::clone(&stage));
+        let waiting = std::thread::spawn(move || (ask(address, &waiting), other));
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(!waiting.is_finished(), "nobody decides, and the caller waits");
+        if let Some(last) = last {
+            successor.say(last);
+        }
+        drop(successor);
+        assert_eq!(waiting.join().unwrap().0, Ok(200));
+        assert_eq!(ask(address, &captured), Ok(401), "nothing was forgotten");
+    }
+    assert!(stage.dir.read("log").contains("\"event\":\"not handed over\""));
+    // What was marked open again is an unclean end when it is killed.
+    assert_eq!(gateway.end("-KILL"), None);
+    let gateway = Gateway::start(&stage.dir);
+    assert_eq!(send(gateway.admin, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").0, 503);
+}
+
+#[test]
+fn a_successor_that_can_t_serve_leaves_the_one_that_does_in_place() {
+    let stage = Stage::new(upstream(), "");
+    let gateway = Gateway::start(&stage.dir);
+    let address = gateway.address;
+    let config = stage.dir.read("countersign.toml");
+    // One address more, which somebody else has: found out when the sockets are opened, after the other stood back.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let more = format!("[\"127.0.0.1:0\", \"{}\"]", taken.local_addr().unwrap());
+    stage.dir.write("countersign.toml", &config.replacen("[\"127.0.0.1:0\"]", &more, 1));
+    let failed = stage.dir.run("gateway --take-over");
+    assert_eq!(failed.code, 2, "{failed:?}");
+    assert_eq!(ask(address, &stage.request(address)), Ok(200));
+    stage.dir.write("countersign.toml", &config.replace("/orders", "orders"));
+    assert_eq!(stage.dir.run("gateway --take-over").code, 2);
+    assert_eq!(ask(address, &stage.request(address)), Ok(200));
+    // Without the word for it, nobody is replaced.
+    stage.dir.write("countersign.toml", &config);
+    assert_eq!(stage.dir.run("gateway").code, 2);
+    let next = stage.next();
+    assert_eq!(gateway.wait(), Some(0));
+    assert_eq!(ask(address, &stage.request(address)), Ok(200));
+    drop(next);
+}
+
+#[test]
+fn a_registry_elsewhere_stays_locked_from_one_process_to_the_next() {
+    let stage = Stage::new(upstream(), "");
+    let config = stage.dir.read("countersign.toml");
+    let data = stage.dir.path("countersign-data");
+    std::fs::rename(&data, stage.dir.path("elsewhere")).unwrap();
+    stage.dir.write("countersign.toml", &format!("{config}\n[registry]\nurl = \"sqlite:elsewhere/registry.db\"\n"));
+    let other = stage.dir.read("countersign.toml").replacen("[gateway]", "data = \"other\"\n[gateway]", 1);
+    stage.dir.write("other.toml", &other);
+    let mut gateway = Gateway::start(&stage.dir);
+    let captured = stage.request(gateway.address);
+    assert_eq!(ask(gateway.address, &captured), Ok(200));
+    for _ in 0..2 {
+        let next = stage.next();
+        assert_eq!(gateway.wait(), Some(0), "{}", stage.dir.read("log"));
+        gateway = next;
+        assert_eq!(ask(gateway.address, &captured), Ok(401));
+        let beside = stage.dir.run("gateway --config other.toml");
+        assert_eq!(beside.code, 2, "{beside:?}");
+        assert!(beside.err.contains("is served by another gateway"), "{beside:?}");
+    }
+    assert_eq!(gateway.end("-TERM"), Some(0));
+}
+
+#[test]
+fn a_successor_that_remembers_elsewhere_is_told_to_restart_plainly() {
+    let stage = Stage::new(upstream(), "");
+    let gateway = Gateway::start(&stage.dir);
+    let mut command = stage.dir.command("gateway --take-over");
+    let refused = command.env("COUNTERSIGN_REPLAY__URL", "redis://127.0.0.1:1/").output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("remembers alone") && said.contains("without --take-over"), "{said}");
+    assert_eq!(ask(gateway.address, &stage.request(gateway.address)), Ok(200));
+}
+
+#[test]
+fn a_body_that_does_not_come_is_not_waited_for() {
+    let stage = Stage::new(upstream(), "handover_timeout = \"500ms\"");
+    let gateway = Gateway::start(&stage.dir);
+    let address = gateway.address;
+    let request = stage.request(address);
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(&request.as_bytes()[..request.len() - 1]).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let began = Instant::now();
+    let next = stage.next();
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    // Too late to be decided where it began, and never to be decided there again.
+    stream.write_all(&request.as_bytes()[request.len() - 1..]).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\"unavailable\""), "{answer}");
+    assert_eq!(ask(next.address, &request), Ok(200), "its nonce was not spent");
+    assert_eq!(gateway.wait(), Some(0));
+}
