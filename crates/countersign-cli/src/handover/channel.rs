@@ -148,6 +148,9 @@ mod tests {
         assert!(one.expect("go", short).await.is_err());
         other.say(&"x".repeat(LONGEST + 1)).await.unwrap();
         assert_eq!(one.hear(short).await.unwrap_err().kind(), io::ErrorKind::InvalidData);
+        // Whoever says too much is let go, so nobody hears the rest.
+        let (one, other) = UnixStream::pair().unwrap();
+        let mut one = Channel::new(one);
         drop(other);
         assert!(one.hear(short).await.is_err() && one.take(1, short).await.is_err() && one.say("go").await.is_err());
     }
