@@ -19,6 +19,8 @@ pub(super) struct Crl {
     /// For people.
     pub(super) issuer: String,
     this_update: Timestamp,
+    /// Its number (RFC 5280 §5.2.3), which rises: length and bytes, without leading zeros.
+    number: Option<(usize, Vec<u8>)>,
     /// Until when it says which certificates are revoked.
     pub(super) next_update: Timestamp,
 }
@@ -57,7 +59,11 @@ impl Crl {
         let Some(next_update) = list.next_update().map(|time| Timestamp::from_secs(time.timestamp())) else {
             return Err(format!("the list of {issuer} has no nextUpdate, so that nobody could tell when it is stale"));
         };
-        Ok(Self { der, scope, issuer, this_update, next_update })
+        let number = list.crl_number().map(|number| {
+            let bytes = number.to_bytes_be();
+            (bytes.len(), bytes)
+        });
+        Ok(Self { der, scope, issuer, this_update, number, next_update })
     }
 
     /// Whether it is issued by this subject.
@@ -88,6 +94,13 @@ pub(super) fn follow(former: &[Crl], lists: &[Crl], now: Timestamp) -> Result<()
             return Err(format!(
                 "the list of {} is of {}, older than the one in force, of {}: it could un-revoke",
                 list.issuer, list.this_update, in_force.this_update
+            ));
+        }
+        // Issued later, and counted from before: its authority forgot what it had revoked.
+        if list.number.is_some() && list.number < in_force.number {
+            return Err(format!(
+                "the list of {} has a lower number than the one in force: it could un-revoke",
+                list.issuer
             ));
         }
         if list.is_stale(now) && !in_force.is_stale(now) {

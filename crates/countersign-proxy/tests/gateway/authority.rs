@@ -83,6 +83,11 @@ impl Authority {
 
     /// A revocation list of these serials, of `issued` seconds from now, that ends `ends` seconds from now.
     pub(crate) fn crl(&self, revoked: &[u8], issued: i64, ends: i64) -> Vec<u8> {
+        self.crl_numbered(7, revoked, issued, ends)
+    }
+
+    /// The same under a number of one's own.
+    pub(crate) fn crl_numbered(&self, number: u8, revoked: &[u8], issued: i64, ends: i64) -> Vec<u8> {
         let revoked = revoked.iter().map(|serial| RevokedCertParams {
             serial_number: SerialNumber::from(vec![*serial]),
             revocation_time: from_now(issued).into(),
@@ -92,7 +97,7 @@ impl Authority {
         let params = CertificateRevocationListParams {
             this_update: from_now(issued).into(),
             next_update: from_now(ends).into(),
-            crl_number: SerialNumber::from(vec![1]),
+            crl_number: SerialNumber::from(vec![number]),
             issuing_distribution_point: None,
             revoked_certs: revoked.collect(),
             key_identifier_method: KeyIdMethod::Sha256,

@@ -133,6 +133,7 @@ async fn a_list_that_is_unreadable_too_large_stale_or_older_leaves_the_last_good
         (vec![b'x'; (32 << 20) + 1], "larger"),
         (mutual.partners.crl(&[], -600, 3600), "un-revoke"),
         (mutual.partners.crl(&[], -30, -10), "has ended"),
+        (mutual.partners.crl_numbered(6, &[], -30, 3600), "lower number"),
         (other, "un-revoke"),
     ] {
         std::fs::write(&path, content).unwrap();
