@@ -32,7 +32,8 @@ fn message2(rich: bool) {
     let received = Bytes::from(body.clone());
     let unstamped = body.replace("timestamp", "timestomp");
     let example = ours::verify(head(), received.clone(), &policy, &keys);
-    let (bytes, signature) = (example.signed_bytes().expect("a printing is kept").to_vec(), example.signature().to_vec());
+    let (bytes, signature) =
+        (example.signed_bytes().expect("a printing is kept").to_vec(), example.signature().to_vec());
 
     let kind = if rich { "rich in escapes" } else { "ordinary" };
     println!("\npki, a body {kind}, of {} bytes, printed in {}", body.len(), bytes.len());
