@@ -1,0 +1,183 @@
+//! The end of the chain: what was verified for the first time, and what of it goes on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::Identity;
+use crate::algorithm::Scheme;
+use crate::coverage::Coverage;
+use crate::message::Head;
+use crate::policy::{Demands, Policy};
+use crate::rejection::Rejection;
+use crate::scheme::app_hmac::CREDENTIALS;
+use crate::scheme::{Payload, Signed};
+use crate::seal::Openers;
+use crate::time::Timestamp;
+
+/// Authentic, and the first of its kind.
+#[must_use]
+pub struct Fresh {
+    pub(super) head: Head,
+    pub(super) policy: Arc<Policy>,
+    pub(super) signed: Box<Signed>,
+    pub(super) identity: Identity,
+    /// The body, where fields in it are to be opened.
+    pub(super) closed: Option<Bytes>,
+    /// When it was judged.
+    pub(super) now: Timestamp,
+}
+
+impl Fresh {
+    /// Whether [`Fresh::unpack`] may have milliseconds of work, so that an asynchronous caller hands it to a thread that may
+    /// block: every sealed field takes a private operation.
+    #[must_use]
+    pub fn takes_long(&self) -> bool {
+        let derived = match &self.signed.payload {
+            Payload::Derived(bytes, _) => bytes.len(),
+            Payload::AsReceived => 0,
+        };
+        self.policy.opens() && derived.max(self.closed.as_ref().map_or(0, Bytes::len)) > 4 << 10
+    }
+
+    /// Takes out what the upstream will get: the signed payload, or `body` as it was kept while it passed
+    /// [`Open::push`](super::Open::push). Sealed fields are opened here by `openers`.
+    ///
+    /// # Errors
+    /// `malformed` where a sealed field can't be opened.
+    pub fn unpack<B>(self, openers: &Openers, body: B) -> Result<Ready<B>, Rejection> {
+        let Self { mut head, policy, mut signed, identity, closed, now } = self;
+        let opened = |closed: &Bytes| -> Result<Option<Bytes>, Rejection> {
+            if !policy.opens() || (closed.is_empty() && !head.has_body()) {
+                return Ok(None);
+            }
+            let Demands { open, unbound, .. } = policy.demands();
+            let opened = openers.open(closed, open, &identity.partner, *unbound, now)?;
+            Ok(Some(&opened[..]).filter(|opened| opened != closed).map(Bytes::copy_from_slice))
+        };
+        let payload = match (std::mem::replace(&mut signed.payload, Payload::AsReceived), closed) {
+            (Payload::AsReceived, None) => Delivery::AsReceived(body),
+            (Payload::AsReceived, Some(closed)) => match opened(&closed)? {
+                None => Delivery::Received(closed, body),
+                Some(opened) => {
+                    describe_derived(head.headers_mut(), None);
+                    Delivery::Derived(opened, body)
+                }
+            },
+            (Payload::Derived(bytes, content_type), _) => {
+                let opened = opened(&bytes)?;
+                describe_derived(head.headers_mut(), content_type);
+                Delivery::Derived(opened.unwrap_or(bytes), body)
+            }
+        };
+        let credentials: &[&str] = match signed.facts.scheme {
+            Scheme::Pki => &["authorization"],
+            Scheme::AppHmac => &CREDENTIALS,
+            Scheme::HttpMessageSignatures | Scheme::TrustedSite => &[],
+        };
+        for &name in credentials {
+            head.headers_mut().remove(name);
+        }
+        let coverage = &signed.coverage;
+        drop_overrides(head.headers_mut(), coverage);
+        let unsigned: Vec<_> = head.trailers().keys().filter(|name| !coverage.has_trailer(name)).cloned().collect();
+        for name in unsigned {
+            head.trailers_mut().remove(name);
+        }
+        Ok(Ready { head, identity, payload, signed })
+    }
+}
+
+/// Fields that describe a body which is no longer the one that came.
+fn describe_derived(headers: &mut HeaderMap, content_type: Option<HeaderValue>) {
+    const STALE: [&str; 7] =
+        ["digest", "content-md5", "repr-digest", "content-digest", "signature", "signature-input", "content-encoding"];
+    for name in STALE {
+        headers.remove(name);
+    }
+    if let Some(content_type) = content_type {
+        headers.insert(http::header::CONTENT_TYPE, content_type);
+    }
+}
+
+/// Fields by which some servers let a request become another one. They pass only where they were signed.
+pub(crate) fn drop_overrides(headers: &mut HeaderMap, coverage: &Coverage) {
+    const OVERRIDES: [&str; 5] =
+        ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
+    // `_` counts as `-`, as it does for many servers.
+    let same = |one: u8, other: u8| one == other || (one == b'_' && other == b'-');
+    let is_override = |name: &HeaderName| {
+        let name = name.as_str();
+        let is = |it: &&str| it.len() == name.len() && name.bytes().zip(it.bytes()).all(|(a, b)| same(a, b));
+        name.starts_with('x') && OVERRIDES.iter().any(is)
+    };
+    let unsigned: Vec<_> =
+        headers.keys().filter(|name| is_override(name) && !coverage.has_field(name)).cloned().collect();
+    for name in unsigned {
+        headers.remove(name);
+    }
+}
+
+/// Verified, fresh and unpacked: exactly what the upstream will get, once it is on record.
+#[must_use]
+pub struct Ready<B> {
+    head: Head,
+    identity: Identity,
+    payload: Delivery<B>,
+    signed: Box<Signed>,
+}
+
+/// The body that goes on.
+#[derive(Debug)]
+pub enum Delivery<B> {
+    /// What came, as the caller kept it.
+    AsReceived(B),
+    /// What came, and was kept here, since there could have been fields to open. Beside it what the caller kept.
+    Received(Bytes, B),
+    /// Made anew from what was signed, or with opened fields. Beside it what the caller kept, which does not go on.
+    Derived(Bytes, B),
+}
+
+impl<B> Ready<B> {
+    /// Who signed.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The head that goes on.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Whether the signature covers the whole of this header field. Whoever forwards must not drop such a one.
+    #[must_use]
+    pub fn covers(&self, name: &HeaderName) -> bool {
+        self.signed.coverage.has_field(name)
+    }
+
+    /// What was signed, byte for byte; see [`Authentic::signed_bytes`](super::Authentic::signed_bytes).
+    #[must_use]
+    pub fn signed_bytes(&self) -> Option<&[u8]> {
+        self.signed.bytes.kept()
+    }
+
+    /// The SHA-256 of what was signed.
+    #[must_use]
+    pub fn signed_hash(&self) -> [u8; 32] {
+        self.signed.bytes.sha256()
+    }
+
+    /// The signature over it.
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
+        &self.signed.signature
+    }
+
+    /// The parts, leaving the proof behind.
+    pub fn into_parts(self) -> (Head, Delivery<B>, Identity) {
+        (self.head, self.payload, self.identity)
+    }
+}
