@@ -4,8 +4,8 @@
 //!
 //! - [`DataLock`]: one gateway per data directory; [`RegistryLock`]: one per registry, or those that share their replay
 //!   memory. Commands beside a running gateway take neither.
-//! - [`secrets`]: the key under which shared secrets lie in the registry.
-//! - [`registry`]: partners, keys and their events, in SQLite; every command that changes a key goes through it.
+//! - [`secrets`]: the key under which shared secrets and private keys of our own lie in the registry.
+//! - [`registry`]: partners, keys, keys of our own and their events, in SQLite; every command that changes a key goes through it.
 //! - [`snapshot`]: follows the registry within a second and publishes [`countersign::Keys`], read without a lock.
 //! - [`replay`]: the memory of what was admitted, with the floor that holds after an unclean end.
 //! - `suite` (feature `suite`): the contract of [`countersign::ReplayStore`] as checks over any implementation.

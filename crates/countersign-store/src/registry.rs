@@ -13,6 +13,7 @@ mod last_use;
 mod material;
 mod name;
 mod open;
+mod own_key;
 mod partner;
 mod read;
 mod row;
@@ -29,6 +30,8 @@ pub use event::Event;
 pub use key::{KeyAdd, KeyAdded, KeyEntry, KeySelector};
 pub(crate) use key_add::checked;
 pub use last_use::{LastUse, LastUses};
+pub use own_key::{Overlap, OwnKey, OwnKeyAdd, OwnKeyEntry, OwnKeys, OwnUse};
+pub(crate) use own_key::{SELECT as SELECT_OWN_KEYS, own_key_of};
 pub use partner::{Partner, PartnerState};
 pub(crate) use row::{SELECT_KEYS, record_of};
 

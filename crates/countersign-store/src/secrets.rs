@@ -1,4 +1,4 @@
-//! Shared secrets at rest: sealed with AES-256-GCM under a key that lies beside the registry, not in it, so that a copy
+//! Shared secrets and private keys of our own at rest: sealed with AES-256-GCM under a key that lies beside the registry, not in it, so that a copy
 //! of the database alone gives nothing away.
 
 mod file;
@@ -32,18 +32,40 @@ pub struct Place<'a> {
     pub partner: &'a str,
 }
 
+/// What a sealed private key of our own is bound to.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnPlace<'a> {
+    /// What it is for.
+    pub usage: &'a str,
+    /// Its thumbprint.
+    pub id: &'a str,
+    /// The one algorithm it is for.
+    pub algorithm: &'a str,
+}
+
 impl SealingKey {
     /// Seals a secret: one byte of format, 12 of nonce, ciphertext, 16 of tag.
     ///
     /// # Errors
     /// [`SecretsError::Crypto`] when the provider fails, for want of randomness.
     pub fn seal(&self, place: Place<'_>, secret: &SharedSecret) -> Result<Vec<u8>, SecretsError> {
-        let plain = secret.expose();
+        self.seal_bound(place.bound(), secret.expose())
+    }
+
+    /// Seals a private key of our own, in the same form.
+    ///
+    /// # Errors
+    /// As [`SealingKey::seal`].
+    pub fn seal_own(&self, place: OwnPlace<'_>, private: &[u8]) -> Result<Vec<u8>, SecretsError> {
+        self.seal_bound(place.bound(), private)
+    }
+
+    fn seal_bound(&self, bound: Vec<u8>, plain: &[u8]) -> Result<Vec<u8>, SecretsError> {
         let mut buffer = Vec::with_capacity(plain.len() + AES_256_GCM.tag_len());
         buffer.extend_from_slice(plain);
         let nonce = self
             .seal
-            .seal_in_place_append_tag(Aad::from(place.bound()), &mut buffer)
+            .seal_in_place_append_tag(Aad::from(bound), &mut buffer)
             .map_err(|_| SecretsError::Crypto("sealing failed"))?;
         Ok([&[FORMAT][..], nonce.as_ref(), &buffer].concat())
     }
@@ -53,19 +75,28 @@ impl SealingKey {
     /// # Errors
     /// [`SecretsError::Crypto`] when it was sealed for another place, under another key, or was changed.
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<SharedSecret, SecretsError> {
+        let mut opened = self.open_bound(place.bound(), sealed)?;
+        Ok(SharedSecret::new(std::mem::take(&mut *opened)))
+    }
+
+    /// Opens what [`SealingKey::seal_own`] made for the same place under the same key.
+    ///
+    /// # Errors
+    /// As [`SealingKey::open`].
+    pub fn open_own(&self, place: OwnPlace<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SecretsError> {
+        self.open_bound(place.bound(), sealed)
+    }
+
+    fn open_bound(&self, bound: Vec<u8>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SecretsError> {
         const FAILED: SecretsError =
             SecretsError::Crypto("the secret was sealed under another key or for another place");
         let [FORMAT, rest @ ..] = sealed else { return Err(FAILED) };
         let (nonce, rest) = rest.split_first_chunk::<12>().ok_or(FAILED)?;
-        // One byte more than the plaintext needs: no reallocation leaves a copy behind.
-        let mut buffer = Zeroizing::new(Vec::with_capacity(rest.len() + 1));
-        buffer.extend_from_slice(rest);
+        let mut buffer = Zeroizing::new(rest.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let length = self.seal.open_in_place(nonce, Aad::from(place.bound()), &mut buffer).map_err(|_| FAILED)?.len();
+        let length = self.seal.open_in_place(nonce, Aad::from(bound), &mut buffer).map_err(|_| FAILED)?.len();
         buffer.truncate(length);
-        // A secret is its file less one final LF; this puts back the one that is taken off.
-        buffer.push(b'\n');
-        Ok(SharedSecret::from_file(std::mem::take(&mut *buffer)))
+        Ok(buffer)
     }
 
     /// What a secret is recognised by when it is added again: an HMAC, since the plain hash of a weak secret could be
@@ -111,15 +142,27 @@ impl fmt::Debug for SealingKey {
 impl Place<'_> {
     /// The additional data: each part with its length, so that no two places share bytes.
     fn bound(&self) -> Vec<u8> {
-        let mut bytes = b"countersign sealed secret 1".to_vec();
-        for part in
-            [self.scheme.as_str().as_bytes(), self.id.as_bytes(), &self.version.to_be_bytes(), self.partner.as_bytes()]
-        {
-            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            bytes.extend_from_slice(part);
-        }
-        bytes
+        let version = self.version.to_be_bytes();
+        let parts = [self.scheme.as_str().as_bytes(), self.id.as_bytes(), &version, self.partner.as_bytes()];
+        bound("countersign sealed secret 1", &parts)
     }
+}
+
+impl OwnPlace<'_> {
+    /// The same, apart from those of secrets.
+    fn bound(&self) -> Vec<u8> {
+        let parts = [self.usage, self.id, self.algorithm].map(str::as_bytes);
+        bound("countersign sealed own key 1", &parts)
+    }
+}
+
+fn bound(kind: &str, parts: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = kind.as_bytes().to_vec();
+    for part in parts {
+        bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part);
+    }
+    bytes
 }
 
 /// Why secrets can't be sealed or opened. Never holds one.

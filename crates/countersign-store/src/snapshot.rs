@@ -21,7 +21,7 @@ use arc_swap::ArcSwap;
 use countersign::{Keys, Timestamp, Unavailable};
 use tokio::sync::watch;
 
-use crate::registry::{Error, Registry};
+use crate::registry::{Error, OwnKeys, Registry};
 pub use listed::SiteKeys;
 use load::{Loaded, Source};
 
@@ -72,12 +72,26 @@ impl Snapshots {
     /// # Errors
     /// [`Unavailable`] when the registry has not been reached for longer than `max_stale`.
     pub fn keys(&self, now: Timestamp) -> Result<Arc<Keys>, Unavailable> {
+        self.not_too_old(now)?;
+        Ok(Arc::clone(&self.shared.loaded.load().keys))
+    }
+
+    /// The present keys of our own, opened. The same `Arc` as long as nothing changed.
+    ///
+    /// # Errors
+    /// As [`Snapshots::keys`].
+    pub fn own_keys(&self, now: Timestamp) -> Result<Arc<OwnKeys>, Unavailable> {
+        self.not_too_old(now)?;
+        Ok(Arc::clone(&self.shared.loaded.load().own_keys))
+    }
+
+    fn not_too_old(&self, now: Timestamp) -> Result<(), Unavailable> {
         if self.age(now) > self.shared.max_stale {
             let failure = self.failure().unwrap_or_else(|| "nobody asks it any more".to_owned());
             let detail = format!("not read since {}: {failure}", self.confirmed_at());
             return Err(Unavailable::new("registry", detail));
         }
-        Ok(Arc::clone(&self.shared.loaded.load().keys))
+        Ok(())
     }
 
     /// How long ago the registry confirmed the snapshot: below a second while all is well.

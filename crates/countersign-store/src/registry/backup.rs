@@ -56,10 +56,14 @@ async fn look_into(copy: &Path) -> Result<Backup, Error> {
     }
     let partners = count(&mut copy, "SELECT count(*) FROM partner").await?;
     let keys = count(&mut copy, "SELECT count(*) FROM partner_key").await?;
-    let secrets = count(&mut copy, "SELECT count(*) FROM partner_key WHERE symmetric = 1").await? > 0;
+    let secrets = count(&mut copy, SECRETS).await? > 0;
     copy.close().await.map_err(Failed::to("close"))?;
     Ok(Backup { partners, keys, secrets })
 }
+
+/// What is sealed under the key that lies beside the registry.
+pub(super) const SECRETS: &str =
+    "SELECT (SELECT count(*) FROM partner_key WHERE symmetric = 1) + (SELECT count(*) FROM own_key)";
 
 async fn count(copy: &mut AnyConnection, rows: &'static str) -> Result<u64, Error> {
     let row = sqlx::query(rows).fetch_one(copy).await;

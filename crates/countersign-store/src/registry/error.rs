@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use countersign::{InvalidKey, KeyState, Scheme, Timestamp};
 
+use super::own_key::OwnUse;
 use crate::file::FileError;
 use crate::secrets::SecretsError;
 
@@ -65,6 +66,14 @@ pub enum Refused {
         id: String,
         /// In which scheme; `None`: in any.
         scheme: Option<Scheme>,
+    },
+    /// No key of our own of this id.
+    #[error("there is no {usage} key {id:?} of our own")]
+    NoSuchOwnKey {
+        /// What it would be for.
+        usage: OwnUse,
+        /// What was asked for.
+        id: String,
     },
     /// The id has no such version.
     #[error("the key {id:?} has no version {version}")]
@@ -185,6 +194,8 @@ impl Refused {
             Self::NoSuchPartner(name) => format!("countersign partner add {name}, or countersign partner list"),
             Self::PartnerExists(name) => format!("countersign partner show {name}"),
             Self::NoSuchKey { .. } => "countersign key list".to_owned(),
+            Self::NoSuchOwnKey { usage: OwnUse::Token, .. } => "countersign token key list".to_owned(),
+            Self::NoSuchOwnKey { usage: OwnUse::Seal, .. } => "countersign seal-key list".to_owned(),
             Self::NoSuchVersion { newest, .. } => format!("the newest is --version {newest}"),
             Self::TwoSchemes { schemes, .. } => {
                 let flags: Vec<_> = schemes.iter().map(|scheme| format!("--scheme {scheme}")).collect();

@@ -2,7 +2,7 @@ use countersign::{KeyRecord, KeyState, Keys, Material, Scheme, Timestamp, Verify
 use sqlx::{AnyConnection, Row};
 
 use super::row::form_text;
-use super::{Error, Failed, KeyAdd, KeyAdded, Refused, Registry, commit, event, key_state, material, name};
+use super::{Error, Failed, KeyAdd, KeyAdded, Refused, Registry, backup, commit, event, key_state, material, name};
 use super::{partner, read, test_keys};
 use crate::secrets::{Place, SealingKey, SecretsError};
 
@@ -58,11 +58,11 @@ impl Registry {
 
     /// Made at first need, but never a second time: where secrets are sealed already, a new key would hide that the old
     /// one is lost.
-    async fn sealing_key(&self, change: &mut AnyConnection) -> Result<SealingKey, Error> {
+    pub(super) async fn sealing_key(&self, change: &mut AnyConnection) -> Result<SealingKey, Error> {
         if let Some(key) = SealingKey::open_existing(&self.data_dir)? {
             return Ok(key);
         }
-        let sealed: i64 = sqlx::query("SELECT count(*) FROM partner_key WHERE symmetric = 1")
+        let sealed: i64 = sqlx::query(backup::SECRETS)
             .fetch_one(change)
             .await
             .and_then(|row| row.try_get(0))

@@ -73,16 +73,13 @@ impl Registry {
     /// [`Refused::Reason`] when it is empty, longer than 500 characters, or holds control characters, and what
     /// selecting can meet, as [`Registry::activate_key`]; [`Failed`] when the database does not do it.
     pub async fn revoke_key(&self, which: &KeySelector, reason: &str, now: Timestamp) -> Result<Vec<KeyEntry>, Error> {
-        let reason = reason.trim();
-        if reason.is_empty() || reason.chars().count() > 500 || reason.chars().any(char::is_control) {
-            return Err(Refused::Reason.into());
-        }
+        let reason = self::reason(reason)?;
         let mut change = self.write().await?;
         let all = read::versions(&mut change, &which.id, which.scheme).await?;
         let mut changed = Vec::new();
         for key in select(&all, which)? {
             if key.state != KeyState::Revoked {
-                let reason = Some(reason.to_owned());
+                let reason = Some(reason.clone());
                 let key = KeyEntry { state: KeyState::Revoked, ended: Some(now), reason, ..key };
                 put(&mut change, &key, "key.revoked", now).await?;
                 changed.push(key);
@@ -91,6 +88,15 @@ impl Registry {
         commit(change).await?;
         Ok(changed)
     }
+}
+
+/// The reason of a revocation, as it is kept.
+pub(super) fn reason(text: &str) -> Result<String, Refused> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > 500 || text.chars().any(char::is_control) {
+        return Err(Refused::Reason);
+    }
+    Ok(text.to_owned())
 }
 
 /// Whatever of `keys` is active becomes retiring. Returns those.

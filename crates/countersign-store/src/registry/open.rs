@@ -116,6 +116,7 @@ fn migrations() -> Migrator {
     Migrator::with_migrations(vec![
         forward(1, "registry", include_str!("../../migrations/sqlite/0001_registry.sql")),
         forward(2, "site use", include_str!("../../migrations/sqlite/0002_site_use.sql")),
+        forward(3, "own key", include_str!("../../migrations/sqlite/0003_own_key.sql")),
     ])
 }
 

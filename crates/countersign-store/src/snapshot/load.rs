@@ -4,18 +4,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use countersign::{KeyRecord, Keys, Timestamp, VerifyingKey};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::listed::suspended;
 use super::merge::Standing;
 use super::sites::Sites;
-use crate::registry::{Error, Failed, Registry, SELECT_KEYS, record_of};
+use crate::registry::{Error, Failed, OwnKeys, Registry, SELECT_KEYS, SELECT_OWN_KEYS, own_key_of, record_of};
 use crate::secrets::SealingKey;
 
 /// What one load made of the registry.
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) keys: Arc<Keys>,
+    pub(super) own_keys: Arc<OwnKeys>,
     pub(super) generation: i64,
     pub(super) at: Timestamp,
     pub(super) broken: Vec<String>,
@@ -117,13 +119,16 @@ impl Source {
             .fetch_all(self.connection()?)
             .await
             .map_err(Failed::to("read its keys"))?;
+        let own_rows = sqlx::query(SELECT_OWN_KEYS).bind("").fetch_all(self.connection()?).await;
+        let own_rows = own_rows.map_err(Failed::to("read keys of our own"))?;
         let suspended = if self.sites.is_some() { suspended(self.connection()?).await? } else { HashSet::new() };
         let data_dir = self.registry.data_dir().to_owned();
         let sites = self.sites.clone();
         // Parsing ten thousand RSA keys takes a while that no request of this thread should wait.
         let parse = move || {
             let mut broken = Vec::new();
-            let sealing = if rows.iter().any(|row| row.try_get::<i64, _>("symmetric").is_ok_and(|it| it != 0)) {
+            let secret = |row: &AnyRow| row.try_get::<i64, _>("symmetric").is_ok_and(|it| it != 0);
+            let sealing = if !own_rows.is_empty() || rows.iter().any(secret) {
                 SealingKey::open_existing(&data_dir).unwrap_or_else(|error| {
                     broken.push(error.to_string());
                     None
@@ -138,12 +143,20 @@ impl Source {
                     Err(what) => broken.push(what),
                 }
             }
+            let mut own = Vec::with_capacity(own_rows.len());
+            for row in &own_rows {
+                match own_key_of(row, sealing.as_ref(), now) {
+                    Ok(key) => own.extend(key),
+                    Err(what) => broken.push(what),
+                }
+            }
             let rows_broken = !broken.is_empty();
             if let Some(sites) = sites {
                 let sites = sites.lock().unwrap_or_else(PoisonError::into_inner);
                 Standing::of(&rows, suspended).add_sites(&sites, &mut good, &mut broken);
             }
-            Loaded { keys: Arc::new(Keys::new(good)), generation, at: now, broken, rows_broken }
+            let (keys, own_keys) = (Arc::new(Keys::new(good)), Arc::new(OwnKeys::new(own)));
+            Loaded { keys, own_keys, generation, at: now, broken, rows_broken }
         };
         tokio::task::spawn_blocking(parse)
             .await
