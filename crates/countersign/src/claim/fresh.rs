@@ -54,7 +54,8 @@ impl Fresh {
             }
             let Demands { open, unbound, .. } = policy.demands();
             let opened = openers.open(closed, open, &identity.partner, *unbound, now)?;
-            Ok(Some(&opened[..]).filter(|opened| opened != closed).map(Bytes::copy_from_slice))
+            // Wiped once the upstream has it.
+            Ok(Some(opened).filter(|opened| opened[..] != closed[..]).map(Bytes::from_owner))
         };
         let payload = match (std::mem::replace(&mut signed.payload, Payload::AsReceived), closed) {
             (Payload::AsReceived, None) => Delivery::AsReceived(body),

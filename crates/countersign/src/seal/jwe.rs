@@ -1,13 +1,16 @@
 //! One JWE in compact form (RFC 7516 §7.1): header, wrapped content key, IV, ciphertext, tag.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
 
 use crate::json::{Document, Kind, Value, print_python_str};
 use crate::primitive::{self, Key256, Wrapping};
 use crate::time::Timestamp;
 
-use super::key::{KeyManagement, OpeningKey, SealingKey, coordinates};
+use super::key::{Decoy, KeyManagement, OpeningKey, SealingKey, coordinates};
 
 /// What a ciphertext is bound to: copied to another place, or sent by another partner, it does not open.
 #[derive(Clone, Copy)]
@@ -83,15 +86,17 @@ fn string(text: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-/// A sealed field whose form holds, all but the key unwrapped.
+/// A sealed field as it came. What of it does not hold is not told at once: every fault costs what a wrong tag costs, or the time
+/// would say which one it was.
 pub(super) struct Sealed<'c> {
     /// The protected header as it stands, which the tag covers.
     aad: &'c str,
-    header: Header,
+    /// `None` where the form does not hold.
+    header: Option<Header>,
     wrapped: Vec<u8>,
     iv: [u8; 12],
     /// Ciphertext and tag.
-    body: Vec<u8>,
+    body: Zeroizing<Vec<u8>>,
 }
 
 struct Header {
@@ -99,72 +104,106 @@ struct Header {
     kid: String,
     /// The point and `apu`, `apv` of an ECDH.
     epk: Option<(Vec<u8>, Vec<u8>, Vec<u8>)>,
+    /// `cty`, `ptr` and `sub`, where they are there; `None` inside for what is no string.
+    bound: [Option<Option<String>>; 3],
+    /// `exp`, where it is there; `None` inside for what is no number of seconds.
+    expires: Option<Option<i64>>,
 }
 
 impl<'c> Sealed<'c> {
-    /// Reads the compact form and judges what it says of itself. `unbound` takes one that names neither place nor partner, but
-    /// none that names others.
-    pub(super) fn read(compact: &'c str, binding: Binding<'_>, unbound: bool, now: Timestamp) -> Option<Self> {
+    pub(super) fn read(compact: &'c str) -> Self {
+        Self::well_formed(compact).unwrap_or_else(|| Self {
+            aad: "",
+            header: None,
+            wrapped: Vec::new(),
+            iv: [0; 12],
+            // Sixteen bytes at least, so that there is a tag to be wrong.
+            body: Zeroizing::new(vec![0; 16 + compact.len() / 2]),
+        })
+    }
+
+    fn well_formed(compact: &'c str) -> Option<Self> {
         let mut parts = compact.split('.');
         let [aad, wrapped, iv, text, tag] = [(); 5].map(|()| parts.next());
         if parts.next().is_some() || aad.is_none_or(|header| header.len() > LONGEST_HEADER) {
             return None;
         }
-        let header = Header::read(&decoded(aad?)?, binding, unbound, now)?;
+        let header = Some(Header::read(&decoded(aad?)?)?);
         let (mut body, tag) = (decoded(text?)?, <[u8; 16]>::try_from(decoded(tag?)?).ok()?);
         body.extend_from_slice(&tag);
+        let body = Zeroizing::new(body);
         Some(Self { aad: aad?, header, wrapped: decoded(wrapped?)?, iv: decoded(iv?)?.try_into().ok()?, body })
     }
 
-    pub(super) fn kid(&self) -> &str {
-        &self.header.kid
+    /// Whether it is bound to this place and partner and lives. `unbound` takes one that names neither place nor partner, but
+    /// none that names others.
+    pub(super) fn holds(&self, binding: Binding<'_>, unbound: bool, now: Timestamp) -> bool {
+        let Some(header) = &self.header else { return false };
+        let [cty, ptr, sub] = &header.bound;
+        let wanted = [(cty, "json"), (ptr, binding.pointer), (sub, binding.partner)];
+        let held = wanted.iter().all(|(found, wanted)| match found {
+            Some(found) => found.as_deref() == Some(wanted),
+            None => unbound,
+        });
+        held && header.expires.is_none_or(|at| at.is_some_and(|at| now.as_secs() < at))
+    }
+
+    /// Which of the keys it is sealed for: the one that `kid` names, where that is for such content keys.
+    pub(super) fn names(&self, key: &SealingKey) -> bool {
+        self.header.as_ref().is_some_and(|header| header.kid == key.id() && header.management == key.management)
+    }
+
+    /// Which of two keys to spend as much work on as if it were the named one, where none is.
+    pub(super) fn claims(&self, key: &SealingKey) -> bool {
+        self.header.as_ref().is_some_and(|header| header.management == key.management)
     }
 
     /// The text inside. Where the content key can't be had, another one fails in the same time as it would.
-    pub(super) fn open(mut self, key: &OpeningKey) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    pub(super) fn open(mut self, key: &OpeningKey) -> Option<Zeroizing<Vec<u8>>> {
         let content_key = self.content_key(key);
         let tried = content_key.as_ref().map_or_else(|| Key256::new([0; 32]), Clone::clone);
-        let text = primitive::decrypt(&tried, self.iv, self.aad.as_bytes(), &mut self.body)?;
-        content_key.map(|_| zeroize::Zeroizing::new(text.to_vec()))
+        let length = primitive::decrypt(&tried, self.iv, self.aad.as_bytes(), &mut self.body)?.len();
+        self.body.truncate(length);
+        content_key.map(|_| self.body)
     }
 
+    /// What the provider would refuse without the private key is replaced by what it takes: only what the key itself tells
+    /// from good is left to tell, and that takes one time.
     fn content_key(&self, key: &OpeningKey) -> Option<Key256> {
-        let Header { management, epk, .. } = &self.header;
-        // The key decides how it is used.
-        if *management != key.public().management {
-            return None;
-        }
-        match epk {
-            None => key.unwrapping.rsa_oaep(&self.wrapped),
-            Some((point, apu, apv)) => {
-                let shared = key.unwrapping.agree(point)?;
-                primitive::unwrap(&primitive::concat_kdf(&shared, management.as_str(), apu, apv), &self.wrapped)
+        match key.decoy() {
+            Decoy::Rsa { modulus, wrapped } => {
+                // RFC 8017 §5.1.2: a ciphertext is a number below the modulus.
+                let fits = self.wrapped.len() == modulus.len() && self.wrapped < *modulus;
+                let unwrapped = key.unwrapping.rsa_oaep(if fits { &self.wrapped } else { wrapped });
+                unwrapped.filter(|_| fits)
+            }
+            Decoy::P256 { point, wrapped } => {
+                let agreed =
+                    self.header.as_ref().and_then(|header| header.epk.as_ref()).and_then(|(point, apu, apv)| {
+                        Some((key.unwrapping.agree(point)?, apu.as_slice(), apv.as_slice()))
+                    });
+                let fits = agreed.is_some() && self.wrapped.len() == wrapped.len();
+                let (shared, apu, apv) = match agreed {
+                    Some(agreed) => agreed,
+                    None => (key.unwrapping.agree(point)?, &[][..], &[][..]),
+                };
+                let kek = primitive::concat_kdf(&shared, KeyManagement::EcdhEsA256Kw.as_str(), apu, apv);
+                primitive::unwrap(&kek, if fits { &self.wrapped } else { wrapped }).filter(|_| fits)
             }
         }
     }
 }
 
 impl Header {
-    fn read(json: &[u8], binding: Binding<'_>, unbound: bool, now: Timestamp) -> Option<Self> {
+    fn read(json: &[u8]) -> Option<Self> {
         let document = Document::parse(json).ok()?;
         let members = document.root();
         let text = |name: &str| members.member(name).map(Value::as_str);
         if members.kind() != Kind::Object || ["zip", "crit"].iter().any(|name| members.member(name).is_some()) {
             return None;
         }
-        let management = match text("alg")??.as_ref() {
-            "RSA-OAEP-256" => KeyManagement::RsaOaep256,
-            "ECDH-ES+A256KW" => KeyManagement::EcdhEsA256Kw,
-            _ => return None,
-        };
-        let bound = [("cty", "json"), ("ptr", binding.pointer), ("sub", binding.partner)];
-        let held = bound.iter().all(|&(name, wanted)| match text(name) {
-            Some(found) => found.is_some_and(|found| found == wanted),
-            None => unbound,
-        });
-        let expires = members.member("exp").map(|at| at.as_integer().and_then(|at| at.parse().ok()));
-        let lives = expires.is_none_or(|at| at.is_some_and(|at: i64| now.as_secs() < at));
-        if !held || !lives || text("enc")??.as_ref() != "A256GCM" {
+        let management = KeyManagement::parse(&text("alg")??)?;
+        if text("enc")?? != "A256GCM" {
             return None;
         }
         let epk = match management {
@@ -174,7 +213,9 @@ impl Header {
                 Some((point(members.member("epk")?)?, info("apu")?, info("apv")?))
             }
         };
-        Some(Self { management, kid: text("kid")??.into_owned(), epk })
+        let bound = ["cty", "ptr", "sub"].map(|name| text(name).map(|value| value.map(Cow::into_owned)));
+        let expires = members.member("exp").map(|at| at.as_integer().and_then(|at| at.parse().ok()));
+        Some(Self { management, kid: text("kid")??.into_owned(), epk, bound, expires })
     }
 }
 

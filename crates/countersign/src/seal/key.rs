@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::der::{Form, Kind};
 use crate::key::{InvalidKey, Material};
 use crate::key_file::{self, Purpose};
-use crate::primitive::{self, Unwrapping, Wrapping};
+use crate::primitive::{self, Key256, Unwrapping, Wrapping};
 
 /// How content keys are wrapped: decided by the key, never by the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,10 @@ impl KeyManagement {
             Self::EcdhEsA256Kw => "ECDH-ES+A256KW",
         }
     }
+
+    pub(super) fn parse(alg: &str) -> Option<Self> {
+        [Self::RsaOaep256, Self::EcdhEsA256Kw].into_iter().find(|known| known.as_str() == alg)
+    }
 }
 
 /// The public half of a recipient's key: what seals for them.
@@ -30,7 +34,7 @@ pub struct SealingKey {
     id: String,
     pub(super) management: KeyManagement,
     pub(super) wrapping: Wrapping,
-    spki: Vec<u8>,
+    pub(super) spki: Vec<u8>,
 }
 
 impl fmt::Debug for SealingKey {
@@ -99,6 +103,13 @@ impl SealingKey {
 pub struct OpeningKey {
     public: SealingKey,
     pub(super) unwrapping: Unwrapping,
+    decoy: Decoy,
+}
+
+/// A wrapped content key that is nobody's: opened in place of one that this key can't even begin with.
+pub(super) enum Decoy {
+    Rsa { modulus: Vec<u8>, wrapped: Vec<u8> },
+    P256 { point: Vec<u8>, wrapped: Vec<u8> },
 }
 
 impl OpeningKey {
@@ -112,13 +123,34 @@ impl OpeningKey {
         let other = || InvalidKey::found(secret.name(), "a private key to open with: RSA, or EC on P-256");
         let unwrapping = Unwrapping::of(&secret).ok_or_else(other)?;
         let public = SealingKey::from_spki(secret.spki().ok_or_else(other)?)?;
-        Ok(Self { public, unwrapping })
+        let decoy = Decoy::of(&public).ok_or_else(other)?;
+        Ok(Self { public, unwrapping, decoy })
+    }
+
+    pub(super) fn decoy(&self) -> &Decoy {
+        &self.decoy
     }
 
     /// What seals for it.
     #[must_use]
     pub fn public(&self) -> &SealingKey {
         &self.public
+    }
+}
+
+impl Decoy {
+    fn of(key: &SealingKey) -> Option<Self> {
+        let nobodys = Key256::new([0; 32]);
+        match &key.wrapping {
+            wrapping @ Wrapping::Rsa(_) => {
+                let (modulus, _) = primitive::rsa_numbers(&key.spki)?;
+                Some(Self::Rsa { modulus, wrapped: wrapping.rsa_oaep(&nobodys)? })
+            }
+            wrapping @ Wrapping::P256(_) => {
+                let (point, _) = wrapping.agree()?;
+                Some(Self::P256 { point, wrapped: primitive::wrap(&nobodys, &nobodys)? })
+            }
+        }
     }
 }
 
