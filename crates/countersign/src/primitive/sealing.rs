@@ -38,9 +38,15 @@ impl Unwrapping {
 
     /// RSAES-OAEP with SHA-256 in both places (RFC 8017 §7.1.2). The padding is judged in constant time by the provider.
     pub(crate) fn rsa_oaep(&self, encrypted: &[u8]) -> Option<Key256> {
+        let mut room = Zeroizing::new(Vec::new());
+        key_of(self.rsa_oaep_into(encrypted, &mut room)?)
+    }
+
+    /// Whatever was encrypted, at the beginning of `room`.
+    pub(crate) fn rsa_oaep_into<'r>(&self, encrypted: &[u8], room: &'r mut Vec<u8>) -> Option<&'r [u8]> {
         let Self::Rsa(key) = self else { return None };
-        let mut room = Zeroizing::new(vec![0; key.min_output_size()]);
-        key.decrypt(&OAEP_SHA256_MGF1SHA256, encrypted, &mut room, None).ok().and_then(|key| key_of(key))
+        room.resize(key.min_output_size(), 0);
+        key.decrypt(&OAEP_SHA256_MGF1SHA256, encrypted, room, None).ok().map(|text| &*text)
     }
 
     /// What both sides of an ECDH on P-256 know; `None` for a point that is not on the curve.
