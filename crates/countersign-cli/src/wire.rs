@@ -8,7 +8,7 @@ use countersign_proxy::{
     TlsSettings,
 };
 
-use crate::config::{self, Channel, ClientAuth, Config, Mode, Nonce, PkiReplay, Rate, Refusals, Route, Zone};
+use crate::config::{self, Channel, ClientAuth, Config, Mode, Nonce, PkiReplay, Rate, Refusals, Route, User, Zone};
 use crate::exit::Failure;
 use crate::file;
 
@@ -113,6 +113,7 @@ pub(crate) fn policy(route: &Route, memory: Memory) -> Result<Policy, Failure> {
         path: route.path.clone(),
         unsigned_target: route.unsigned_target,
         observe: route.mode == Mode::Observe,
+        user_token: route.user == User::Required,
         http_message_signatures: HttpMessageSignatures {
             tag: route.http_message_signatures.tag.clone(),
             nonce_optional: route.http_message_signatures.nonce == Nonce::Optional,

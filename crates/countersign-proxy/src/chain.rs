@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use countersign::{
-    Authentic, Basis, Claim, Code, Fresh, Head, Keys, Open, Openers, Ready, Refusal, Rejection, Timestamp, Unavailable,
+    Authentic, Claim, Code, Fresh, Head, Keys, Open, Openers, Ready, Refusal, Rejection, Timestamp, Unavailable,
 };
 use http::Response;
 
@@ -76,7 +76,7 @@ impl Crossing<'_> {
         let fresh = fresh?;
         let standing = self.within_rate(entry)?;
         let ready = unpack(fresh, self.openers, held).await?;
-        let recorded = gate.recorder.record(Basis::Signed(ready), entry).await?;
+        let recorded = gate.recorder.record(ready.basis(), entry).await?;
         let mut response = match &self.upgrade {
             None => self.upstreams.forward(recorded, &self.caller, route, limits).await?,
             Some(upgrade) => self.upstreams.switch(recorded, upgrade.clone(), &self.caller, route, limits).await?,

@@ -41,7 +41,7 @@ impl Crossing<'_> {
             claim => {
                 let (verdict, held) = self.judge(claim, body, entry).await?;
                 match verdict {
-                    Ok(fresh) => Basis::Signed(fresh.unpack(&Openers::default(), held)?),
+                    Ok(fresh) => fresh.unpack(&Openers::default(), held)?.basis(),
                     Err(refusal) => observed(permit, head, held, refusal),
                 }
             }

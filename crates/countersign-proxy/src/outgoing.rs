@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use countersign::{Basis, Delivery, Head, Unavailable};
+use countersign::{Basis, Delivery, Head, Ready, Unavailable, Unverified};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 
@@ -32,18 +32,22 @@ impl Outgoing {
         let (basis, trace) = recorded.into_parts();
         let identity = identity_headers(&basis, trace)?;
         let covered = |name: &HeaderName| match &basis {
-            Basis::Signed(ready) | Basis::Both(ready, _) => ready.covers(name),
+            Basis::Signed(ready) => ready.covers(name),
+            Basis::Both(both) => both.ready().covers(name),
             Basis::Bearer(..) | Basis::Observed(..) => false,
         };
         let named: HashSet<HeaderName> =
             Connection::of(head(&basis).headers()).names().filter(|name| !covered(name)).collect();
+        let signed = |ready: Ready<Held>| {
+            let (head, delivery, _) = ready.into_parts();
+            (head, delivery)
+        };
+        let unsigned = |request: Unverified<Held>| (request.head, Delivery::AsReceived(request.body));
         let (head, delivery) = match basis {
-            Basis::Signed(ready) | Basis::Both(ready, _) => {
-                let (head, delivery, _) = ready.into_parts();
-                (head, delivery)
-            }
-            Basis::Bearer(_, request) => (request.head, Delivery::AsReceived(request.body)),
-            Basis::Observed(_, outcome) => (outcome.request.head, Delivery::AsReceived(outcome.request.body)),
+            Basis::Signed(ready) => signed(ready),
+            Basis::Both(both) => signed(both.into_ready()),
+            Basis::Bearer(bearer) => unsigned(bearer.into_request()),
+            Basis::Observed(_, outcome) => unsigned(outcome.request),
         };
         let (Some(method), Some(origin)) = (head.method().cloned(), head.origin().cloned()) else {
             return Err(Unavailable::new("gateway", "a response was about to be forwarded as a request"));
@@ -104,8 +108,9 @@ fn frame(headers: &mut HeaderMap, body: &Sent, framed: bool) -> Result<(), Unava
 
 fn head(basis: &Basis<Held>) -> &Head {
     match basis {
-        Basis::Signed(ready) | Basis::Both(ready, _) => ready.head(),
-        Basis::Bearer(_, request) => &request.head,
+        Basis::Signed(ready) => ready.head(),
+        Basis::Both(both) => both.ready().head(),
+        Basis::Bearer(bearer) => &bearer.request().head,
         Basis::Observed(_, outcome) => &outcome.request.head,
     }
 }
@@ -118,9 +123,8 @@ fn identity_headers(basis: &Basis<Held>, trace: TraceId) -> Result<Vec<(HeaderNa
         headers.push((headers::KEY, value(&identity.key)?));
         headers.push((headers::SCHEME, value(identity.scheme.as_str())?));
     }
-    match basis {
-        Basis::Bearer(token, _) | Basis::Both(_, token) => headers.push((headers::USER, value(token.user())?)),
-        Basis::Signed(_) | Basis::Observed(..) => {}
+    if let Some(token) = basis.token() {
+        headers.push((headers::USER, value(token.user())?));
     }
     Ok(headers)
 }
@@ -152,7 +156,7 @@ fn value(text: &str) -> Result<HeaderValue, Unavailable> {
 mod tests {
     use std::sync::Arc;
 
-    use countersign::{Code, Demands, Origin, Outcome, Policy, Rejection, Timestamp, Unverified};
+    use countersign::{Code, Demands, Origin, Outcome, Policy, Rejection, Timestamp};
     use http::Method;
 
     use super::*;

@@ -275,7 +275,7 @@ impl Authentic {
             }
         }
         let identity = Identity::of(facts, &key);
-        Ok(Fresh { head, policy, signed, identity, closed, now })
+        Ok(Fresh { head, policy, signed, identity, closed, now, token: None })
     }
 }
 

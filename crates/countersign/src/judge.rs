@@ -46,7 +46,7 @@ pub(crate) fn judge(
 ) -> Result<Arc<VerifyingKey>, Rejection> {
     let found = match candidates(facts, keys, policy, now, |_| true) {
         Ok(mut candidates) => match candidates.find(|key| key.check(signed, signature)) {
-            Some(key) => admitted(key, channel, policy).map(|()| Arc::clone(key)),
+            Some(key) => admitted(&key.record().partner, channel, policy).map(|()| Arc::clone(key)),
             None => Err(bad_signature()),
         },
         Err(Fault::Plain(rejection)) => Err(rejection),
@@ -84,7 +84,9 @@ pub(crate) fn candidates<'k, F: Fn(&VerifyingKey) -> bool + Clone + 'k>(
         return Err(Fault::Hidden(rejection));
     }
     facts.check_time(policy, now).map_err(Fault::Plain)?;
-    if let Some(missing) = &facts.missing {
+    let unbound = policy.demands.user_token && facts.scheme != Scheme::HttpMessageSignatures;
+    let missing = facts.missing.as_deref().or(unbound.then_some("authorization, which this scheme can't"));
+    if let Some(missing) = missing {
         let reason = format!("the signature does not cover {missing}");
         return Err(Fault::Plain(Rejection::new(Code::CoverageTooSmall, reason)));
     }
@@ -110,13 +112,13 @@ pub(crate) fn candidates<'k, F: Fn(&VerifyingKey) -> bool + Clone + 'k>(
     Ok(of_algorithm)
 }
 
-/// Whether the route admits the partner of the key that signed, and the channel that it came by.
-pub(crate) fn admitted(key: &VerifyingKey, channel: Option<&str>, policy: &Policy) -> Result<(), Rejection> {
+/// Whether the route admits the partner who signed, or whose site vouched, and the channel that it came by.
+pub(crate) fn admitted(partner: &str, channel: Option<&str>, policy: &Policy) -> Result<(), Rejection> {
     let partners = &policy.demands.partners;
-    if !partners.is_empty() && !partners.contains(&key.record().partner) {
+    if !partners.is_empty() && !partners.iter().any(|admitted| admitted == partner) {
         return Err(Rejection::new(Code::PartnerNotAllowed, "the signer's partner is not admitted on this route"));
     }
-    if policy.demands.same_partner_channel && channel != Some(&key.record().partner) {
+    if policy.demands.same_partner_channel && channel != Some(partner) {
         let named = if channel.is_some() { "is another partner's" } else { "names no partner, or there is none" };
         return Err(Rejection::new(Code::ChannelMismatch, format!("the client certificate {named}")));
     }

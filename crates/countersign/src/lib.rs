@@ -34,7 +34,7 @@
 //! `structured`, `component`, `digest` and `json` (what it says), `coverage` and `policy` (what is signed and what is
 //! demanded), `key` with `key_file`, `pem`, `der`, `jwk` and `primitive`
 //! (who could have signed), `judge` and `claim` (what holds), `replay` (what was
-//! used), `basis` (why it goes on), `sign` and `accept` (the way out), `seal` (what only its recipient reads), `rejection` (why it does not).
+//! used), `basis` (why it goes on), `sign` and `accept` (the way out), `seal` (what only its recipient reads), `token` (for which user), `rejection` (why it does not).
 
 #![forbid(unsafe_code)]
 
@@ -68,10 +68,11 @@ mod sign;
 mod structured;
 mod target;
 mod time;
+mod token;
 
 pub use accept::AcceptSignature;
 pub use algorithm::{Algorithm, Scheme, UnknownName};
-pub use basis::{Basis, Outcome, Token, Unverified};
+pub use basis::{Accompanied, Basis, Bearer, Outcome, Unverified};
 pub use claim::{Authentic, Claim, Delivery, Fresh, Identity, Open, Ready};
 pub use key::{
     AppHmacForm, InvalidKey, KeyRecord, KeyState, Keys, Layout, Material, NonceForm, SharedSecret, TimestampUnit,
@@ -86,3 +87,7 @@ pub use seal::{
 };
 pub use sign::{Draft, Form, KeyPair, SignError, Signed, Signer, SigningKey, Unsigned};
 pub use time::Timestamp;
+pub use token::{
+    IssuedToken, Revocation, Revocations, Token, TokenAlgorithm, TokenJudge, TokenKey, TokenKeys, TokenSettings,
+    TokenSigner, TokenSubject,
+};

@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "switches of a route, each by its own name")]
 pub struct Demands {
-    /// The schemes that are admitted, at least one.
+    /// The schemes that are admitted; at least one, unless a user token is demanded.
     pub schemes: Vec<Scheme>,
     /// What an RFC 9421 signature must cover at least: derived components and field names, bare. `content-digest` is
     /// demanded of messages with a body only, `content-type` also of those that have one without. For responses also `@status`, and with `;req` behind it what must be covered
@@ -42,6 +42,9 @@ pub struct Demands {
     pub unsigned_target: bool,
     /// Whether the route only watches: see [`Policy::permit`].
     pub observe: bool,
+    /// Whether a valid user token is demanded. Beside a signature that has to cover `authorization`, which [`Policy::new`] adds to
+    /// `require`, and both have to be of one partner.
+    pub user_token: bool,
     /// Settings of `http-message-signatures`.
     pub http_message_signatures: HttpMessageSignatures,
     /// Settings of `pki`.
@@ -107,6 +110,7 @@ impl Default for Demands {
             path: "/".to_owned(),
             unsigned_target: false,
             observe: false,
+            user_token: false,
             http_message_signatures: HttpMessageSignatures::default(),
             pki: Pki::default(),
             open: Vec::new(),
@@ -147,12 +151,19 @@ impl Policy {
     ///
     /// # Errors
     /// [`InvalidPolicy`] as [`Policy::new`], but for coverage.
-    pub fn dangerous_without_coverage(demands: Demands) -> Result<Self, InvalidPolicy> {
-        if demands.schemes.is_empty() {
+    pub fn dangerous_without_coverage(mut demands: Demands) -> Result<Self, InvalidPolicy> {
+        if demands.schemes.is_empty() && !demands.user_token {
             return Err(InvalidPolicy("no scheme is admitted".into()));
+        }
+        if demands.schemes.contains(&Scheme::Pki) && demands.user_token {
+            return Err(InvalidPolicy("pki and a user token both want the one Authorization".into()));
         }
         if demands.max_age.is_zero() {
             return Err(InvalidPolicy("a greatest age of zero admits nothing".into()));
+        }
+        let signed = demands.schemes.contains(&Scheme::HttpMessageSignatures);
+        if demands.user_token && signed && !demands.require.iter().any(|name| name == "authorization") {
+            demands.require.push("authorization".to_owned());
         }
         let require = demands.require.iter().map(|name| Demand::parse(name)).collect::<Result<_, _>>()?;
         Ok(Self { demands, require })
@@ -161,6 +172,12 @@ impl Policy {
     /// Whether there are fields to open.
     pub(crate) fn opens(&self) -> bool {
         !self.demands.open.is_empty() && !self.demands.observe
+    }
+
+    /// Whether a request passes by its user token alone, without any signature.
+    #[must_use]
+    pub fn is_by_token_alone(&self) -> bool {
+        self.demands.schemes.is_empty() && self.demands.user_token
     }
 
     /// The leave to forward what was only observed: a route configured to observe has it, no other.

@@ -144,6 +144,17 @@ pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Reading, Rejection> {
     Ok(reading)
 }
 
+/// Where no signature is asked for, a message that carries one all the same is told so, instead of passing unverified.
+pub(crate) fn refuse_marked(head: &Head, policy: &Policy) -> Result<(), Rejection> {
+    if !policy.is_by_token_alone() {
+        return Err(Rejection::new(Code::Unsigned, "this route asks for a signature"));
+    }
+    match marks(head)? {
+        None => Ok(()),
+        Some(scheme) => Err(Rejection::new(Code::SchemeNotAllowed, format!("this route does not admit {scheme}"))),
+    }
+}
+
 /// `Signature-Input` means RFC 9421 and nothing else; `AppId` means `app-hmac`; `Authorization: PKI` means `pki`.
 fn marks(head: &Head) -> Result<Option<Scheme>, Rejection> {
     let headers = head.headers();

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use countersign::{
-    Authentic, Basis, Claim, Fresh, Head, Keys, Openers, Outcome, Permit, Policy, Ready, ReplayStore, Timestamp, Token,
+    Authentic, Basis, Bearer, Claim, Fresh, Head, Keys, Openers, Outcome, Permit, Policy, Ready, ReplayStore, Timestamp,
 };
 
 fn read(head: Head, policy: &Arc<Policy>) {
@@ -31,8 +31,9 @@ fn forward(ready: Ready<Bytes>) {
     let _ = Basis::Signed(ready);
 }
 
-fn bearer(ready: [Ready<Bytes>; 2], token: Token) {
-    let _ = ready.map(|ready| Basis::Both(ready, token));
+fn bearer(bearer: Bearer<()>) {
+    let _ = Basis::Bearer(bearer.carrying(()));
+    let _ = Basis::Bearer(bearer.carrying(()));
 }
 
 fn observe(permit: Permit, outcomes: [Outcome<Bytes>; 2]) {

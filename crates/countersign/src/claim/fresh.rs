@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::Identity;
 use crate::algorithm::Scheme;
+use crate::basis::{Accompanied, Basis};
 use crate::coverage::Coverage;
 use crate::message::Head;
 use crate::policy::{Demands, Policy};
-use crate::rejection::Rejection;
+use crate::rejection::{Code, Rejection};
 use crate::scheme::app_hmac::CREDENTIALS;
 use crate::scheme::{Payload, Signed};
 use crate::seal::Openers;
 use crate::time::Timestamp;
+use crate::token::{Token, TokenJudge};
 
 /// Authentic, and the first of its kind.
 #[must_use]
@@ -27,6 +29,8 @@ pub struct Fresh {
     pub(super) closed: Option<Bytes>,
     /// When it was judged.
     pub(super) now: Timestamp,
+    /// The token that came with it.
+    pub(super) token: Option<Token>,
 }
 
 impl Fresh {
@@ -41,13 +45,40 @@ impl Fresh {
         self.policy.opens() && derived.max(self.closed.as_ref().map_or(0, Bytes::len)) > 4 << 10
     }
 
+    /// Checks the user token that came with it, where the policy demands one: it has to be for a user of the partner who signed,
+    /// or somebody else's user could be spoken for.
+    ///
+    /// # Errors
+    /// What [`TokenJudge::check`] says; `coverage_too_small` where the signature does not cover `authorization`;
+    /// `partner_not_allowed` where another partner's site vouched.
+    pub fn accompanied(mut self, judge: &TokenJudge<'_>) -> Result<Self, Rejection> {
+        if !self.policy.demands.user_token {
+            return Ok(self);
+        }
+        let facts = &self.signed.facts;
+        if !self.signed.coverage.has_field(&header::AUTHORIZATION) {
+            let rejection = Rejection::new(Code::CoverageTooSmall, "the signature does not cover authorization");
+            return Err(facts.blame(rejection));
+        }
+        let token = judge.check(&self.head).map_err(|rejection| facts.blame(rejection))?;
+        if token.partner() != self.identity.partner {
+            let reason = "the token is for a user of another partner than the one who signed";
+            return Err(facts.blame(Rejection::new(Code::PartnerNotAllowed, reason)));
+        }
+        self.token = Some(token);
+        Ok(self)
+    }
+
     /// Takes out what the upstream will get: the signed payload, or `body` as it was kept while it passed
     /// [`Open::push`](super::Open::push). Sealed fields are opened here by `openers`.
     ///
     /// # Errors
-    /// `malformed` where a sealed field can't be opened.
+    /// `malformed` where a sealed field can't be opened; `token_missing` where the policy demands a user token and none was checked.
     pub fn unpack<B>(self, openers: &Openers, body: B) -> Result<Ready<B>, Rejection> {
-        let Self { mut head, policy, mut signed, identity, closed, now } = self;
+        let Self { mut head, policy, mut signed, identity, closed, now, token } = self;
+        if policy.demands.user_token && token.is_none() {
+            return Err(Rejection::new(Code::TokenMissing, "no user token was checked"));
+        }
         let opened = |closed: &Bytes| -> Result<Option<Bytes>, Rejection> {
             if !policy.opens() || (closed.is_empty() && !head.has_body()) {
                 return Ok(None);
@@ -86,7 +117,7 @@ impl Fresh {
         for name in unsigned {
             head.trailers_mut().remove(name);
         }
-        Ok(Ready { head, identity, payload, signed })
+        Ok(Ready { head, identity, payload, signed, token })
     }
 }
 
@@ -98,7 +129,7 @@ fn describe_derived(headers: &mut HeaderMap, content_type: Option<HeaderValue>) 
         headers.remove(name);
     }
     if let Some(content_type) = content_type {
-        headers.insert(http::header::CONTENT_TYPE, content_type);
+        headers.insert(header::CONTENT_TYPE, content_type);
     }
 }
 
@@ -127,6 +158,7 @@ pub struct Ready<B> {
     identity: Identity,
     payload: Delivery<B>,
     signed: Box<Signed>,
+    token: Option<Token>,
 }
 
 /// The body that goes on.
@@ -175,6 +207,14 @@ impl<B> Ready<B> {
     #[must_use]
     pub fn signature(&self) -> &[u8] {
         &self.signed.signature
+    }
+
+    /// Why it goes on: signed, or with a token beside.
+    pub fn basis(mut self) -> Basis<B> {
+        match self.token.take() {
+            None => Basis::Signed(self),
+            Some(token) => Basis::Both(Accompanied { ready: self, token }),
+        }
     }
 
     /// The parts, leaving the proof behind.

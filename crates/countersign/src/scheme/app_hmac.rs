@@ -287,7 +287,7 @@ impl Running {
             }
         }
         let (key, form, splits) = found.ok_or_else(|| blame(fault))?;
-        judge::admitted(&key, head.channel(), policy).map_err(blame)?;
+        judge::admitted(&key.record().partner, head.channel(), policy).map_err(blame)?;
         still_the_same(&key, form, splits.as_ref(), &facts, keys, now).map_err(blame)?;
         // Told to whoever has the secret only: that the bytes split twice says which form the key has.
         if let Some(splits) = splits {

@@ -1,0 +1,243 @@
+//! User tokens: JWTs (RFC 7519) that this deployment issues for users whom a site vouched for, and takes back as proof.
+//!
+//! A signature proves which site speaks, a token for which user. One is taken only as ours: `kid` picks the key, the key decides
+//! the algorithm, issuer and audience are the deployment's own, and it counts only as long as the site that vouched does.
+
+mod key;
+mod moment;
+mod revoked;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use http::header;
+use serde::{Deserialize, Serialize};
+
+use crate::algorithm::Scheme;
+use crate::key::Keys;
+use crate::message::Head;
+use crate::rejection::{Code, Rejection, Unavailable};
+use crate::time::Timestamp;
+
+pub use key::{TokenAlgorithm, TokenKey, TokenKeys, TokenSigner};
+pub use revoked::{Revocation, Revocations};
+
+/// What a deployment writes into its tokens, and expects there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`, the one.
+    pub audience: String,
+    /// From issue to expiry, in whole seconds.
+    pub lifetime: Duration,
+}
+
+/// Whom a token speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenSubject<'a> {
+    /// `sub`: the user's id, printable ASCII without blanks, 1 to 128.
+    pub user: &'a str,
+    /// The user's e-mail.
+    pub email: &'a str,
+    /// The id of the `trusted-site` key that vouched.
+    pub site: &'a str,
+}
+
+/// A token that was issued.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IssuedToken {
+    /// The token itself, in compact form.
+    pub token: String,
+    /// Its `jti`, by which it can be revoked.
+    pub id: String,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// By what tokens are judged.
+#[derive(Clone, Copy)]
+pub struct TokenJudge<'a> {
+    /// What is expected in them.
+    pub settings: &'a TokenSettings,
+    /// The keys that they are signed with, and what was revoked.
+    pub keys: &'a TokenKeys,
+    /// The keys of the sites that vouch.
+    pub sites: &'a Keys,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// A user token that was checked. [`TokenJudge::check`] alone makes one.
+#[derive(Debug)]
+#[must_use]
+pub struct Token {
+    user: String,
+    email: String,
+    site: String,
+    partner: String,
+    id: String,
+    expires: Timestamp,
+}
+
+impl Token {
+    /// Whom the token speaks of: `sub`.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The user's e-mail, as it was when the token was issued.
+    #[must_use]
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+
+    /// The id of the key of the site that vouched.
+    #[must_use]
+    pub fn site(&self) -> &str {
+        &self.site
+    }
+
+    /// The partner whose site that is.
+    #[must_use]
+    pub fn partner(&self) -> &str {
+        &self.partner
+    }
+
+    /// Its `jti`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// When it ends.
+    #[must_use]
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
+
+impl TokenJudge<'_> {
+    /// Checks the token in `Authorization: Bearer …` (RFC 6750 §2.1): signature, issuer, audience, time, revocation, and whether
+    /// the site that vouched still may.
+    ///
+    /// # Errors
+    /// `token_missing` where there is none; `token_expired` past its time; `token_invalid` for everything else.
+    pub fn check(&self, head: &Head) -> Result<Token, Rejection> {
+        let token = bearer(head)?;
+        let claims: Claims = self.keys.open(token, self.now)?;
+        if claims.iss != self.settings.issuer {
+            return Err(invalid("another issuer's token"));
+        }
+        if claims.aud != self.settings.audience {
+            return Err(invalid("the token is for another audience"));
+        }
+        let issued = moment::of(&claims.jti).filter(|issued| issued.as_secs() == claims.iat);
+        let issued = issued.ok_or_else(|| invalid("the token's jti is not of its time"))?;
+        if !is_word(&claims.sub) || claims.site.is_empty() {
+            return Err(invalid("the token names no user, or no site"));
+        }
+        let skewed = self.now.after(SKEW).as_secs();
+        if claims.nbf > skewed || claims.iat > skewed {
+            return Err(invalid("the token is not yet valid"));
+        }
+        // A lifetime that was shortened holds for what was issued before, too.
+        let expires =
+            Timestamp::from_secs(claims.exp).min(Timestamp::from_secs(claims.iat).after(self.settings.lifetime));
+        if expires <= self.now {
+            return Err(Rejection::new(Code::TokenExpired, format!("the token expired at {expires}")));
+        }
+        let versions = self.sites.versions(Scheme::TrustedSite, &claims.site);
+        let usable = versions.iter().find(|key| key.usable(self.now));
+        let partner = usable.map(|key| key.record().partner.clone());
+        let partner = partner.ok_or_else(|| invalid("the site that vouched for the user is not admitted any more"))?;
+        let Claims { sub: user, email, site, jti: id, .. } = claims;
+        let token = Token { user, email, site, partner, id, expires };
+        if self.keys.revoked().hold(&token, issued) {
+            return Err(invalid("the token was revoked"));
+        }
+        Ok(token)
+    }
+}
+
+impl TokenSigner {
+    /// Issues a token. `random` are bytes that nobody can guess.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the provider fails, or for a subject that no token of ours is for.
+    pub fn issue(
+        &self,
+        settings: &TokenSettings,
+        subject: TokenSubject<'_>,
+        random: [u8; 10],
+        now: Timestamp,
+    ) -> Result<IssuedToken, Unavailable> {
+        if !is_word(subject.user) {
+            return Err(Unavailable::new("token key", "a user's id is no word"));
+        }
+        let iat = now.as_secs();
+        let exp = Timestamp::from_secs(iat).after(settings.lifetime).as_secs();
+        let claims = Claims {
+            iss: settings.issuer.clone(),
+            sub: subject.user.to_owned(),
+            aud: settings.audience.clone(),
+            exp,
+            nbf: iat,
+            iat,
+            jti: moment::id(now, random),
+            site: subject.site.to_owned(),
+            email: subject.email.to_owned(),
+        };
+        let token = self.sign(&claims)?;
+        if token.len() > MAX_TOKEN {
+            return Err(Unavailable::new("token key", "the token would be too long to be taken"));
+        }
+        Ok(IssuedToken { token, id: claims.jti, expires: Timestamp::from_secs(exp) })
+    }
+}
+
+/// What a token says (RFC 7519 §4.1), and the two claims of ours. Of a claim that stands twice, and of an `aud` or a time of another
+/// form, reading makes an error.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    aud: String,
+    exp: i64,
+    nbf: i64,
+    iat: i64,
+    jti: String,
+    site: String,
+    email: String,
+}
+
+/// The one token of a request. RFC 9110 §11.1: the name of the scheme in any case.
+fn bearer(head: &Head) -> Result<&str, Rejection> {
+    let missing = || Rejection::new(Code::TokenMissing, "there is no Authorization: Bearer with a user token");
+    // That the field stands once was judged with the head.
+    let value = head.headers().get(header::AUTHORIZATION).ok_or_else(missing)?.as_bytes();
+    let (scheme, rest) = value.split_at_checked("Bearer ".len()).ok_or_else(missing)?;
+    if !scheme.eq_ignore_ascii_case(b"Bearer ") {
+        return Err(missing());
+    }
+    if rest.len() > MAX_TOKEN {
+        return Err(invalid("the token is longer than 4096 bytes"));
+    }
+    std::str::from_utf8(rest).map_err(|_| invalid("the token is no JWT"))
+}
+
+/// `[!-~]{1,128}`: what can stand in a header, a log and a command line.
+fn is_word(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn invalid(reason: &'static str) -> Rejection {
+    Rejection::new(Code::TokenInvalid, reason)
+}
+
+const MAX_TOKEN: usize = 4096;
+
+/// How far the clocks of two gateways may differ.
+const SKEW: Duration = Duration::from_secs(30);
