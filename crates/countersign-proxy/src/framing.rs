@@ -11,6 +11,7 @@ mod fields;
 pub(crate) mod fuzz;
 mod line;
 mod scanner;
+mod unchunked;
 
 use std::io;
 use std::pin::Pin;
@@ -22,6 +23,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use scanner::{Phase, Scanner};
+
+pub(crate) use unchunked::{Piece, Unchunked};
 
 /// How much and how slowly a client may send before it is heard.
 #[derive(Clone, Copy, Debug)]
@@ -238,10 +241,11 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 
 /// A timer that is armed late and re-armed seldom: most deadlines are met, and are never handed to the runtime.
 #[derive(Default)]
-struct Alarm(Option<Pin<Box<Sleep>>>);
+pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
 
 impl Alarm {
-    fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+    /// Ready once `deadline`, which may be another each time, has passed.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         loop {
             if sleep.deadline() > deadline || (sleep.is_elapsed() && sleep.deadline() < deadline) {

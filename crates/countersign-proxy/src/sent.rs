@@ -1,5 +1,4 @@
 use std::pin::Pin;
-use std::sync::Weak;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -8,7 +7,7 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use crate::course::{Broken, Course};
 use crate::passing::Passing;
-use crate::spool::{Readback, SpoolFile};
+use crate::spool::Readback;
 
 /// The body of a request on its way to the upstream.
 pub(crate) enum Sent {
@@ -36,14 +35,6 @@ impl Sent {
             Self::Kept(..) => None,
             Self::Spooled(body, _) => Some(body.course()),
             Self::Passing(body) => Some(body.course()),
-        }
-    }
-
-    /// The file it lies in: that is there as long as not all of it was sent.
-    pub(crate) fn file(&self) -> Option<Weak<SpoolFile>> {
-        match self {
-            Self::Spooled(body, _) => Some(body.file()),
-            Self::Kept(..) | Self::Passing(_) => None,
         }
     }
 }

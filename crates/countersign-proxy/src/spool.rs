@@ -15,7 +15,6 @@ use countersign::Unavailable;
 use crate::passing::Passing;
 use crate::settings::Limits;
 
-pub(crate) use file::SpoolFile;
 pub(crate) use readback::Readback;
 pub(crate) use room::{Room, Share};
 

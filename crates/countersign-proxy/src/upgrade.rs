@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use countersign::{Code, Rejection};
 use http::{HeaderMap, HeaderValue, Response, Version, header};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -68,11 +66,11 @@ fn is_protocol(protocol: &[u8]) -> bool {
 #[derive(Clone)]
 pub(crate) struct Tunnel {
     upgrade: Upgrade,
-    far: Arc<Mutex<Option<Upgraded>>>,
+    far: Arc<Mutex<Option<Box<dyn Stream>>>>,
 }
 
 impl Tunnel {
-    pub(crate) fn new(upgrade: Upgrade, far: Upgraded) -> Self {
+    pub(crate) fn new(upgrade: Upgrade, far: Box<dyn Stream>) -> Self {
         Self { upgrade, far: Arc::new(Mutex::new(Some(far))) }
     }
 
@@ -87,7 +85,7 @@ impl Tunnel {
     pub(crate) async fn carry(self, near: impl Stream, idle: Duration) {
         let far = self.far.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(far) = far {
-            both_ways(near, TokioIo::new(far), idle).await;
+            both_ways(near, far, idle).await;
         }
     }
 }

@@ -3,21 +3,19 @@
 mod condition;
 mod destination;
 mod group;
+mod http1;
+mod http2;
 mod pool;
 mod probe;
 mod relay;
-mod sender;
 mod switch;
-mod wire;
 
-use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use countersign::Code;
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use tokio::time::error::Elapsed;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout;
 
 use crate::channel::Caller;
 use crate::course::Course;
@@ -31,6 +29,7 @@ use crate::table::Route;
 pub(crate) use condition::Outcome;
 pub(crate) use destination::Destination;
 pub(crate) use group::{Conditions, Group, Member};
+use pool::Connection;
 pub(crate) use pool::{Lease, Pool};
 pub(crate) use probe::{upstreams, watch};
 pub(crate) use relay::Relay;
@@ -59,15 +58,14 @@ impl Upstreams {
     ) -> Result<Response<Relay>, Fault> {
         let started = Instant::now();
         // The share of the room is held until the upstream has answered.
-        let Outgoing { request, share: _share } = Outgoing::of(recorded, caller)?;
+        let Outgoing { mut request, share: _share } = Outgoing::of(recorded, caller)?;
         let course = request.body().course().cloned();
-        let answer = self.exchange(request, &route.upstream, limits).await;
+        let answer = self.exchange(&mut request, &route.upstream, limits).await;
         route.metrics.upstream_took(started.elapsed());
-        let (response, lease) = match (answer, course.and_then(|course| course.take_fault())) {
-            (Err(_), Some(refusal)) => return Err(refusal.into()),
-            (answer, _) => answer?,
-        };
-        relay((response, lease), limits)
+        match (answer, course.and_then(|course| course.take_fault())) {
+            (Err(_), Some(refusal)) => Err(refusal.into()),
+            (answer, _) => answer.and_then(passable),
+        }
     }
 
     /// A connection to the destination that was used before. It may turn out to be closed.
@@ -80,13 +78,13 @@ impl Upstreams {
     pub(crate) async fn send_on(
         &self,
         lease: Lease,
-        request: Request<Sent>,
+        mut request: Request<Sent>,
         limits: &Limits,
     ) -> Result<Option<Response<Relay>>, Fault> {
         let idempotent = is_idempotent(request.method());
-        match send(lease, request, limits.response_time).await {
-            Ok(answer) => relay(answer, limits).map(Some),
-            Err(Unanswered { unsent: Some(_), .. }) => Ok(None),
+        match send(lease, &mut request, limits).await {
+            Ok(answer) => passable(answer).map(Some),
+            Err(Unanswered { sent: false, .. }) => Ok(None),
             Err(Unanswered { heard: false, fault: Fault::Upstream(Code::UpstreamFailed, _), .. }) if idempotent => {
                 Ok(None)
             }
@@ -97,17 +95,16 @@ impl Upstreams {
     /// Sends a request on a connection of its own.
     pub(crate) async fn send_anew(
         &self,
-        request: Request<Sent>,
+        mut request: Request<Sent>,
         to: &Destination,
         limits: &Limits,
     ) -> Result<Response<Relay>, Fault> {
         let lease = self.connect(to, limits).await?;
-        let answer = send(lease, request, limits.response_time).await.map_err(|unanswered| unanswered.fault)?;
-        relay(answer, limits)
+        send(lease, &mut request, limits).await.map_err(|unanswered| unanswered.fault).and_then(passable)
     }
 
     async fn connect(&self, to: &Destination, limits: &Limits) -> Result<Lease, Fault> {
-        match timeout(limits.connect_time, self.pool.connect(to, limits.max_idle_upstream)).await {
+        match timeout(limits.connect_time, self.pool.connect(to, limits)).await {
             Ok(Ok(lease)) => Ok(lease),
             Ok(Err(error)) => Err(failed(&format!("{}: {error}", to.name()))),
             Err(_) => Err(timed_out(&format!("{}: no connection in time", to.name()))),
@@ -118,10 +115,10 @@ impl Upstreams {
     /// only where it is idempotent and none of an answer came.
     async fn exchange(
         &self,
-        mut request: Request<Sent>,
+        request: &mut Request<Sent>,
         to: &Group,
         limits: &Limits,
-    ) -> Result<(Response<Incoming>, Lease), Fault> {
+    ) -> Result<Response<Relay>, Fault> {
         let idempotent = is_idempotent(request.method());
         let several = to.members().len() > 1;
         let course = request.body().course().cloned();
@@ -143,8 +140,8 @@ impl Upstreams {
                         }
                     },
                 };
-                let spare = if idempotent && resend && (used || several) { again(&request) } else { None };
-                match send(lease, request, limits.response_time).await {
+                let spare = if idempotent && resend && (used || several) { request.body().again() } else { None };
+                match send(lease, request, limits).await {
                     Ok(answer) => {
                         condition.note(Outcome::Answered, "");
                         return Ok(answer);
@@ -153,14 +150,14 @@ impl Upstreams {
                     Err(Unanswered { fault, .. }) if course.as_ref().is_some_and(Course::is_broken) => {
                         return Err(fault);
                     }
-                    Err(Unanswered { unsent: Some(again), fault: error, .. }) => (request, fault) = (*again, error),
+                    Err(Unanswered { sent: false, fault: error, .. }) => fault = error,
                     Err(Unanswered { heard: false, fault: Fault::Upstream(Code::UpstreamFailed, reason), .. }) => {
                         fault = failed(&reason);
                         let Some(spare) = spare else {
                             condition.note(Outcome::Broken, &reason);
                             return Err(fault);
                         };
-                        (request, resend) = (spare, false);
+                        (*request.body_mut(), resend) = (spare, false);
                     }
                     Err(Unanswered { fault, .. }) => {
                         let silent = matches!(fault, Fault::Upstream(Code::UpstreamTimeout, _));
@@ -180,23 +177,13 @@ impl Upstreams {
     }
 }
 
-/// The same request once more, where its body can be had again.
-fn again(request: &Request<Sent>) -> Option<Request<Sent>> {
-    let mut copy = Request::new(request.body().again()?);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    Some(copy)
-}
-
 /// An answer that can be passed on.
-fn relay((response, lease): (Response<Incoming>, Lease), limits: &Limits) -> Result<Response<Relay>, Fault> {
+fn passable(response: Response<Relay>) -> Result<Response<Relay>, Fault> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        // Nobody asked for it, see `Upstreams::switch`. The lease is dropped, and the connection with it.
+        // Nobody asked for it, see `Upstreams::switch`. The connection is closed.
         return Err(failed("the upstream switched protocols"));
     }
-    framed_once(&response)?;
-    Ok(response.map(|body| Relay::new(body, lease, limits.silence_time)))
+    Ok(response)
 }
 
 /// An answer that two readers could frame differently is nobody's. RFC 9112 §6.3: "Such a message might indicate an attempt to
@@ -217,39 +204,24 @@ fn framed_once(response: &Response<Incoming>) -> Result<(), Fault> {
 
 /// A request without an answer.
 struct Unanswered {
-    /// The request itself, where not a byte of it was sent.
-    unsent: Option<Box<Request<Sent>>>,
+    /// Whether a byte of it was sent. If none was, the request is as it was before.
+    sent: bool,
     /// Whether a byte of an answer came.
     heard: bool,
     fault: Fault,
 }
 
-async fn send(
-    mut lease: Lease,
-    request: Request<Sent>,
-    limit: Duration,
-) -> Result<(Response<Incoming>, Lease), Unanswered> {
-    let before = lease.heard();
-    let course = request.body().course().cloned();
-    lease.unsent = request.body().file();
-    match in_time(lease.sender.try_send(request), course, limit).await {
-        Ok(Ok(response)) => Ok((response, lease)),
-        Ok(Err((unsent, error))) => {
-            Err(Unanswered { unsent, heard: lease.heard() != before, fault: failed(&with_causes(&error)) })
+/// Sends a request, and waits for the head of its answer.
+async fn send(mut lease: Lease, request: &mut Request<Sent>, limits: &Limits) -> Result<Response<Relay>, Unanswered> {
+    let silence = limits.silence_time;
+    match &mut lease.connection {
+        Connection::Http1(connection) => {
+            let head = connection.exchange(request, limits.response_time).await?;
+            Ok(head.map(|()| Relay::of_http1(lease, silence)))
         }
-        Err(_) => Err(Unanswered { unsent: None, heard: false, fault: timed_out("no answer in time") }),
-    }
-}
-
-/// Waits for an answer: `limit` from the end of the request on. While its body is on its way, that long for each part.
-async fn in_time<F: Future>(answer: F, course: Option<Course>, limit: Duration) -> Result<F::Output, Elapsed> {
-    let Some(course) = course else { return timeout(limit, answer).await };
-    let mut answer = pin!(answer);
-    loop {
-        let moved = course.last_moved();
-        match timeout_at(moved + limit, &mut answer).await {
-            Err(_) if course.last_moved() > moved => {}
-            answered => return answered,
+        Connection::Http2(connection) => {
+            let answer = connection.exchange(request, limits.response_time).await?;
+            Ok(answer.map(|body| Relay::of_http2(body, silence)))
         }
     }
 }

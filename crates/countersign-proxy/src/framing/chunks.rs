@@ -22,10 +22,29 @@ pub(super) enum Chunks {
     },
 }
 
+/// Where in a body its sender stands.
+pub(super) enum Place {
+    /// Behind the first digit of a size.
+    Size,
+    /// Inside a chunk, of which so many bytes are to come.
+    Data(u64),
+    Trailers,
+    Between,
+}
+
 /// A chunk of more than 2^48 bytes is nobody's.
 const MAX_DIGITS: u8 = 12;
 
 impl Chunks {
+    pub(super) fn place(&self) -> Place {
+        match self {
+            Self::Size { .. } => Place::Size,
+            Self::Data(left) => Place::Data(*left),
+            Self::Trailers { .. } => Place::Trailers,
+            Self::FirstDigit | Self::SizeLineFeed(_) | Self::DataCarriageReturn | Self::DataLineFeed => Place::Between,
+        }
+    }
+
     /// Takes as many bytes as it can; `true` once the body has ended.
     pub(super) fn take(&mut self, bytes: &[u8], limits: &Limits) -> Result<(usize, bool), (usize, Fault)> {
         let mut at = 0;

@@ -1,6 +1,6 @@
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -46,7 +46,8 @@ impl Readback {
     }
 
     /// Is gone when this and all that are the same are.
-    pub(crate) fn file(&self) -> Weak<SpoolFile> {
+    #[cfg(test)]
+    pub(super) fn file(&self) -> std::sync::Weak<SpoolFile> {
         Arc::downgrade(&self.file)
     }
 

@@ -45,7 +45,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// A connection is what is asked for, and where there is a check a good answer, too.
 async fn probe(to: &Destination, check: Option<&HealthCheck>, limits: &Limits) -> Result<(), Fault> {
     let name = to.name();
-    let lease = match timeout(limits.connect_time, Pool::default().connect(to, 0)).await {
+    let limits = Limits { response_time: limits.connect_time, max_idle_upstream: 0, ..limits.clone() };
+    let lease = match timeout(limits.connect_time, Pool::default().connect(to, &limits)).await {
         Ok(Ok(lease)) => lease,
         Ok(Err(error)) => return Err(failed(&format!("{name}: {error}"))),
         Err(_) => return Err(failed(&format!("{name}: no connection in time"))),
@@ -57,9 +58,9 @@ async fn probe(to: &Destination, check: Option<&HealthCheck>, limits: &Limits) -
     *request.uri_mut() = Uri::try_from(path.as_str()).map_err(|_| unusable())?;
     let host = name.split_once("://").map_or(name, |(_, host)| host);
     request.headers_mut().insert(header::HOST, HeaderValue::from_str(host).map_err(|_| unusable())?);
-    match send(lease, request, limits.connect_time).await {
-        Ok((response, _)) if response.status().is_success() || response.status().is_redirection() => Ok(()),
-        Ok((response, _)) => Err(failed(&format!("{name}{path}: {}", response.status().as_u16()))),
+    match send(lease, &mut request, &limits).await {
+        Ok(response) if response.status().is_success() || response.status().is_redirection() => Ok(()),
+        Ok(response) => Err(failed(&format!("{name}{path}: {}", response.status().as_u16()))),
         Err(unanswered) => Err(unanswered.fault),
     }
 }

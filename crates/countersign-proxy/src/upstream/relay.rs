@@ -6,51 +6,102 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-use super::pool::Lease;
+use super::http1::Http1;
+use super::pool::{Connection, Lease};
+use crate::connection::Stream;
 use crate::headers;
 
 /// The body of an upstream's response on its way to the caller. Where it breaks off, the caller's connection breaks off too:
 /// a part is never made to look like the whole.
 pub(crate) struct Relay {
-    body: Incoming,
-    lease: Option<Lease>,
+    source: Source,
     silence: Option<Pin<Box<Sleep>>>,
     limit: Duration,
+    /// A part was handed out, and is perhaps not written yet.
+    fresh: bool,
+    /// What comes once it is.
+    broken: Option<Error>,
+}
+
+/// Where it comes from.
+enum Source {
+    /// All of it is here, or nothing is left.
+    Whole(Bytes),
+    /// A connection of HTTP/1.1, which is given back behind it.
+    Http1(Box<Lease>),
+    Http2(Incoming),
 }
 
 impl Relay {
-    pub(super) fn new(body: Incoming, lease: Lease, limit: Duration) -> Self {
-        let mut relay = Self { body, lease: Some(lease), silence: None, limit };
-        relay.give_back_at_end();
-        relay
+    /// What comes next on the connection. It may be all here already: then the connection is free again.
+    pub(super) fn of_http1(mut lease: Lease, limit: Duration) -> Self {
+        let whole = http1(&mut lease).and_then(Http1::take_whole);
+        let source = match whole {
+            Some(whole) => {
+                lease.give_back();
+                Source::Whole(whole)
+            }
+            None => Source::Http1(Box::new(lease)),
+        };
+        Self::of(source, limit)
     }
 
-    /// Of an answer after which its connection is something else.
-    pub(super) fn without_lease(body: Incoming, limit: Duration) -> Self {
-        Self { body, lease: None, silence: None, limit }
+    pub(super) fn of_http2(body: Incoming, limit: Duration) -> Self {
+        Self::of(Source::Http2(body), limit)
     }
 
-    fn give_back_at_end(&mut self) {
-        if self.body.is_end_stream()
-            && let Some(lease) = self.lease.take()
-        {
-            lease.give_back();
+    fn of(source: Source, limit: Duration) -> Self {
+        Self { source, silence: None, limit, fresh: false, broken: None }
+    }
+
+    /// The connection, which is something else from here on.
+    pub(super) fn take_stream(&mut self) -> Option<Box<dyn Stream>> {
+        match std::mem::replace(&mut self.source, Source::Whole(Bytes::new())) {
+            Source::Http1(lease) => match lease.connection {
+                Connection::Http1(connection) => Some(connection.into_stream()),
+                Connection::Http2(_) => None,
+            },
+            Source::Whole(_) | Source::Http2(_) => None,
+        }
+    }
+
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut self.source {
+            Source::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Source::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Source::Http1(lease) => {
+                let Some(connection) = http1(lease) else { return Poll::Ready(None) };
+                let frame = ready!(connection.poll_content(cx)).transpose();
+                let ended = connection.has_ended();
+                if frame.is_err() || ended {
+                    let source = std::mem::replace(&mut self.source, Source::Whole(Bytes::new()));
+                    if let (Source::Http1(lease), true) = (source, ended) {
+                        lease.give_back();
+                    }
+                }
+                Poll::Ready(frame.map_err(Error::from).transpose())
+            }
+            Source::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Error::from),
         }
     }
 }
 
 impl Body for Relay {
     type Data = Bytes;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Error = Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
+        if let Some(broken) = this.broken.take() {
+            return Poll::Ready(Some(Err(broken)));
+        }
         loop {
-            let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
+            let Poll::Ready(frame) = this.poll_source(cx) else {
+                this.fresh = false;
                 let limit = this.limit;
                 let silence = this.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
                 ready!(silence.as_mut().poll(cx));
-                this.lease = None;
+                this.source = Source::Whole(Bytes::new());
                 return Poll::Ready(Some(Err("the upstream fell silent".into())));
             };
             if let Some(silence) = &mut this.silence {
@@ -58,36 +109,50 @@ impl Body for Relay {
             }
             return Poll::Ready(match frame {
                 Some(Ok(frame)) if frame.is_data() => {
-                    this.give_back_at_end();
+                    this.fresh = true;
                     Some(Ok(frame))
                 }
-                Some(Ok(frame)) => {
-                    this.give_back_at_end();
-                    match frame.into_trailers().map(headers::trailers_of_response) {
-                        Ok(trailers) if !trailers.is_empty() => Some(Ok(Frame::trailers(trailers))),
-                        _ => continue,
-                    }
+                Some(Ok(frame)) => match frame.into_trailers().map(headers::trailers_of_response) {
+                    Ok(trailers) if !trailers.is_empty() => Some(Ok(Frame::trailers(trailers))),
+                    _ => continue,
+                },
+                // Whoever writes it drops what is not written yet at an error: what came before is to arrive.
+                Some(Err(error)) if this.fresh => {
+                    this.broken = Some(error);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
-                Some(Err(error)) => {
-                    this.lease = None;
-                    Some(Err(error.into()))
-                }
-                None => {
-                    this.give_back_at_end();
-                    if let Some(lease) = this.lease.take() {
-                        lease.give_back();
-                    }
-                    None
-                }
+                Some(Err(error)) => Some(Err(error)),
+                None => None,
             });
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match &self.source {
+            Source::Whole(bytes) => bytes.is_empty(),
+            Source::Http1(_) => false,
+            Source::Http2(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.source {
+            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Http1(lease) => match &lease.connection {
+                Connection::Http1(connection) => connection.size_hint(),
+                Connection::Http2(_) => SizeHint::default(),
+            },
+            Source::Http2(body) => body.size_hint(),
+        }
+    }
+}
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+fn http1(lease: &mut Lease) -> Option<&mut Http1> {
+    match &mut lease.connection {
+        Connection::Http1(connection) => Some(connection),
+        Connection::Http2(_) => None,
     }
 }

@@ -1,9 +1,8 @@
 use countersign::Code;
 use http::{Response, StatusCode};
-use hyper::body::Incoming;
-use tokio::time::timeout;
 
-use super::{Lease, Member, Outcome, Relay, Unanswered, Upstreams, failed, relay, send};
+use super::pool::Connection;
+use super::{Member, Outcome, Relay, Unanswered, Upstreams, failed, passable, send};
 use crate::channel::Caller;
 use crate::fault::Fault;
 use crate::outgoing::Outgoing;
@@ -41,10 +40,10 @@ impl Upstreams {
                 }
             };
             // RFC 9113 §8.6: HTTP/2 "does not support the Upgrade mechanism".
-            if !lease.sender.is_shared() {
+            if matches!(lease.connection, Connection::Http1(_)) {
                 upgrade.ask(request.headers_mut());
             }
-            let answer = send(lease, request, limits.response_time).await;
+            let answer = send(lease, &mut request, limits).await;
             let (outcome, why) = match &answer {
                 Ok(_) => (Outcome::Answered, String::new()),
                 Err(Unanswered { fault: Fault::Upstream(Code::UpstreamTimeout, why), .. }) => {
@@ -53,29 +52,20 @@ impl Upstreams {
                 Err(unanswered) => (Outcome::Broken, unanswered.fault.reason().into_owned()),
             };
             condition.note(outcome, &why);
-            return switched(answer.map_err(|unanswered| unanswered.fault)?, upgrade, limits).await;
+            return switched(answer.map_err(|unanswered| unanswered.fault)?, upgrade);
         }
         Err(fault)
     }
 }
 
-async fn switched(
-    answer: (Response<Incoming>, Lease),
-    upgrade: Upgrade,
-    limits: &Limits,
-) -> Result<Response<Relay>, Fault> {
-    if answer.0.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return relay(answer, limits);
+fn switched(mut response: Response<Relay>, upgrade: Upgrade) -> Result<Response<Relay>, Fault> {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return passable(response);
     }
-    let (mut response, _lease) = answer;
     if !upgrade.is_granted(response.headers()) {
         return Err(failed("the upstream switched to another protocol than was asked for"));
     }
-    let far = match timeout(limits.connect_time, hyper::upgrade::on(&mut response)).await {
-        Ok(Ok(far)) => far,
-        Ok(Err(error)) => return Err(failed(&error.to_string())),
-        Err(_) => return Err(failed("the upstream's connection was not given up in time")),
-    };
+    let far = response.body_mut().take_stream().ok_or_else(|| failed("the upstream kept its connection"))?;
     response.extensions_mut().insert(Tunnel::new(upgrade, far));
-    Ok(response.map(|body| Relay::without_lease(body, limits.silence_time)))
+    Ok(response)
 }
