@@ -10,17 +10,16 @@ use std::task::Poll;
 use std::time::Instant;
 
 use countersign::{Code, Rejection, Unavailable};
-use http::{HeaderValue, Request, Response, header};
-use hyper::body::Incoming;
+use http::{HeaderValue, Response, header};
 
-use crate::arrival::{self, Arrival};
+use crate::arrival::{self, Arrival, Opening};
 use crate::chain::Crossing;
 use crate::channel::{Caller, Channel};
 use crate::deciding::Undecided;
 use crate::fault::Fault;
 use crate::forwarded::{self, Told};
 use crate::framing;
-use crate::front::{Answering, Front, Spoken};
+use crate::front::{Front, Spoken};
 use crate::gate::Gate;
 use crate::headers;
 use crate::inbound::Inbound;
@@ -75,10 +74,9 @@ impl Front for AtGate {
         self.channel.is_over()
     }
 
-    fn answer(&self, _: Option<IpAddr>, request: Request<Incoming>) -> Answering {
-        let this = self.clone();
+    async fn answer(self, _: Option<IpAddr>, opening: Opening) -> Response<Reply> {
         let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Box::pin(async move { Ok(answer(&this, request, expected).await) })
+        answer(&self, opening, expected).await
     }
 
     fn refuse(&self, fault: framing::Fault) -> String {
@@ -101,7 +99,7 @@ struct Visit {
 
 /// Answers a request. There is always an answer: a fault of ours is `unavailable`, and forwards nothing.
 /// `expected` counted until now that it would come.
-async fn answer(at: &AtGate, request: Request<Incoming>, expected: Option<Undecided>) -> Response<Reply> {
+async fn answer(at: &AtGate, opening: Opening, expected: Option<Undecided>) -> Response<Reply> {
     let gate = &*at.gate;
     let now = gate.clock.now();
     let trace = TraceId::new(now);
@@ -110,7 +108,7 @@ async fn answer(at: &AtGate, request: Request<Incoming>, expected: Option<Undeci
     let begun = gate.deciding.begin();
     drop(expected);
     let outcome = {
-        let mut passing = pin!(pass(at, &table, request, begun, &mut visit));
+        let mut passing = pin!(pass(at, &table, opening, begun, &mut visit));
         // A panic is a fault of ours like any other: caught here, it can't become a way through.
         poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| passing.as_mut().poll(cx))) {
             Ok(poll) => poll,
@@ -154,20 +152,20 @@ async fn answer(at: &AtGate, request: Request<Incoming>, expected: Option<Undeci
 async fn pass(
     at: &AtGate,
     table: &Table,
-    request: Request<Incoming>,
+    opening: Opening,
     begun: Result<Undecided, Unavailable>,
     visit: &mut Visit,
 ) -> Result<Response<Reply>, Fault> {
     let AtGate { gate, upstreams, channel, .. } = at;
     let caller = channel.caller(table.client_auth(), gate.clock.now());
-    let (mut believed, unreadable) = match forwarded::read(request.headers(), channel.peer(), &table.trusted) {
+    let (mut believed, unreadable) = match forwarded::read(&opening.headers, channel.peer(), &table.trusted) {
         Ok(told) => (told, Ok(())),
         Err(rejection) => (Told::by_nobody(channel.peer()), Err(rejection)),
     };
     // What nobody tells of the scheme, the connection shows.
     believed.https = believed.https.or(channel.is_secure().then_some(true));
     let Arrival { head, body, upgrade } =
-        arrival::read(request, &table.public_url, &believed, table.limits.head_fields);
+        arrival::read(opening, &table.public_url, &believed, table.limits.head_fields);
     visit.body = Some(body);
     visit.entry.source = Some(believed.source);
     visit.entry.undecided = Some(begun?);

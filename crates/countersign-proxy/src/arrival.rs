@@ -3,6 +3,7 @@ use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Method, Request, Version, header};
 use hyper::body::{Body, Incoming};
 
+use crate::content::Content;
 use crate::forwarded::Told;
 use crate::inbound::Inbound;
 use crate::upgrade::Upgrade;
@@ -32,41 +33,46 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    pub(crate) fn of(request: Request<Incoming>) -> Self {
+    /// One of HTTP/1.1, framed strictly. `framed` is its announced length, and whether it has a body.
+    pub(crate) fn http1(
+        method: Method,
+        target: String,
+        version: Version,
+        headers: HeaderMap,
+        (length, has_body): (Option<u64>, bool),
+        body: Content,
+    ) -> Self {
+        let waits = version == Version::HTTP_11 && headers.contains_key(header::EXPECT);
+        let host = check(&method, &headers).and_then(|()| host(&headers, None)).map(str::to_owned);
+        let upgrade = Upgrade::asked(version, &headers, has_body);
+        let body = Inbound::new(body, length, waits);
+        Self { method, target, host, headers, has_body, body, upgrade }
+    }
+
+    /// One of HTTP/2.
+    pub(crate) fn http2(request: Request<Incoming>) -> Self {
         let (mut parts, body) = request.into_parts();
-        let http2 = parts.version == Version::HTTP_2;
-        let waits = parts.headers.contains_key(header::EXPECT) && !http2;
         let length = content_length(&parts.headers);
-        let has_body = if http2 {
-            !body.is_end_stream()
-        } else {
-            length.is_some_and(|length| length > 0) || parts.headers.contains_key(header::TRANSFER_ENCODING)
-        };
-        let scheme = parts.uri.scheme_str();
-        let known = !http2 || scheme.is_none_or(|scheme| matches!(scheme, "http" | "https"));
-        let (target, authority) = if http2 {
-            join_cookies(&mut parts.headers);
-            let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
-            (target, Some(parts.uri.authority().map_or("", Authority::as_str)))
-        } else {
-            (parts.uri.to_string(), None)
-        };
-        let fields = if http2 { check_fields(&parts.headers) } else { Ok(()) };
-        let host = fields
+        let has_body = !body.is_end_stream();
+        join_cookies(&mut parts.headers);
+        let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
+        let authority = parts.uri.authority().map_or("", Authority::as_str);
+        let known = parts.uri.scheme_str().is_none_or(|scheme| matches!(scheme, "http" | "https"));
+        let host = check_fields(&parts.headers)
             .and_then(|()| check(&parts.method, &parts.headers))
             .and_then(|()| if known { Ok(()) } else { Err(malformed(":scheme is neither http nor https")) })
-            .and_then(|()| host(&parts.headers, authority));
+            .and_then(|()| host(&parts.headers, Some(authority)));
         let host = host.map(str::to_owned);
         let upgrade = Upgrade::asked(parts.version, &parts.headers, has_body);
-        let body = Inbound::new(body, length, waits);
+        let body = Inbound::new(Content::Http2(body), length, false);
         Self { method: parts.method, target, host, headers: parts.headers, has_body, body, upgrade }
     }
 }
 
 /// Reads the head of a request, and believes of scheme and authority what `public` says, and what trusted proxies told of
 /// them.
-pub(crate) fn read(request: Request<Incoming>, public: &[Origin], told: &Told, most_fields: usize) -> Arrival {
-    let Opening { method, target, host, headers, has_body, body, upgrade } = Opening::of(request);
+pub(crate) fn read(opening: Opening, public: &[Origin], told: &Told, most_fields: usize) -> Arrival {
+    let Opening { method, target, host, headers, has_body, body, upgrade } = opening;
     let (upgrade, allowed) = match upgrade {
         Ok(upgrade) => (upgrade, Ok(())),
         Err(rejection) => (None, Err(rejection)),
@@ -152,7 +158,7 @@ fn origin(host: &str, https: Option<bool>, public: &[Origin]) -> Result<Origin, 
     ours.cloned().ok_or_else(|| malformed("the Host is not one of ours"))
 }
 
-/// The announced length. The framing filter has let through one number or none.
+/// The announced length: one number or none, as was checked.
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -1,17 +1,12 @@
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
-use std::pin::Pin;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::Response;
 
+use crate::arrival::Opening;
 use crate::framing::Fault;
 use crate::reply::Reply;
 use crate::settings::Limits;
-
-/// An answer on its way.
-pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response<Reply>, Infallible>> + Send>>;
 
 /// Which HTTP a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +38,8 @@ pub(crate) trait Front: Clone + Send + Unpin + 'static {
     }
 
     /// Answers one request. `peer` is `None` where the caller has no address.
-    fn answer(&self, peer: Option<IpAddr>, request: Request<Incoming>) -> Answering;
+    fn answer(self, peer: Option<IpAddr>, opening: Opening)
+    -> impl Future<Output = Response<Reply>> + Send + use<Self>;
 
     /// The whole answer to what is not HTTP, after which the connection is closed.
     fn refuse(&self, fault: Fault) -> String;

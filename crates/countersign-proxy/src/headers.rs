@@ -123,8 +123,8 @@ fn is_of_this_hop(name: &str) -> bool {
     is_hop_by_hop(name) && name != "trailer"
 }
 
-/// RFC 9110 §7.6.1, and those that never belonged to it but were taken for it. `Content-Length` of a response stays: hyper
-/// checks it against what comes.
+/// RFC 9110 §7.6.1, and those that never belonged to it but were taken for it. `Content-Length` of a response stays: it is
+/// checked against what comes.
 fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use countersign::{Code, Rejection};
 use http::HeaderMap;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use tokio::time::{Instant, timeout_at};
 
+use crate::content::Content;
 use crate::pace::Pace;
 use crate::passing::Passing;
 
@@ -14,7 +15,7 @@ use crate::passing::Passing;
 /// [`Inbound::next`].
 pub(crate) struct Inbound {
     /// None once it was taken to be passed on as it comes.
-    body: Option<Incoming>,
+    body: Option<Content>,
     length: Option<u64>,
     /// The caller waits for `100 Continue`.
     waits: bool,
@@ -26,7 +27,7 @@ pub(crate) struct Inbound {
 }
 
 impl Inbound {
-    pub(crate) fn new(body: Incoming, length: Option<u64>, waits: bool) -> Self {
+    pub(crate) fn new(body: Content, length: Option<u64>, waits: bool) -> Self {
         Self { body: Some(body), length, waits, began: None, came: 0, trailers: None, ended: false, failed: false }
     }
 
@@ -82,20 +83,20 @@ impl Inbound {
     /// Leaves a body that nobody wants. Whether the connection may carry another request: a short rest is thrown away
     /// behind the answer; with a long one, or a caller who still waits for our `100 Continue`, it is closed.
     pub(crate) fn leave(self) -> bool {
-        // Of one that was passed on hyper itself knows whether it was read to its end.
-        let Some(mut body) = self.body.filter(|body| !self.ended && !body.is_end_stream()) else { return true };
+        // Of one that was passed on the connection itself knows whether it was read to its end.
+        let Some(body) = self.body.filter(|body| !self.ended && !body.is_end_stream()) else { return true };
         let unasked = self.waits && self.began.is_none();
-        let short = body.size_hint().upper().is_some_and(|rest| rest <= SHORT);
-        if self.failed || unasked || !short {
+        if self.failed || unasked || !body.is_nearly_over() {
             return false;
         }
-        tokio::spawn(async move {
-            let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-            let _ = tokio::time::timeout(SHORTLY, rest).await;
-        });
+        if let Content::Http2(mut body) = body {
+            tokio::spawn(async move {
+                let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+                let _ = tokio::time::timeout(SHORTLY, rest).await;
+            });
+        }
         true
     }
 }
 
-const SHORT: u64 = 64 << 10;
 const SHORTLY: Duration = Duration::from_secs(5);

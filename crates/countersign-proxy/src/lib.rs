@@ -5,7 +5,7 @@
 //!
 //! A request meets the modules in this order. `listen` and `worker` accept its connection, one runtime per core; `entrance`
 //! shakes hands where it is TLS, and `channel` keeps what that proved of the caller. Its bytes
-//! pass `framing`, which lets nothing through that two servers could frame differently, and reach hyper in `connection`.
+//! are read by `framing`, which takes nothing that two servers could frame differently, as `connection` asks for them.
 //! `answer` turns it into a `Head` (`arrival`), finds its route (`table`) and walks it through the `chain`: read, check,
 //! body (`inbound`, into a `spool`: memory or a file), finish, first use, unpack. What comes out is put on `record`, and only what is on
 //! record is made into an `outgoing` request and forwarded by `upstream`. On every other way it ends in a `refusal`.
@@ -19,9 +19,11 @@ mod settings;
 mod sockets;
 
 // From the sockets to one request.
+mod alarm;
 mod caller;
 mod channel;
 mod connection;
+mod content;
 mod control;
 mod entrance;
 mod forwarded;

@@ -20,6 +20,7 @@ use crate::deciding::Undecided;
 use crate::metrics::{ACCEPTED, Metrics};
 use crate::trace::TraceId;
 use line::Line;
+pub(crate) use line::date;
 
 /// Lines that wait.
 const QUEUE: usize = 8192;

@@ -3,15 +3,16 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use countersign::{Code, Rejection};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::content::Content;
 use crate::course::{Broken, Course};
 use crate::pace::Pace;
 
 /// The body of a request that nobody verifies, on its way through: passed on as it comes, never kept.
 pub(crate) struct Passing {
-    body: Incoming,
+    body: Content,
     length: Option<u64>,
     left: u64,
     most: u64,
@@ -22,7 +23,7 @@ pub(crate) struct Passing {
 }
 
 impl Passing {
-    pub(crate) fn new(body: Incoming, length: Option<u64>, most: u64, pace: Pace) -> Self {
+    pub(crate) fn new(body: Content, length: Option<u64>, most: u64, pace: Pace) -> Self {
         let began = Instant::now();
         let alarm = Box::pin(sleep_until(pace.deadline(began, 0)));
         Self { body, length, left: most, most, pace, began, alarm, course: Course::default() }

@@ -12,15 +12,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use countersign::{Form, Origin, Pointer, SealingKey, Signer, Unavailable};
-use http::{Request, Response, header};
-use hyper::body::Incoming;
+use http::{Response, header};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
+use crate::arrival::Opening;
 use crate::client_certificate::ClientCertificate;
 use crate::clock::Clock;
 use crate::framing;
-use crate::front::{Answering, Front};
+use crate::front::Front;
 use crate::headers;
 use crate::inbound::Inbound;
 use crate::log::{Entry, Log};
@@ -190,9 +190,8 @@ impl Front for AtSidecar {
         self.0.open.fetch_add(change, Relaxed);
     }
 
-    fn answer(&self, _: Option<IpAddr>, request: Request<Incoming>) -> Answering {
-        let desk = Arc::clone(&self.0);
-        Box::pin(async move { Ok(desk.answer(request).await) })
+    async fn answer(self, _: Option<IpAddr>, opening: Opening) -> Response<Reply> {
+        self.0.answer(opening).await
     }
 
     fn refuse(&self, fault: framing::Fault) -> String {
@@ -204,7 +203,7 @@ impl Front for AtSidecar {
 }
 
 impl Desk {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Reply> {
+    async fn answer(&self, opening: Opening) -> Response<Reply> {
         let now = self.clock.now();
         let trace = TraceId::new(now);
         let mut entry = Entry::new(&self.log, trace, now);
@@ -212,7 +211,7 @@ impl Desk {
         // It was signed and sent. What came of it says the status, and whether it passed there the other side's log.
         entry.passed = "signed";
         let mut body = None;
-        let outcome = self.run(request, &mut body).await;
+        let outcome = self.run(opening, &mut body).await;
         let mut response = match outcome {
             Ok(response) => {
                 let theirs = response.headers().get(headers::TRACE).and_then(|trace| trace.to_str().ok());

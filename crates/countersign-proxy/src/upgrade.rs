@@ -1,9 +1,7 @@
 //! Another protocol on the same connection (RFC 9110 §7.8), WebSocket mostly: asked for by a request that is verified like any
 //! other, granted by the upstream's 101, and from then on a tunnel in which nothing is looked at.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use countersign::{Code, Rejection};
@@ -87,41 +85,6 @@ impl Tunnel {
         if let Some(far) = far {
             both_ways(near, far, idle).await;
         }
-    }
-}
-
-/// Where an answer leaves its tunnel for the connection that it goes out on.
-#[derive(Clone, Default)]
-pub(crate) struct Switch(Arc<Mutex<Option<Tunnel>>>);
-
-impl Switch {
-    /// The same answer, without its tunnel.
-    pub(crate) fn noting<F>(&self, answer: F) -> Noting<F> {
-        Noting { answer, switch: self.clone() }
-    }
-
-    pub(crate) fn take(&self) -> Option<Tunnel> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// An answer on its way to a connection.
-pub(crate) struct Noting<F> {
-    answer: F,
-    switch: Switch,
-}
-
-impl<F: Future<Output = Result<Response<B>, E>> + Unpin, B, E> Future for Noting<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let mut answer = ready!(Pin::new(&mut self.answer).poll(cx));
-        if let Ok(response) = &mut answer
-            && let Some(tunnel) = response.extensions_mut().remove::<Tunnel>()
-        {
-            *self.switch.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(tunnel);
-        }
-        Poll::Ready(answer)
     }
 }
 

@@ -47,6 +47,13 @@ pub(super) struct Begun<S> {
     stream: S,
 }
 
+impl<S> Begun<S> {
+    /// The connection, and what was heard of it.
+    pub(super) fn into_parts(self) -> (S, Vec<u8>) {
+        (self.stream, self.heard[self.at..self.count].to_vec())
+    }
+}
+
 impl<S: Stream> AsyncRead for Begun<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;

@@ -1,9 +1,10 @@
-//! HTTP/2 by prior knowledge. Its frames are read in one way only, so there is no filter below hyper as for HTTP/1.1. The one
+//! HTTP/2 by prior knowledge. Its frames are read in one way only, so hyper reads them, as it does not for HTTP/1.1. The one
 //! thing that is repaired below us: of a `:path` with a fragment the fragment is cut off. What is verified and what goes on
 //! are then both without it.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -11,10 +12,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http2;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval_at, sleep_until};
@@ -22,7 +23,8 @@ use tokio::time::{Instant, interval_at, sleep_until};
 use super::Stream;
 use super::hello::Begun;
 use super::waits::{Wait, Waits};
-use crate::front::{Answering, Front};
+use crate::arrival::Opening;
+use crate::front::Front;
 use crate::reply::Reply;
 use crate::settings::Limits;
 
@@ -36,7 +38,7 @@ const PING: Duration = Duration::from_secs(20);
 /// Serves a connection until it ends, has been idle for too long, or is to stop.
 pub(super) async fn serve<S: Stream>(
     stream: Begun<S>,
-    service: impl Service<Request<Incoming>, Response = Response<Reply>, Error = Infallible, Future = Answering>,
+    peer: Option<IpAddr>,
     front: &impl Front,
     limits: &Limits,
     mut stop: watch::Receiver<bool>,
@@ -45,10 +47,11 @@ pub(super) async fn serve<S: Stream>(
     let waits = Arc::new(Waits::default());
     let counted = {
         let (busy, waits) = (Arc::clone(&busy), Arc::clone(&waits));
-        service_fn(move |request| {
-            let (answer, one) = (service.call(request), Busy::with(&busy));
-            let wait = waits.one();
-            async move { answer.await.map(|response| response.map(|reply| Counted { reply, wait, _one: one })) }
+        let front = front.clone();
+        service_fn(move |request: Request<Incoming>| {
+            let answer = Box::pin(front.clone().answer(peer, Opening::http2(request)));
+            let (one, wait) = (Busy::with(&busy), waits.one());
+            async move { Ok::<_, Infallible>(answer.await.map(|reply| Counted { reply, wait, _one: one })) }
         })
     };
     let mut builder = http2::Builder::new(TokioExecutor::new());

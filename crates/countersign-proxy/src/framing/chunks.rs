@@ -1,8 +1,8 @@
 //! A chunked body (RFC 9112 §7.1). Extensions are refused: nobody signs them, and readers differ on where they end.
 
-use super::Fault;
-use super::Limits;
-use super::fields::Fields;
+use super::fields::{Field, Fields};
+use super::scanner::Step;
+use super::{Fault, Limits};
 
 #[derive(Debug, Default)]
 pub(super) enum Chunks {
@@ -45,34 +45,34 @@ impl Chunks {
         }
     }
 
-    /// Takes as many bytes as it can; `true` once the body has ended.
-    pub(super) fn take(&mut self, bytes: &[u8], limits: &Limits) -> Result<(usize, bool), (usize, Fault)> {
+    /// Takes as many bytes of one kind as it can; `true` once the body has ended.
+    pub(super) fn take(&mut self, bytes: &[u8], limits: &Limits) -> Result<(Step, bool), (usize, Fault)> {
         let mut at = 0;
         while at < bytes.len() {
             match self {
+                Self::Data(_) | Self::Trailers { .. } if at > 0 => break,
                 Self::Data(left) => {
-                    let here = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len() - at);
+                    let here = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
                     *left -= here as u64;
-                    at += here;
                     if *left == 0 {
                         *self = Self::DataCarriageReturn;
                     }
+                    return Ok((Step::Data(here), false));
                 }
                 Self::Trailers { fields, bytes: seen } => {
-                    let read = fields.take(&bytes[at..], limits);
+                    let read = fields.take(bytes, limits);
                     let (Ok((taken, _)) | Err((taken, _))) = &read;
                     // Whatever comes behind the limit, and however much of it in one read.
                     let room = limits.bytes - *seen;
                     if *taken > room {
-                        return Err((at + room, Fault::Bad("a trailer section that is too long")));
+                        return Err((room, Fault::Bad("a trailer section that is too long")));
                     }
-                    let (taken, ended) = read.map_err(|(taken, fault)| (at + taken, fault))?;
-                    at += taken;
+                    let (taken, ended) = read?;
                     *seen += taken;
                     if ended.is_some() {
                         *self = Self::FirstDigit;
-                        return Ok((at, true));
                     }
+                    return Ok((Step::Trailers(taken), ended.is_some()));
                 }
                 _ => {
                     self.byte(bytes[at]).map_err(|fault| (at, fault))?;
@@ -80,7 +80,7 @@ impl Chunks {
                 }
             }
         }
-        Ok((at, false))
+        Ok((Step::Frame(at), false))
     }
 
     fn byte(&mut self, byte: u8) -> Result<(), Fault> {
@@ -99,4 +99,12 @@ impl Chunks {
         };
         Ok(())
     }
+}
+
+/// The fields of a trailer section that was found to be one.
+pub(super) fn trailers(section: &[u8], limits: &Limits) -> Vec<Field> {
+    let mut fields = Fields::of_trailers();
+    // It was read before, if in other parts.
+    let _ = fields.take(section, limits);
+    fields.take_fields()
 }

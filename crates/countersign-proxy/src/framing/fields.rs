@@ -1,22 +1,49 @@
 //! Field lines, of a head or of a trailer section: `name ":" OWS value OWS CRLF`, until an empty line.
 
+use std::ops::Range;
+
 use super::{Fault, Limits, is_token};
 
 /// What the fields say of the body that follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Announced {
-    pub(super) length: Option<u64>,
-    pub(super) chunked: bool,
+pub(crate) struct Announced {
+    pub(crate) length: Option<u64>,
+    pub(crate) chunked: bool,
 }
 
-/// Reads field lines byte by byte, and keeps of them only what frames the body.
+/// Where a field line stands, counted from the first byte of its section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Field {
+    name: usize,
+    colon: usize,
+    end: usize,
+}
+
+impl Field {
+    pub(crate) fn name(self) -> Range<usize> {
+        self.name..self.colon
+    }
+
+    /// The value, without the blanks around it. `section` is what it stands in.
+    pub(crate) fn value(self, section: &[u8]) -> Range<usize> {
+        let value = section.get(self.colon + 1..self.end).unwrap_or_default();
+        let blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
+        let before = value.iter().take_while(blank).count();
+        let behind = value[before..].iter().rev().take_while(blank).count();
+        self.colon + 1 + before..self.end - behind
+    }
+}
+
+/// Reads field lines byte by byte, and keeps of them where they stand and what frames the body.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     state: State,
+    /// Where the next bytes stand.
+    at: usize,
+    stand: Vec<Field>,
     name: Short<17>,
     value: Short<20>,
     kind: Kind,
-    count: usize,
     announced: Announced,
     /// Trailers frame nothing: `Content-Length` there is a field like any other.
     trailers: bool,
@@ -41,12 +68,29 @@ enum Kind {
 }
 
 impl Fields {
+    /// Of a head whose fields begin there.
+    pub(super) fn from(at: usize) -> Self {
+        Self { at, stand: Vec::with_capacity(USUAL), ..Self::default() }
+    }
+
     pub(super) fn of_trailers() -> Self {
         Self { trailers: true, ..Self::default() }
     }
 
+    /// Where they stand.
+    pub(super) fn take_fields(&mut self) -> Vec<Field> {
+        std::mem::take(&mut self.stand)
+    }
+
     /// Takes as many bytes as it can; `Some` once the empty line has ended.
     pub(super) fn take(&mut self, bytes: &[u8], limits: &Limits) -> Result<(usize, Option<Announced>), (usize, Fault)> {
+        let read = self.read(bytes, limits);
+        let (Ok((taken, _)) | Err((taken, _))) = &read;
+        self.at += taken;
+        read
+    }
+
+    fn read(&mut self, bytes: &[u8], limits: &Limits) -> Result<(usize, Option<Announced>), (usize, Fault)> {
         let mut at = 0;
         while at < bytes.len() {
             if self.state == State::Value && self.kind == Kind::Plain {
@@ -65,7 +109,7 @@ impl Fields {
                     break;
                 }
             }
-            match self.byte(bytes[at], limits) {
+            match self.byte(bytes[at], self.at + at, limits) {
                 Ok(false) => at += 1,
                 Ok(true) => return Ok((at + 1, Some(self.announced))),
                 Err(fault) => return Err((at, fault)),
@@ -74,21 +118,24 @@ impl Fields {
         Ok((at, None))
     }
 
-    fn byte(&mut self, byte: u8, limits: &Limits) -> Result<bool, Fault> {
+    fn byte(&mut self, byte: u8, at: usize, limits: &Limits) -> Result<bool, Fault> {
         match (self.state, byte) {
             (State::Start, b'\r') => self.state = State::LastLineFeed,
             // RFC 9112 §5.2: "A server that receives an obs-fold in a request message … MUST either reject the message".
             (State::Start, b' ' | b'\t') => return Err(Fault::Bad("a folded field line")),
             (State::Start, byte) if is_token(byte) => {
-                self.count += 1;
-                if self.count > limits.fields {
+                if self.stand.len() == limits.fields {
                     return Err(Fault::TooLarge);
                 }
+                self.stand.push(Field { name: at, colon: at, end: at });
                 self.name.clear();
                 self.name.push(byte.to_ascii_lowercase());
                 self.state = State::Name;
             }
             (State::Name, b':') => {
+                if let Some(field) = self.stand.last_mut() {
+                    field.colon = at;
+                }
                 self.kind = match self.name.as_slice() {
                     _ if self.trailers => Kind::Plain,
                     Some(b"content-length") => Kind::Length,
@@ -100,6 +147,9 @@ impl Fields {
             }
             (State::Value, b'\r') => {
                 self.judge()?;
+                if let Some(field) = self.stand.last_mut() {
+                    field.end = at;
+                }
                 self.state = State::LineFeed;
             }
             (State::Value, byte) if is_field_byte(byte) => {
@@ -143,6 +193,9 @@ impl Fields {
         Ok(())
     }
 }
+
+/// Fields of a usual head.
+const USUAL: usize = 16;
 
 /// RFC 9110 §8.6: `Content-Length = 1*DIGIT`. No list, even of equal numbers.
 fn length(digits: &[u8]) -> Option<u64> {

@@ -1,5 +1,7 @@
 //! The request line: `method SP request-target SP HTTP-version CRLF`.
 
+use std::ops::Range;
+
 use super::{Fault, is_token};
 
 /// Reads a request line byte by byte.
@@ -10,8 +12,18 @@ pub(super) struct RequestLine {
     blank: bool,
     query: bool,
     minor: u8,
-    /// Bytes of the target so far.
+    /// Bytes of the method and of the target so far.
+    method: usize,
     target: usize,
+}
+
+/// Where the parts of a request line stand, counted from the first byte that came.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) method: Range<usize>,
+    pub(crate) target: Range<usize>,
+    /// Of `HTTP/1.`
+    pub(crate) minor: u8,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,17 +49,34 @@ impl RequestLine {
         self.state == State::Start && !self.blank
     }
 
-    /// Takes as many bytes as it can; `Some` with the minor version once the line has ended. Bytes of a target that the
-    /// layer above would drop or trip over become `%`: a target with a broken escape, which is refused as `malformed`.
-    pub(super) fn take(&mut self, bytes: &mut [u8]) -> Result<(usize, Option<u8>), (usize, Fault)> {
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            match self.byte(byte) {
-                Ok(false) => {}
-                Ok(true) => return Ok((at + 1, Some(self.minor))),
+    /// Takes as many bytes as it can; `Some` once the line has ended. Bytes that no target has become `%`: a target with a
+    /// broken escape, which is refused as `malformed`.
+    pub(super) fn take(&mut self, bytes: &mut [u8]) -> Result<(usize, Option<Line>), (usize, Fault)> {
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.state == State::Target {
+                // The bulk of the line: run through it without asking for the state again.
+                let room = MAX_TARGET - self.target.min(MAX_TARGET);
+                let plain = bytes[at..].iter().take(room).take_while(|&&byte| is_plain(byte)).count();
+                self.target += plain;
+                at += plain;
+                if at == bytes.len() {
+                    break;
+                }
+            }
+            match self.byte(&mut bytes[at]) {
+                Ok(false) => at += 1,
+                Ok(true) => return Ok((at + 1, Some(self.line()))),
                 Err(fault) => return Err((at, fault)),
             }
         }
         Ok((bytes.len(), None))
+    }
+
+    fn line(&self) -> Line {
+        let method = if self.blank { 2 } else { 0 };
+        let target = method + self.method + 1;
+        Line { method: method..target - 1, target: target..target + self.target, minor: self.minor }
     }
 
     fn byte(&mut self, byte: &mut u8) -> Result<bool, Fault> {
@@ -90,12 +119,19 @@ impl RequestLine {
             (State::LineFeed, b'\n') => return Ok(true),
             _ => return Err(Fault::Bad("not a request line of HTTP/1.0 or HTTP/1.1")),
         };
-        if matches!(self.state, State::Target | State::Broken) {
-            self.target += 1;
+        match self.state {
+            State::Target | State::Broken => self.target += 1,
+            State::Method => self.method += 1,
+            _ => {}
         }
         Ok(false)
     }
 }
 
-/// What the layer above can hold of a target is 65 534 bytes; beyond it would answer in its own words.
+/// A byte of a target that changes nothing of how the others are read.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' | b'=' | b'&' | b'%')
+}
+
+/// What a path and query in the vocabulary of `http` can hold are 65 534 bytes.
 const MAX_TARGET: usize = 60 << 10;

@@ -1,13 +1,14 @@
 //! Where one message ends and the next begins, seen strictly: what two readers could frame differently stops here.
 
-use super::chunks::Chunks;
-use super::fields::Fields;
-use super::line::RequestLine;
+use super::chunks::{self, Chunks};
+use super::fields::{Announced, Field, Fields};
+use super::line::{Line, RequestLine};
 use super::{Fault, Limits};
 
-/// Follows a client's bytes through its messages, in linear time and constant space, whatever the split of the reads.
+/// Follows a client's bytes through its messages, in linear time and constant space but for where the fields stand, whatever
+/// the split of the reads.
 #[derive(Debug)]
-pub(super) struct Scanner {
+pub(crate) struct Scanner {
     limits: Limits,
     part: Part,
     /// Bytes of the head at hand so far.
@@ -17,14 +18,14 @@ pub(super) struct Scanner {
 #[derive(Debug)]
 enum Part {
     Line(RequestLine),
-    Fields(Fields, u8),
+    Fields(Fields, Line),
     Sized(u64),
     Chunked(Chunks),
 }
 
 /// Where the client stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Between two messages.
     Idle,
     /// Inside a head.
@@ -33,12 +34,31 @@ pub(super) enum Phase {
     Body,
 }
 
+/// A head that has ended: where its parts stand, counted from its first byte.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    pub(crate) line: Line,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) announced: Announced,
+}
+
+/// The next bytes of a body, as many as were taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Content.
+    Data(usize),
+    /// What frames it.
+    Frame(usize),
+    /// A part of the trailer section.
+    Trailers(usize),
+}
+
 impl Scanner {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self { limits, part: Part::Line(RequestLine::default()), head: 0 }
     }
 
-    pub(super) fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         match &self.part {
             Part::Line(line) if line.is_untouched() => Phase::Idle,
             Part::Line(_) | Part::Fields(..) => Phase::Head,
@@ -52,57 +72,84 @@ impl Scanner {
         matches!(self.part, Part::Chunked(_))
     }
 
-    /// Follows `bytes`, the next that came. On a fault only the bytes before the given place may go on.
-    pub(super) fn scan(&mut self, bytes: &mut [u8]) -> Result<(), (usize, Fault)> {
+    /// How much of a body is still to come, where that was announced.
+    pub(crate) fn left(&self) -> Option<u64> {
+        match &self.part {
+            Part::Sized(left) => Some(*left),
+            Part::Chunked(_) => None,
+            Part::Line(_) | Part::Fields(..) => Some(0),
+        }
+    }
+
+    /// Follows the next bytes of a head, no further than to its end: how many were taken, and what it is once it has ended. On a
+    /// fault only the bytes before the given place may go on.
+    pub(crate) fn head(&mut self, bytes: &mut [u8]) -> Result<(usize, Option<Scanned>), (usize, Fault)> {
         let mut at = 0;
         while at < bytes.len() {
-            let from = at;
             match &mut self.part {
                 Part::Line(line) => {
                     let read = line.take(&mut bytes[at..]);
-                    let (taken, ended) = self.count(from, read)?;
+                    let (taken, ended) = self.count(at, read)?;
                     at += taken;
-                    if let Some(minor) = ended {
-                        self.part = Part::Fields(Fields::default(), minor);
+                    if let Some(line) = ended {
+                        self.part = Part::Fields(Fields::from(self.head), line);
                     }
                 }
-                Part::Fields(fields, minor) => {
-                    let minor = *minor;
+                Part::Fields(fields, _) => {
                     let read = fields.take(&bytes[at..], &self.limits);
-                    let (taken, ended) = self.count(from, read)?;
+                    let (taken, ended) = self.count(at, read)?;
                     at += taken;
                     if let Some(announced) = ended {
-                        // RFC 9112 §6.1: a Transfer-Encoding in HTTP/1.0 is to be treated "as if the framing is faulty".
-                        if announced.chunked && minor == 0 {
-                            return Err((at - 1, Fault::Bad("HTTP/1.0 with Transfer-Encoding")));
-                        }
-                        self.head = 0;
-                        self.part = match announced.length {
-                            _ if announced.chunked => Part::Chunked(Chunks::default()),
-                            Some(length) if length > 0 => Part::Sized(length),
-                            _ => Part::Line(RequestLine::default()),
-                        };
+                        let scanned = self.ended(announced).map_err(|fault| (at - 1, fault))?;
+                        return Ok((at, scanned));
                     }
                 }
-                Part::Sized(left) => {
-                    let here = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len() - at);
-                    *left -= here as u64;
-                    at += here;
-                    if *left == 0 {
-                        self.part = Part::Line(RequestLine::default());
-                    }
-                }
-                Part::Chunked(chunks) => {
-                    let read = chunks.take(&bytes[at..], &self.limits);
-                    let (taken, ended) = read.map_err(|(taken, fault)| (from + taken, fault))?;
-                    at += taken;
-                    if ended {
-                        self.part = Part::Line(RequestLine::default());
-                    }
-                }
+                Part::Sized(_) | Part::Chunked(_) => break,
             }
         }
-        Ok(())
+        Ok((at, None))
+    }
+
+    fn ended(&mut self, announced: Announced) -> Result<Option<Scanned>, Fault> {
+        let Part::Fields(fields, line) = &mut self.part else { return Ok(None) };
+        // RFC 9112 §6.1: a Transfer-Encoding in HTTP/1.0 is to be treated "as if the framing is faulty".
+        if announced.chunked && line.minor == 0 {
+            return Err(Fault::Bad("HTTP/1.0 with Transfer-Encoding"));
+        }
+        let scanned = Scanned { line: line.clone(), fields: fields.take_fields(), announced };
+        self.head = 0;
+        self.part = match announced.length {
+            _ if announced.chunked => Part::Chunked(Chunks::default()),
+            Some(length) if length > 0 => Part::Sized(length),
+            _ => Part::Line(RequestLine::default()),
+        };
+        Ok(Some(scanned))
+    }
+
+    /// Follows the next bytes of a body, as far as they are of one kind. On a fault only the bytes before the given place are
+    /// its.
+    pub(crate) fn body(&mut self, bytes: &[u8]) -> Result<Step, (usize, Fault)> {
+        let (piece, ended) = match &mut self.part {
+            Part::Sized(left) => {
+                let here = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                *left -= here as u64;
+                (Step::Data(here), *left == 0)
+            }
+            Part::Chunked(chunks) => {
+                let (piece, ended) = chunks.take(bytes, &self.limits)?;
+                (piece, ended)
+            }
+            Part::Line(_) | Part::Fields(..) => (Step::Frame(0), false),
+        };
+        if ended {
+            self.part = Part::Line(RequestLine::default());
+        }
+        Ok(piece)
+    }
+
+    /// The fields of the trailer section that has just ended, counted from its first byte.
+    pub(crate) fn trailers(section: &[u8], limits: &Limits) -> Vec<Field> {
+        chunks::trailers(section, limits)
     }
 
     /// Counts the bytes of the head that were read at `from`. What is too large is so before whatever comes behind the limit,
@@ -120,6 +167,24 @@ impl Scanner {
 
 /// How many bytes were taken and what came of it, or how many were before the fault.
 type Read<T> = Result<(usize, T), (usize, Fault)>;
+
+#[cfg(any(test, feature = "fuzz"))]
+impl Scanner {
+    /// Follows `bytes`, the next that came, through as many messages as there are in them.
+    pub(super) fn scan(&mut self, bytes: &mut [u8]) -> Result<(), (usize, Fault)> {
+        let mut at = 0;
+        while at < bytes.len() {
+            let faulty = |(before, fault)| (at + before, fault);
+            at += match self.phase() {
+                Phase::Idle | Phase::Head => self.head(&mut bytes[at..]).map_err(faulty)?.0,
+                Phase::Body => match self.body(&bytes[at..]).map_err(faulty)? {
+                    Step::Data(taken) | Step::Frame(taken) | Step::Trailers(taken) => taken,
+                },
+            };
+        }
+        Ok(())
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::chunks::{Chunks, Place};
+use super::scanner::Step;
 use super::{Fault, Limits};
 
 /// A chunked body without its chunks, read as strictly as a client's; only extensions, which RFC 9112 §7.1.1 has a recipient
@@ -59,7 +60,9 @@ impl Unchunked {
     }
 
     fn follow(&mut self, bytes: &[u8]) -> Result<(usize, bool), Fault> {
-        self.chunks.take(bytes, &LIMITS).map_err(|(_, fault)| fault)
+        let (Step::Data(taken) | Step::Frame(taken) | Step::Trailers(taken), ended) =
+            self.chunks.take(bytes, &LIMITS).map_err(|(_, fault)| fault)?;
+        Ok((taken, ended))
     }
 
     fn extension(&mut self, byte: u8) -> Result<(), Fault> {

@@ -126,7 +126,7 @@ fn push_time(text: &mut String, time: Timestamp) {
 ///
 /// Years are counted from 1 March of the year 0, so that the day that is sometimes there is their last, and in spans of
 /// 400 years, after which the calendar repeats itself.
-fn date(day: i64) -> Option<(u64, u64, u64)> {
+pub(crate) fn date(day: i64) -> Option<(u64, u64, u64)> {
     let day = u64::try_from(day).ok().filter(|day| *day < LAST)? + 719_468;
     let of_span = day % 146_097;
     let year_of_span = (of_span - of_span / 1460 + of_span / 36_524 - of_span / 146_096) / 365;

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use countersign::{Code, Draft, Head, Origin, Rejection, SignError, Unavailable};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
-use hyper::body::Incoming;
 
 use super::{Desk, guard, sealing};
 use crate::arrival::Opening;
@@ -24,12 +23,7 @@ impl Desk {
     /// # Errors
     /// `partner_not_allowed`, `no_route`, `malformed`, `body_too_large`, `too_slow`: what is not signed; `unavailable` where
     /// signing fails; what is the destination's.
-    pub(super) async fn run(
-        &self,
-        request: Request<Incoming>,
-        left: &mut Option<Inbound>,
-    ) -> Result<Response<Relay>, Fault> {
-        let opening = Opening::of(request);
+    pub(super) async fn run(&self, opening: Opening, left: &mut Option<Inbound>) -> Result<Response<Relay>, Fault> {
         let body = left.insert(opening.body);
         let (settings, limits) = (&self.settings, &self.settings.limits);
         guard::check(&opening.headers, &opening.host?, &settings.to, self.own_port)?;

@@ -21,10 +21,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::time::Instant;
 
 use super::{Unanswered, failed, timed_out};
+use crate::alarm::Alarm;
 use crate::connection::Stream;
 use crate::course::Course;
 use crate::fault::Fault;
-use crate::framing::Alarm;
 use crate::sent::Sent;
 use answer::Begun;
 use content::Content;

@@ -1,0 +1,250 @@
+//! HTTP/1.1 with a caller: one request at a time, each head read once, straight from what the strict scanner says of it.
+//!
+//! Nothing is repaired (`framing`). A body is read when it is asked for, which is also when `100 Continue` goes out. Between
+//! two requests a connection holds no buffer, and no timer is set that was set before.
+
+mod body;
+mod date;
+mod request;
+mod response;
+mod spare;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, ready};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Response, Version, header};
+use hyper::body::{Body as _, Frame as Part};
+use tokio::sync::watch;
+
+use super::Stream;
+use crate::arrival::Opening;
+use crate::content::Content;
+use crate::framing::Limits;
+use crate::front::Front;
+use crate::reply::Reply;
+use crate::upgrade::Tunnel;
+
+pub(crate) use body::Body;
+use request::{Request, Wants};
+use response::Frame;
+use spare::Out;
+pub(crate) use wire::SHORT;
+use wire::{Heard, Shared, Wire, lock};
+
+/// Serves a connection of which `heard` was read before, until it ends or, once `stop` says so, to the end of the request at
+/// hand. What it is asked to become instead is given back, with the stream.
+pub(super) async fn serve(
+    stream: Box<dyn Stream>,
+    heard: &[u8],
+    peer: Option<IpAddr>,
+    front: &impl Front,
+    limits: Limits,
+    stop: watch::Receiver<bool>,
+) -> Option<(Tunnel, Box<dyn Stream>)> {
+    let wire = Arc::new(Mutex::new(Wire::new(stream, heard, limits)));
+    let told = stop.clone();
+    let is_told = || *told.borrow() || told.has_changed().is_err();
+    let mut stop = stop;
+    let mut stopping = pin!(async move {
+        // An error means that nobody is left to stop us any other way.
+        let _ = stop.wait_for(|stop| *stop).await;
+    });
+    let (mut waits, mut over) = (false, false);
+    loop {
+        let heard = poll_fn(|cx| {
+            let heard = lock(&wire).poll_head(cx);
+            if heard.is_ready() {
+                return heard;
+            }
+            // Once it is waited for, it wakes this task, and is asked no more than whether it was said.
+            if !over && (!waits || is_told()) {
+                waits = true;
+                over = stopping.as_mut().poll(cx).is_ready();
+            }
+            // It was looked at first: a request may have been there.
+            if over && lock(&wire).is_idle() { Poll::Ready(Heard::End) } else { Poll::Pending }
+        });
+        let read = match heard.await {
+            Heard::Head(scanned, head) => {
+                let chunked = scanned.announced.chunked;
+                Request::read(&scanned, &head).map(|request| (request, chunked))
+            }
+            Heard::Fault(fault) => Err(fault),
+            Heard::End => break,
+        };
+        let (request, chunked) = match read {
+            Ok(read) => read,
+            Err(fault) => {
+                wire::close(&wire, front.refuse(fault).as_bytes()).await;
+                return None;
+            }
+        };
+        let wants = request.wants;
+        let mut response = front.clone().answer(peer, opening(&wire, request, chunked)).await;
+        let tunnel = response.extensions_mut().remove::<Tunnel>();
+        let closes = !wants.persists || over || is_told() || says_close(&response);
+        let sent = send(&wire, response, wants, closes && tunnel.is_none()).await;
+        if let Some(tunnel) = tunnel {
+            // What came before the answer was not said in the other protocol: RFC 9110 §7.8 lets nobody speak it earlier.
+            let stream = lock(&wire).take_stream()?;
+            return sent.is_ok().then_some((tunnel, stream));
+        }
+        // Where an answer broke off, nothing of ours may look like its rest.
+        let Ok(Sent::Whole) = sent else { break };
+        if closes || !is_read(&wire).await {
+            break;
+        }
+    }
+    wire::close(&wire, b"").await;
+    None
+}
+
+fn opening(wire: &Shared, request: Request, chunked: bool) -> Opening {
+    let Request { method, target, headers, length, has_body, wants } = request;
+    let version = if wants.minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
+    // RFC 9110 §10.1.1: of HTTP/1.0 it is to be ignored.
+    let expects = wants.minor > 0 && headers.contains_key(header::EXPECT);
+    let number = lock(wire).begin(expects);
+    let body = Content::Http1(Body::new(wire, number, chunked, length));
+    Opening::http1(method, target, version, headers, (length, has_body), body)
+}
+
+fn says_close(response: &Response<Reply>) -> bool {
+    request::has_option(response.headers(), &header::CONNECTION, "close")
+}
+
+/// Whether the connection may carry another request: the body of the last is over, or what is left of it is thrown away.
+async fn is_read(wire: &Shared) -> bool {
+    let (in_body, short) = {
+        let wire = lock(wire);
+        (wire.is_in_body(), wire.has_short_rest())
+    };
+    !in_body || (short && wire::discard(wire).await)
+}
+
+/// How an answer went out.
+enum Sent {
+    Whole,
+    /// Its end is the end of the connection.
+    Open,
+}
+
+/// Writes an answer as it comes. Head and a small body are one write.
+async fn send(wire: &Shared, response: Response<Reply>, wants: Wants, last: bool) -> io::Result<Sent> {
+    let (parts, mut body) = response.into_parts();
+    let frame = response::frame(&parts, body.size_hint().exact(), wants);
+    let last = last || frame == Frame::UntilClose;
+    let mut out = Out::new();
+    out.extend_from_slice(lock(wire).rest_of_continue());
+    response::write_head(&mut out, &parts, &frame, wants, last);
+    drop(parts);
+    let mut left = match frame {
+        Frame::None => Some(0),
+        Frame::Sized(length) => Some(length),
+        Frame::Chunked(_) | Frame::UntilClose => None,
+    };
+    while left != Some(0) {
+        let part = match poll_fn(|cx| Poll::Ready(Pin::new(&mut body).poll_frame(cx))).await {
+            Poll::Ready(part) => part,
+            Poll::Pending => {
+                write(wire, &mut out, &mut Bytes::new()).await?;
+                poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await
+            }
+        };
+        let part = match part.transpose() {
+            Ok(part) => part.map(Part::into_data),
+            Err(_) => {
+                // What came goes on, and nothing that would make it look whole.
+                write(wire, &mut out, &mut Bytes::new()).await?;
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+        };
+        match part {
+            Some(Ok(mut data)) => {
+                if let Some(left) = &mut left {
+                    data.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+                    *left -= data.len() as u64;
+                }
+                if !data.is_empty() {
+                    push(wire, &mut out, data, &frame).await?;
+                }
+            }
+            Some(Err(part)) => {
+                if let (Frame::Chunked(names), Ok(trailers)) = (&frame, part.into_trailers()) {
+                    end_chunks(&mut out, &trailers, names);
+                    left = Some(0);
+                }
+            }
+            None => {
+                if left.is_some() {
+                    // It is shorter than was said.
+                    write(wire, &mut out, &mut Bytes::new()).await?;
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                if matches!(frame, Frame::Chunked(_)) {
+                    end_chunks(&mut out, &HeaderMap::new(), &[]);
+                }
+                break;
+            }
+        }
+    }
+    write(wire, &mut out, &mut Bytes::new()).await?;
+    Ok(if frame == Frame::UntilClose { Sent::Open } else { Sent::Whole })
+}
+
+/// Puts a part of a body behind what waits. A large one is written without being copied.
+async fn push(wire: &Shared, out: &mut Vec<u8>, mut data: Bytes, frame: &Frame) -> io::Result<()> {
+    let chunked = matches!(frame, Frame::Chunked(_));
+    if chunked {
+        response::begin_chunk(out, data.len());
+    }
+    if out.len() + data.len() <= spare::BUFFER {
+        out.extend_from_slice(&data);
+    } else {
+        write(wire, out, &mut data).await?;
+    }
+    if chunked {
+        out.extend_from_slice(b"\r\n");
+    }
+    Ok(())
+}
+
+fn end_chunks(out: &mut Vec<u8>, trailers: &HeaderMap, names: &[HeaderName]) {
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in trailers.iter().filter(|(name, _)| names.contains(name)) {
+        response::line(out, name.as_str(), value.as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes all of both, and leaves both empty.
+async fn write(wire: &Shared, out: &mut Vec<u8>, data: &mut Bytes) -> io::Result<()> {
+    let mut at = 0;
+    poll_fn(|cx| {
+        let mut wire = lock(wire);
+        while at < out.len() || !data.is_empty() {
+            let both = [IoSlice::new(&out[at..]), IoSlice::new(data)];
+            let parts = match (at < out.len(), data.is_empty()) {
+                (true, true) => &both[..1],
+                (true, false) => &both,
+                (false, _) => &both[1..],
+            };
+            let written = ready!(wire.poll_write(cx, parts))?;
+            let of_out = written.min(out.len() - at);
+            at += of_out;
+            bytes::Buf::advance(data, written - of_out);
+        }
+        wire.poll_flush(cx)
+    })
+    .await?;
+    out.clear();
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! From the bytes of a head, and where its parts stand in them, to what is judged.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+
+use crate::framing::{Fault, Field, Scanned};
+
+/// A request that has come as far as its head.
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) target: String,
+    pub(super) headers: HeaderMap,
+    pub(super) length: Option<u64>,
+    pub(super) has_body: bool,
+    pub(super) wants: Wants,
+}
+
+/// What the caller says about the answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wants {
+    /// The answer to `HEAD` has no body, whatever its fields say of one.
+    pub(super) head_alone: bool,
+    /// Of `HTTP/1.`
+    pub(super) minor: u8,
+    /// Whether another request may follow.
+    pub(super) persists: bool,
+    /// RFC 9110 §10.1.4: it takes trailers.
+    pub(super) trailers: bool,
+}
+
+impl Request {
+    /// Reads a head. All of it was found to be one.
+    ///
+    /// # Errors
+    /// Where a name is longer than any that can be kept.
+    pub(super) fn read(scanned: &Scanned, head: &Bytes) -> Result<Self, Fault> {
+        let line = &scanned.line;
+        let unreadable = Fault::Bad("not a request line of HTTP/1.0 or HTTP/1.1");
+        let method = Method::from_bytes(&head[line.method.clone()]).map_err(|_| unreadable)?;
+        let target = std::str::from_utf8(&head[line.target.clone()]).map_err(|_| unreadable)?.to_owned();
+        let headers = fields(head, &scanned.fields)?;
+        let length = scanned.announced.length;
+        let has_body = scanned.announced.chunked || length.is_some_and(|length| length > 0);
+        let wants = Wants {
+            head_alone: method == Method::HEAD,
+            minor: line.minor,
+            persists: persists(&headers, line.minor),
+            trailers: has_option(&headers, &header::TE, "trailers"),
+        };
+        Ok(Self { method, target, headers, length, has_body, wants })
+    }
+}
+
+/// The fields of a section, each value a part of its bytes.
+pub(super) fn fields(section: &Bytes, fields: &[Field]) -> Result<HeaderMap, Fault> {
+    let mut headers = HeaderMap::with_capacity(fields.len());
+    for field in fields {
+        let unreadable = Fault::Bad("a field line that can't be kept");
+        let name = HeaderName::from_bytes(&section[field.name()]).map_err(|_| unreadable)?;
+        let value = HeaderValue::from_maybe_shared(section.slice(field.value(section))).map_err(|_| unreadable)?;
+        headers.try_append(name, value).map_err(|_| Fault::TooLarge)?;
+    }
+    Ok(headers)
+}
+
+/// RFC 9112 §9.3: HTTP/1.1 persists unless one side says `close`, HTTP/1.0 only where the caller says `keep-alive`.
+fn persists(headers: &HeaderMap, minor: u8) -> bool {
+    let says = |option| has_option(headers, &header::CONNECTION, option);
+    !says("close") && (minor > 0 || says("keep-alive"))
+}
+
+/// Whether a field that is a list has this member.
+pub(super) fn has_option(headers: &HeaderMap, name: &HeaderName, option: &str) -> bool {
+    headers.get_all(name).iter().any(|value| {
+        let mut members = value.as_bytes().split(|byte| *byte == b',');
+        members.any(|member| member.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
+    })
+}

@@ -1,0 +1,351 @@
+//! A caller's bytes in both directions: read strictly and in time, and written in time.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::HeaderMap;
+use hyper::body::Frame;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
+
+use super::request;
+use super::spare;
+use crate::alarm::Alarm;
+use crate::connection::Stream;
+use crate::course::Broken;
+use crate::framing::{Fault, Limits, Phase, Scanned, Scanner, Step};
+
+/// One connection of HTTP/1.1. Whoever reads a body and whoever writes the answer share it.
+pub(super) struct Wire {
+    /// `None` once it is closed, or speaks another protocol.
+    stream: Option<Box<dyn Stream>>,
+    scanner: Scanner,
+    limits: Limits,
+    /// What came and is not taken yet. It has no room of its own while nothing is there.
+    came: BytesMut,
+    /// Bytes of that which were looked at, of a head or a trailer section that has not ended.
+    seen: usize,
+    fault: Option<Fault>,
+    /// Since when we wait for what is awaited now, and whether that is the rest of a head.
+    waiting: Option<(Instant, bool)>,
+    heard: bool,
+    reading: Alarm,
+    stalled: Option<Instant>,
+    writing: Alarm,
+    /// The number of the request at hand: the bodies of others are over.
+    pub(super) request: u64,
+    expects: Expects,
+}
+
+/// How far it is with a caller who waits for `100 Continue`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expects {
+    /// Not, or not any more.
+    Nothing,
+    /// Nobody has asked for the body yet.
+    Asking,
+    /// So much of it is still to be written.
+    Rest(&'static [u8]),
+}
+
+/// What comes of waiting for a request.
+pub(super) enum Heard {
+    /// A head, and the bytes that it is made of.
+    Head(Scanned, Bytes),
+    /// What can't be heard any further.
+    Fault(Fault),
+    /// The end: the caller has left, or was silent for too long.
+    End,
+}
+
+/// A wire that is shared.
+pub(super) type Shared = Arc<Mutex<Wire>>;
+
+/// Nobody holds it while it waits.
+pub(super) fn lock(wire: &Mutex<Wire>) -> MutexGuard<'_, Wire> {
+    wire.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Wire {
+    /// `heard` is what was read of it before.
+    pub(super) fn new(stream: Box<dyn Stream>, heard: &[u8], limits: Limits) -> Self {
+        let mut came = spare::buffer();
+        came.extend_from_slice(heard);
+        Self {
+            stream: Some(stream),
+            scanner: Scanner::new(limits),
+            limits,
+            heard: !came.is_empty(),
+            came,
+            seen: 0,
+            fault: None,
+            waiting: None,
+            reading: Alarm::default(),
+            stalled: None,
+            writing: Alarm::default(),
+            request: 0,
+            expects: Expects::Nothing,
+        }
+    }
+
+    /// Whether nothing of a next request is there.
+    pub(super) fn is_idle(&self) -> bool {
+        self.came.is_empty() && self.scanner.phase() == Phase::Idle
+    }
+
+    /// Whether a body is not read to its end.
+    pub(super) fn is_in_body(&self) -> bool {
+        self.scanner.phase() == Phase::Body
+    }
+
+    /// The next request has begun. `expects` says that the caller waits until its body is asked for.
+    pub(super) fn begin(&mut self, expects: bool) -> u64 {
+        self.request += 1;
+        self.expects = if expects && self.is_in_body() { Expects::Asking } else { Expects::Nothing };
+        self.request
+    }
+
+    /// What is left of a `100 Continue`, to stand before the answer.
+    pub(super) fn rest_of_continue(&mut self) -> &'static [u8] {
+        match std::mem::replace(&mut self.expects, Expects::Nothing) {
+            Expects::Rest(rest) => rest,
+            other => {
+                self.expects = other;
+                &[]
+            }
+        }
+    }
+
+    /// Whether what is left of the body can be thrown away behind the answer: that it is short, and on its way.
+    pub(super) fn has_short_rest(&self) -> bool {
+        let asked = self.expects != Expects::Asking;
+        self.fault.is_none() && asked && self.scanner.left().is_some_and(|left| left <= SHORT)
+    }
+
+    /// The next request.
+    pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
+        loop {
+            if self.seen < self.came.len() {
+                match self.scanner.head(&mut self.came[self.seen..]) {
+                    Ok((taken, None)) => self.seen += taken,
+                    Ok((taken, Some(scanned))) => {
+                        let head = self.came.split_to(self.seen + taken).freeze();
+                        (self.seen, self.waiting) = (0, None);
+                        return Poll::Ready(Heard::Head(scanned, head));
+                    }
+                    Err((_, fault)) => {
+                        self.fault = Some(fault);
+                        return Poll::Ready(Heard::Fault(fault));
+                    }
+                }
+            }
+            match self.poll_fill(cx, spare::BUFFER) {
+                Poll::Ready(Ok(count)) if count > 0 => self.heard = true,
+                // Whoever breaks off in the middle of a head hears nothing of it.
+                Poll::Ready(_) => return Poll::Ready(Heard::End),
+                Poll::Pending => return self.poll_silence(cx),
+            }
+        }
+    }
+
+    /// The caller has nothing for us. Whether that has lasted too long.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
+        let in_head = self.scanner.phase() == Phase::Head;
+        let since = match self.waiting {
+            Some((since, of_head)) if of_head == in_head => since,
+            _ => Instant::now(),
+        };
+        self.waiting = Some((since, in_head));
+        let limit = if in_head || !self.heard { self.limits.head_time } else { self.limits.idle_time };
+        ready!(self.reading.poll(cx, since + limit));
+        if !in_head {
+            return Poll::Ready(Heard::End);
+        }
+        self.fault = Some(Fault::TooSlow);
+        Poll::Ready(Heard::Fault(Fault::TooSlow))
+    }
+
+    /// The next part of the body: `None` at its end.
+    pub(super) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        while self.is_in_body() {
+            if self.seen == self.came.len() {
+                match ready!(self.poll_more_of_body(cx)) {
+                    Ok(count) if count > 0 => {}
+                    _ => return Poll::Ready(Some(Err(Broken))),
+                }
+            }
+            match self.scanner.body(&self.came[self.seen..]) {
+                Ok(Step::Data(taken)) => {
+                    return Poll::Ready(Some(Ok(Frame::data(self.came.split_to(taken).freeze()))));
+                }
+                Ok(Step::Frame(taken)) => self.came.advance(taken),
+                Ok(Step::Trailers(taken)) => {
+                    self.seen += taken;
+                    if !self.is_in_body() {
+                        let section = self.came.split_to(std::mem::take(&mut self.seen)).freeze();
+                        let trailers = self.trailers(&section);
+                        return Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)));
+                    }
+                }
+                Err((_, fault)) => {
+                    self.fault = Some(fault);
+                    return Poll::Ready(Some(Err(Broken)));
+                }
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn trailers(&mut self, section: &Bytes) -> Option<Result<HeaderMap, Broken>> {
+        let fields = Scanner::trailers(section, &self.limits);
+        if fields.is_empty() {
+            return None;
+        }
+        Some(request::fields(section, &fields).map_err(|fault| {
+            self.fault = Some(fault);
+            Broken
+        }))
+    }
+
+    fn poll_more_of_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.fault.is_some() {
+            return Poll::Ready(Ok(0));
+        }
+        if self.expects == Expects::Asking {
+            self.expects = Expects::Rest(CONTINUE);
+        }
+        while let Expects::Rest(rest) = self.expects {
+            let written = ready!(self.poll_write(cx, &[IoSlice::new(rest)]))?;
+            self.expects = match &rest[written..] {
+                [] => Expects::Nothing,
+                rest => Expects::Rest(rest),
+            };
+            if self.expects == Expects::Nothing {
+                // Of TLS a part may wait; whoever reads on drives it.
+                let _ = self.poll_flush(cx);
+            }
+        }
+        let left = self.scanner.left().unwrap_or(spare::BUFFER as u64);
+        let want = usize::try_from(left).unwrap_or(PART).clamp(spare::BUFFER, PART);
+        self.poll_fill(cx, want)
+    }
+
+    /// Reads what is there, and makes room for `want` bytes where there is hardly any.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, want: usize) -> Poll<io::Result<usize>> {
+        let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(0)) };
+        if self.came.capacity() == 0 {
+            self.came = spare::buffer();
+        }
+        if self.came.capacity() - self.came.len() < LITTLE {
+            self.came.reserve(want);
+        }
+        let read = pin!(stream.read_buf(&mut self.came)).poll(cx);
+        if self.came.is_empty() {
+            spare::give_back(std::mem::take(&mut self.came));
+        } else {
+            self.expects = match self.expects {
+                // It did not wait.
+                Expects::Asking => Expects::Nothing,
+                other => other,
+            };
+        }
+        read
+    }
+
+    /// Writes what is taken of it.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let Some(stream) = &mut self.stream else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
+        let stream = Pin::new(stream);
+        let written = match bytes {
+            [one] => stream.poll_write(cx, one),
+            _ => stream.poll_write_vectored(cx, bytes),
+        };
+        match ready!(self.watch(cx, written))? {
+            0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            count => Poll::Ready(Ok(count)),
+        }
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(())) };
+        let flushed = Pin::new(stream).poll_flush(cx);
+        self.watch(cx, flushed)
+    }
+
+    fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let since = *self.stalled.get_or_insert_with(Instant::now);
+        ready!(self.writing.poll(cx, since + self.limits.write_time));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// The stream, for another protocol: `None` where the caller said more than it was to say before.
+    pub(super) fn take_stream(&mut self) -> Option<Box<dyn Stream>> {
+        self.stream.take().filter(|_| self.fault.is_none() && self.is_idle())
+    }
+}
+
+/// Throws away what is left of a body. Whether it came to its end in time.
+pub(super) async fn discard(wire: &Mutex<Wire>) -> bool {
+    // Whoever still reads it is not to.
+    let request = lock(wire).begin(false);
+    let rest = std::future::poll_fn(|cx| {
+        let mut wire = lock(wire);
+        debug_assert_eq!(wire.request, request, "one request at a time");
+        while let Some(part) = ready!(wire.poll_body(cx)) {
+            if part.is_err() {
+                return Poll::Ready(false);
+            }
+        }
+        Poll::Ready(true)
+    });
+    timeout(SHORTLY, rest).await.unwrap_or(false)
+}
+
+/// Ends the connection so that the caller sees the last answer: `last` is written, our side closed, and what the caller
+/// still sends is thrown away for a while, since the kernel would otherwise reset the connection over the answer.
+pub(super) async fn close(wire: &Mutex<Wire>, last: &[u8]) {
+    let (stream, silent) = {
+        let mut wire = lock(wire);
+        (wire.stream.take(), wire.fault.is_none() && wire.is_idle())
+    };
+    let Some(mut stream) = stream else { return };
+    let farewell = async {
+        stream.write_all(last).await?;
+        stream.shutdown().await?;
+        if silent {
+            return Ok(());
+        }
+        let mut waste = vec![0; 16 << 10];
+        let mut left = LINGER_BYTES;
+        while left > 0 {
+            match stream.read(&mut waste).await? {
+                0 => break,
+                count => left = left.saturating_sub(count),
+            }
+        }
+        io::Result::Ok(())
+    };
+    // Whether the caller is still there to hear it is the caller's affair.
+    let _ = timeout(LINGER_TIME, farewell).await;
+}
+
+/// RFC 9110 §10.1.1.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+/// Less room than this is not read into.
+const LITTLE: usize = 1 << 10;
+/// What is read of a large body at once.
+const PART: usize = 64 << 10;
+/// So much of a body that nobody wants is thrown away, for so long.
+pub(crate) const SHORT: u64 = 64 << 10;
+const SHORTLY: Duration = Duration::from_secs(5);
+const LINGER_BYTES: usize = 1 << 20;
+const LINGER_TIME: Duration = Duration::from_secs(2);
