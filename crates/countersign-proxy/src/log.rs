@@ -6,82 +6,38 @@
 //! are dropped and counted, since otherwise strangers could stop the gateway with them.
 
 mod line;
+mod queue;
 
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use countersign::{Code, Identity, Refusal, Scheme, Timestamp, Unavailable};
-use tokio::sync::{mpsc, oneshot};
 
 use crate::deciding::Undecided;
 use crate::metrics::{ACCEPTED, Metrics};
 use crate::trace::TraceId;
 use line::Line;
 pub(crate) use line::date;
+use queue::Queue;
 
-/// Lines that wait.
-const QUEUE: usize = 8192;
-/// Bytes that are written at once.
-const BATCH: usize = 64 << 10;
-/// After a write, for how long lines wait for others: after a quiet time one is written at once. Waking the writer for every
-/// one of them costs more than all else that is done for it.
-const GATHER: Duration = Duration::from_millis(5);
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// The way to the writer. Clones lead to the same one.
 #[derive(Clone)]
-pub(crate) struct Log {
-    lines: mpsc::Sender<Message>,
-    failing: Arc<AtomicBool>,
-    metrics: Arc<Metrics>,
-}
-
-enum Message {
-    Line(String),
-    /// Answered once all before it is written.
-    Flush(oneshot::Sender<()>),
-}
+pub(crate) struct Log(Arc<(Queue, Arc<Metrics>)>);
 
 impl Log {
     /// Starts the writing thread, which ends when the last [`Log`] is gone.
-    pub(crate) fn start(mut writer: Box<dyn Write + Send>, metrics: Arc<Metrics>) -> std::io::Result<Self> {
-        let (lines, mut queue) = mpsc::channel(QUEUE);
-        let failing = Arc::new(AtomicBool::new(false));
-        let log = Self { lines, failing: Arc::clone(&failing), metrics };
-        std::thread::Builder::new().name("countersign-log".to_owned()).spawn(move || {
-            while let Some(first) = queue.blocking_recv() {
-                let mut behind = false;
-                let mut batch = String::new();
-                let mut flushed = Vec::new();
-                let mut next = Some(first);
-                while let Some(message) = next {
-                    match message {
-                        Message::Line(line) => batch.push_str(&line),
-                        Message::Flush(done) => flushed.push(done),
-                    }
-                    behind = batch.len() >= BATCH;
-                    next = if behind { None } else { queue.try_recv().ok() };
-                }
-                let written = writer.write_all(batch.as_bytes()).and_then(|()| writer.flush());
-                failing.store(written.is_err(), Relaxed);
-                for done in flushed {
-                    // Whoever no longer waits does not need to know.
-                    let _ = done.send(());
-                }
-                if !behind {
-                    std::thread::sleep(GATHER);
-                }
-            }
-        })?;
-        Ok(log)
+    pub(crate) fn start(writer: Box<dyn Write + Send>, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+        Ok(Self(Arc::new((Queue::start(writer)?, metrics))))
     }
 
     /// Whether lines are written.
     pub(crate) fn is_working(&self) -> bool {
-        !self.failing.load(Relaxed) && !self.lines.is_closed()
+        self.queue().is_working()
     }
 
     /// A line about the gateway itself.
@@ -94,19 +50,22 @@ impl Log {
 
     /// Waits until all lines so far are written, but not for ever.
     pub(crate) async fn flush(&self) {
-        let (done, written) = oneshot::channel();
-        let flush = async {
-            if self.lines.send(Message::Flush(done)).await.is_ok() {
-                let _ = written.await;
-            }
-        };
-        let _ = tokio::time::timeout(LAST_WAIT, flush).await;
+        let _ = tokio::time::timeout(LAST_WAIT, self.queue().flushed()).await;
     }
 
     fn send(&self, line: Line) {
-        if self.lines.try_send(Message::Line(line.end())).is_err() {
-            self.metrics.lost_lines.fetch_add(1, Relaxed);
+        self.push(line, false);
+    }
+
+    fn push(&self, line: Line, placed: bool) {
+        let Self(both) = self;
+        if !both.0.push(&line.end(), placed) {
+            both.1.lost_lines.fetch_add(1, Relaxed);
         }
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.0.0
     }
 }
 
@@ -132,7 +91,8 @@ pub(crate) struct Entry {
     pub(crate) answer_trace: Option<String>,
     /// Until it is decided.
     pub(crate) undecided: Option<Undecided>,
-    place: Option<mpsc::OwnedPermit<Message>>,
+    /// Whether there is a place for its line.
+    place: bool,
     written: bool,
 }
 
@@ -152,7 +112,7 @@ impl Entry {
             passed: ACCEPTED,
             answer_trace: None,
             undecided: None,
-            place: None,
+            place: false,
             written: false,
         }
     }
@@ -162,9 +122,8 @@ impl Entry {
         if !self.log.is_working() {
             return Err(Unavailable::new("log", "the last lines could not be written"));
         }
-        let place = self.log.lines.clone().try_reserve_owned();
-        self.place = Some(place.map_err(|_| Unavailable::new("log", "the queue is full"))?);
-        Ok(())
+        self.place = self.place || self.log.queue().take_place();
+        if self.place { Ok(()) } else { Err(Unavailable::new("log", "the queue is full")) }
     }
 
     /// It goes on, although it would have been refused.
@@ -183,10 +142,7 @@ impl Entry {
     pub(crate) fn answered(&mut self, status: Option<u16>, code: Option<Code>, reason: Option<&str>) {
         self.written = true;
         let line = self.line(status, code, reason);
-        match self.place.take() {
-            Some(place) => drop(place.send(Message::Line(line.end()))),
-            None => self.log.send(line),
-        }
+        self.log.push(line, std::mem::take(&mut self.place));
     }
 
     fn line(&self, status: Option<u16>, code: Option<Code>, reason: Option<&str>) -> Line {
@@ -227,7 +183,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if !self.written && self.place.is_some() {
+        if !self.written && self.place {
             self.answered(None, None, Some("the caller went away before it was answered"));
         }
     }
@@ -277,7 +233,7 @@ mod tests {
         let (release, stuck) = std::sync::mpsc::channel();
         let metrics = Arc::new(Metrics::default());
         let log = Log::start(Box::new(Stuck(stuck)), Arc::clone(&metrics)).unwrap();
-        for _ in 0..QUEUE * 2 {
+        for _ in 0..queue::QUEUE * 2 {
             log.note(Timestamp::from_secs(1), "x", "");
         }
         assert!(metrics.lost_lines.load(Relaxed) > 0);
