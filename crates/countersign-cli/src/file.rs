@@ -74,11 +74,20 @@ pub(crate) fn signing_key(path: &Path, scheme: Scheme, asked: Option<Algorithm>)
     })
 }
 
-/// Reads a public key to seal for.
+/// Reads a public key to seal for; of a JWK set, the current one.
 pub(crate) fn sealing_key(path: &Path) -> Result<SealingKey, Failure> {
-    SealingKey::from_file(&read_small(path)?).map_err(|fault| {
+    sealing_keys(path)?.into_iter().next().ok_or_else(|| {
+        Failure::usage(format!("{} has no key to seal for", path.display()))
+            .hint("the recipient publishes one with \"use\": \"enc\" at /.well-known/jwks.json")
+    })
+}
+
+/// Reads a public key to seal for, or all of a JWK set.
+pub(crate) fn sealing_keys(path: &Path) -> Result<Vec<SealingKey>, Failure> {
+    let file = read_small(path)?;
+    SealingKey::from_set(&file).or_else(|_| SealingKey::from_file(&file).map(|key| vec![key])).map_err(|fault| {
         Failure::usage(format!("{}: {fault}", path.display()))
-            .hint("the recipient publishes it at /.well-known/jwks.json: one JWK of it in a file of its own")
+            .hint("the recipient publishes it: curl https://HOST/.well-known/jwks.json > FILE")
     })
 }
 

@@ -94,6 +94,8 @@ pub use settings::{
     AdminSettings, ClientAuthSettings, Disclosure, GatewaySettings, HealthCheck, InvalidSettings, Limits, Protocol,
     RouteSettings, TlsSettings,
 };
-pub use sidecar::{Address, Allow, Sidecar, SidecarError, SidecarHandles, SidecarSeal, SidecarSettings, SocketFile};
+pub use sidecar::{
+    Address, Allow, Recipient, Sidecar, SidecarError, SidecarHandles, SidecarSeal, SidecarSettings, SocketFile,
+};
 pub use sockets::Sockets;
 pub use tls::TlsFinding;

@@ -5,11 +5,13 @@ mod guard;
 mod listen;
 mod sealing;
 
+use std::fmt;
 use std::future::Future;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::time::Duration;
 
 use countersign::{Form, Origin, Pointer, SealingKey, Signer, Unavailable};
 use http::{Response, header};
@@ -64,14 +66,29 @@ pub struct SidecarSettings {
 }
 
 /// Fields that only the recipient behind the destination reads.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SidecarSeal {
     /// What is sealed, where it is there.
     pub fields: Vec<Pointer>,
-    /// For whom.
-    pub to: Arc<SealingKey>,
+    /// For whom: asked for every message, since recipients rotate their keys. An error is answered with 503, and nothing is
+    /// sent.
+    pub to: Recipient,
     /// The name under which the recipient knows the sender.
     pub partner: String,
+    /// How long the fields open; `None` for ever.
+    pub lifetime: Option<Duration>,
+}
+
+/// The key that is sealed for now.
+pub type Recipient = Arc<dyn Fn() -> Result<Arc<SealingKey>, Unavailable> + Send + Sync>;
+
+impl fmt::Debug for SidecarSeal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SidecarSeal")
+            .field("fields", &self.fields)
+            .field("partner", &self.partner)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a sidecar needs of the world.

@@ -15,21 +15,29 @@ pub(crate) struct Args {
     /// A field by its JSON pointer, such as /card/number; * stands for every element of an array
     #[arg(long = "field", value_name = "POINTER", required = true)]
     fields: Vec<Pointer>,
-    /// The recipient's public key (PEM, DER or JWK): RSA, or EC on P-256
+    /// The recipient's public key (PEM, DER or JWK), RSA or EC on P-256; or a JWK set, whose first key is taken
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
     /// Your name as the recipient knows it
     #[arg(long, value_name = "NAME")]
     partner: String,
-    /// Let the fields open no more after this time, e.g. 10m
-    #[arg(long, value_name = "DURATION", value_parser = moment::duration)]
-    expires: Option<Duration>,
+    /// How long the fields open, e.g. 10m; or never, for ones that always do
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = lifetime)]
+    expires: Lifetime,
+}
+
+/// `None` for ever.
+#[derive(Clone, Copy)]
+struct Lifetime(Option<Duration>);
+
+fn lifetime(text: &str) -> Result<Lifetime, String> {
+    if text == "never" { Ok(Lifetime(None)) } else { moment::duration(text).map(|time| Lifetime(Some(time))) }
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let to = file::sealing_key(&args.to)?;
     let document = stdin::read("JSON document")?;
-    let expires = args.expires.map(|time| moment::now().after(time));
+    let expires = args.expires.0.map(|time| moment::now().after(time));
     let sealer = FieldSealer { fields: &args.fields, to: &to, partner: &args.partner, expires };
     let sealed = sealer.seal(&document, &mut random::fill).map_err(|fault| match fault {
         countersign::SealError::Unavailable(fault) => fault.into(),

@@ -3,6 +3,7 @@
 mod certificate_file;
 mod file;
 mod key_file;
+mod recipient;
 mod settings;
 mod socket;
 
@@ -81,11 +82,16 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
 
 async fn serve(args: Args) -> Result<Exit, Failure> {
     let stop = interrupted()?;
-    let settings::Understood { mut settings, key, algorithm, client_certificate } = settings::of(args)?;
+    let settings::Understood { mut settings, key, algorithm, client_certificate, seal } = settings::of(args)?;
     let (scheme, id, to) = (settings.form.scheme, settings.form.key_id.clone(), settings.to.clone());
     let key = KeyFile::read(&key, scheme, algorithm)?;
     let certificate = client_certificate.as_deref().map(CertificateFile::read).transpose()?;
     settings.client_certificate = certificate.as_ref().map(CertificateFile::present);
+    let recipient = match seal {
+        Some(seal) => Some((recipient::Recipient::find(&seal, &settings, certificate.as_ref()).await?, seal)),
+        None => None,
+    };
+    settings.seal = recipient.as_ref().map(|(recipient, seal)| recipient.sealing(seal)).transpose()?;
     let handles = SidecarHandles {
         signer: key.signer(),
         nonce: Arc::new(|| random::nonce().map_err(|failure| Unavailable::new("randomness", failure.message))),
@@ -103,6 +109,10 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
     let scheme_of_address = if matches!(sidecar.address(), Address::Tcp(_)) { "http://" } else { "" };
     say!("sidecar  {scheme_of_address}{}", sidecar.address());
     say!("signs    as {id} by {scheme} with {}, for {}://{}", key.algorithm(), to.scheme(), to.authority());
+    if let Some((recipient, seal)) = recipient {
+        say!("seals    {} for {}", seal.fields.join(" "), recipient.told());
+        tokio::spawn(recipient.watch());
+    }
     tokio::spawn(key.watch());
     tokio::spawn(async move {
         if let Some(certificate) = certificate {

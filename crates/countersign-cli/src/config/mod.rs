@@ -56,7 +56,7 @@ pub use names::{
 };
 pub use origin::Origin;
 pub use route::{Health, HttpMessageSignatures, Pki, Route};
-pub use sidecar::{Allow, Sidecar, SidecarSeal};
+pub use sidecar::{Allow, SealFor, Sidecar, SidecarSeal};
 pub use store_url::{RegistryUrl, ReplayUrl, SecretUrl, Source};
 pub use stores::{Admin, Evidence, Registry, Replay};
 pub use token::{Seal, Token};

@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use countersign_proxy::Address;
 
@@ -66,10 +67,25 @@ pub struct Allow {
 pub struct SidecarSeal {
     /// JSON pointers of the fields.
     pub fields: Vec<String>,
-    /// The gateway's public sealing key, PEM.
-    pub to: PathBuf,
+    /// For whom; whoever we forward to.
+    pub to: SealFor,
+    /// Which of several keys; the current one.
+    pub kid: Option<String>,
     /// The name under which the gateway knows us.
     pub partner: String,
+    /// How long what was sealed opens; 10 minutes.
+    pub expires: Duration,
+}
+
+/// Where a recipient's public keys are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SealFor {
+    /// `/.well-known/jwks.json` of what the sidecar forwards to.
+    Destination,
+    /// The same of another host.
+    Published(Origin),
+    /// A key (PEM, DER or JWK), a JWK set, or a directory of such.
+    File(PathBuf),
 }
 
 impl Sidecar {
@@ -99,9 +115,19 @@ impl Sidecar {
 
 impl SidecarSeal {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let to = section.required_path("to");
+        let to = match section.value("to", recipient) {
+            Some(SealFor::File(path)) => SealFor::File(section.resolve(&path)),
+            to => to.unwrap_or(SealFor::Destination),
+        };
         let partner = section.required("partner", forms::name);
-        Some(Self { fields: section.list("fields", pointer).unwrap_or_default(), to: to?, partner: partner? })
+        let year = Duration::from_hours(365 * 24);
+        Some(Self {
+            fields: section.list("fields", pointer).unwrap_or_default(),
+            to,
+            kid: section.value("kid", forms::printable),
+            partner: partner?,
+            expires: section.duration("expires", Duration::from_secs(1)..=year).unwrap_or(Duration::from_mins(10)),
+        })
     }
 }
 
@@ -111,6 +137,16 @@ fn listen(node: &Node) -> Result<Address, Wrong> {
         Some("") => Err(Wrong::new("expected a path behind unix:, such as \"unix:/run/sidecar.sock\"")),
         Some(path) => Ok(Address::Unix(path.into())),
         None => forms::address(node).map(Address::Tcp),
+    }
+}
+
+/// A path, or the URL of a host.
+fn recipient(node: &Node) -> Result<SealFor, Wrong> {
+    match node.as_text() {
+        Some(text) if text.starts_with("http://") || text.starts_with("https://") => {
+            origin(node).map(SealFor::Published)
+        }
+        _ => forms::path(node).map(SealFor::File),
     }
 }
 

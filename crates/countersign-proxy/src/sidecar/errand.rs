@@ -41,7 +41,7 @@ impl Desk {
         // The share of the room is held until the answer began: so long are the bytes.
         let (content, _share) = self.read(body).await?;
         let content = match &settings.seal {
-            Some(seal) => sealing::sealed(seal, content).await?,
+            Some(seal) => sealing::sealed(seal, content, self.clock.now()).await?,
             None => content,
         };
         let order = Order { head, method, target, content };

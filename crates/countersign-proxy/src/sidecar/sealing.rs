@@ -1,20 +1,21 @@
 //! Fields that are sealed before the message is signed.
 
 use bytes::Bytes;
-use countersign::{Code, FieldSealer, Rejection, SealError, Unavailable};
+use countersign::{Code, FieldSealer, Rejection, SealError, Timestamp, Unavailable};
 use http::HeaderMap;
 
 use super::SidecarSeal;
 use crate::fault::Fault;
 
 /// The body with its fields sealed. A body that is no JSON is refused: nobody knows what of it was to be kept from whom.
-pub(super) async fn sealed(seal: &SidecarSeal, body: Bytes) -> Result<Bytes, Fault> {
+pub(super) async fn sealed(seal: &SidecarSeal, body: Bytes, now: Timestamp) -> Result<Bytes, Fault> {
     if body.is_empty() {
         return Ok(body);
     }
-    let seal = seal.clone();
+    let (seal, to) = (seal.clone(), (seal.to)()?);
     let sealed = tokio::task::spawn_blocking(move || {
-        let sealer = FieldSealer { fields: &seal.fields, to: &seal.to, partner: &seal.partner, expires: None };
+        let expires = seal.lifetime.map(|lifetime| now.after(lifetime));
+        let sealer = FieldSealer { fields: &seal.fields, to: &to, partner: &seal.partner, expires };
         sealer.seal(&body, &mut random)
     });
     match sealed.await.map_err(|fault| Unavailable::new("sidecar", fault))? {

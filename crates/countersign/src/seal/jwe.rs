@@ -64,7 +64,9 @@ pub(super) fn seal(
 }
 
 fn header(to: &SealingKey, binding: Binding<'_>, expires: Option<Timestamp>, epk: Option<&[u8]>) -> Option<Vec<u8>> {
-    let mut json = format!(r#"{{"alg":"{}","enc":"A256GCM","kid":"{}","cty":"json","ptr":"#, to.algorithm(), to.id());
+    let mut json = format!(r#"{{"alg":"{}","enc":"A256GCM","cty":"json","kid":"#, to.algorithm());
+    json.push_str(&string(to.id())?);
+    json.push_str(",\"ptr\":");
     json.push_str(&string(binding.pointer)?);
     json.push_str(",\"sub\":");
     json.push_str(&string(binding.partner)?);

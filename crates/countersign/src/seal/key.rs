@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::der::{Form, Kind};
+use crate::json::{self, Document, Value};
 use crate::key::{InvalidKey, Material};
 use crate::key_file::{self, Purpose};
 use crate::primitive::{self, Key256, Unwrapping, Wrapping};
@@ -44,14 +45,32 @@ impl fmt::Debug for SealingKey {
 }
 
 impl SealingKey {
-    /// From a public key on P-256 or of RSA, 2048 to 8192 bits: SPKI or PKCS#1 in PEM or DER, or a JWK.
+    /// From a public key on P-256 or of RSA, 2048 to 8192 bits: SPKI or PKCS#1 in PEM or DER, or a JWK, whose `kid` is kept
+    /// where it has one.
     ///
     /// # Errors
     /// [`InvalidKey`] where the file is no such key.
     pub fn from_file(file: &[u8]) -> Result<Self, InvalidKey> {
         let (spki, purpose) = key_file::public(file)?;
         check(purpose)?;
-        Self::from_spki(spki)
+        let key = Self::from_spki(spki)?;
+        let named = Document::parse(file).ok().and_then(|jwk| Some(jwk.root().member("kid")?.as_str()?.into_owned()));
+        Ok(Self { id: named.filter(|id| (1..=LONGEST_ID).contains(&id.len())).unwrap_or(key.id), ..key })
+    }
+
+    /// All that can be sealed for in a JWK set (RFC 7517 §5), the current one first as its owner publishes them. Keys for
+    /// signatures, and kinds that nothing is sealed for, are passed over.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] where the file is no set.
+    pub fn from_set(file: &[u8]) -> Result<Vec<Self>, InvalidKey> {
+        let set = Document::parse(file).ok();
+        let keys =
+            set.as_ref().and_then(|set| set.root().member("keys")).filter(|keys| keys.kind() == json::Kind::Array);
+        let keys = keys.ok_or_else(|| InvalidKey::found("something else", "a JWK set: {\"keys\": […]}"))?;
+        let sealing = |key: Value<'_, '_>| Self::from_file(key.text().as_bytes()).ok();
+        // §5: "Implementations SHOULD ignore JWKs within a JWK Set that use \"kty\" values that are not understood".
+        Ok(keys.elements().take(MOST).filter_map(sealing).collect())
     }
 
     fn from_spki(spki: Vec<u8>) -> Result<Self, InvalidKey> {
@@ -69,7 +88,7 @@ impl SealingKey {
         Ok(Self { id, management, wrapping, spki })
     }
 
-    /// Its `kid`: the RFC 7638 thumbprint.
+    /// Its `kid`: the one of its JWK, or the RFC 7638 thumbprint.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -95,7 +114,10 @@ impl SealingKey {
                 format!(r#""kty":"EC","crv":"P-256","x":"{}","y":"{}""#, base64(x), base64(y))
             }
         };
-        format!(r#"{{{material},"kid":"{}","alg":"{}","use":"enc"}}"#, self.id, self.algorithm())
+        let mut kid = Vec::new();
+        json::print_python_str(&self.id, &mut kid);
+        let kid = String::from_utf8_lossy(&kid);
+        format!(r#"{{{material},"kid":{kid},"alg":"{}","use":"enc"}}"#, self.algorithm())
     }
 }
 
@@ -166,3 +188,9 @@ fn check(purpose: Purpose) -> Result<(), InvalidKey> {
 pub(super) fn coordinates(point: &[u8]) -> Option<(&[u8], &[u8])> {
     point.strip_prefix(&[0x04]).filter(|point| point.len() == 64).map(|point| point.split_at(32))
 }
+
+/// Bytes of a `kid`.
+const LONGEST_ID: usize = 256;
+
+/// Keys of one set.
+const MOST: usize = 64;

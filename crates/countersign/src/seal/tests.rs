@@ -131,6 +131,26 @@ fn keys_of_another_kind_seal_nothing() {
     assert!(material.is_err(), "what is to seal with signs nothing");
 }
 
+#[test]
+fn of_a_set_what_can_be_sealed_for_is_taken_in_its_order_and_by_its_own_name() {
+    let (one, other) = (key(Algorithm::EcdsaP256Sha256), key(Algorithm::RsaPssSha512));
+    let [first, second] = [&one, &other].map(|key| key.public().jwk());
+    let named = second.replace(&format!("\"kid\":\"{}\"", other.public().id()), r#""kid":"2026 \"b\"""#);
+    assert_ne!(named, second);
+    let signs = first.replace("\"enc\"", "\"sig\"").replace("ECDH-ES+A256KW", "ES256");
+    let set = format!(r#"{{"keys": [{signs}, {{"kty": "oct", "k": "AA"}}, 7, {named}, {first}], "more": 1}}"#);
+    let keys = SealingKey::from_set(set.as_bytes()).unwrap();
+    assert_eq!(keys.iter().map(SealingKey::id).collect::<Vec<_>>(), ["2026 \"b\"", one.public().id()]);
+    let sealer = FieldSealer { fields: &fields(&["/n"]), to: &keys[0], partner: "acme", expires: None };
+    let sealed = sealer.seal(br#"{"n": 7}"#, &mut random).unwrap().document;
+    let sealed = compact(std::str::from_utf8(&sealed).unwrap(), "/n");
+    assert_eq!(contract::header(&sealed)["kid"], "2026 \"b\"");
+    assert!(SealingKey::from_set(br#"{"keys": []}"#).unwrap().is_empty());
+    for none in ["", "[]", r#"{"keys": 7}"#, &first, r#"{"keys": [], "keys": []}"#] {
+        assert!(SealingKey::from_set(none.as_bytes()).is_err(), "{none}");
+    }
+}
+
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// Named, and nothing else.

@@ -1,17 +1,16 @@
 //! What flags and a `[sidecar]` section say, together.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use countersign::{Algorithm, Form, Scheme};
-use countersign_proxy::{Address, Allow, Limits, Protocol, SidecarSeal, SidecarSettings, SocketFile};
+use countersign_proxy::{Address, Allow, Limits, Protocol, SidecarSettings, SocketFile};
 
 use super::{Args, socket};
 use crate::config::{self, Http, Layout, NonceForm, Unit};
 use crate::exit::Failure;
+use crate::output;
 use crate::place::ConfigFile;
 use crate::wire;
-use crate::{file, output};
 
 pub(super) struct Understood {
     /// All but what comes out of files.
@@ -19,6 +18,8 @@ pub(super) struct Understood {
     pub(super) key: PathBuf,
     pub(super) algorithm: Option<Algorithm>,
     pub(super) client_certificate: Option<PathBuf>,
+    /// What it seals, and for whom.
+    pub(super) seal: Option<config::SidecarSeal>,
 }
 
 /// Flags override the section, and each of the two may leave out what the other has.
@@ -80,7 +81,7 @@ pub(super) fn of(args: Args) -> Result<Understood, Failure> {
             Some(Http::Two) => Protocol::Http2,
         },
         client_certificate: None,
-        seal: written.and_then(|it| it.seal.as_ref()).map(seal).transpose()?,
+        seal: None,
         max_body: args.max_body.or_else(|| written.and_then(|it| it.max_body)).unwrap_or(MAX_BODY),
         limits: Limits::default(),
         listen,
@@ -88,16 +89,8 @@ pub(super) fn of(args: Args) -> Result<Understood, Failure> {
         form,
         allow,
     };
-    Ok(Understood { settings, key, algorithm, client_certificate })
-}
-
-fn seal(written: &config::SidecarSeal) -> Result<SidecarSeal, Failure> {
-    let fields = written.fields.iter().map(|field| field.parse().map_err(Failure::usage));
-    Ok(SidecarSeal {
-        fields: fields.collect::<Result<_, _>>()?,
-        to: Arc::new(file::sealing_key(&written.to)?),
-        partner: written.partner.clone(),
-    })
+    let seal = written.and_then(|it| it.seal.clone());
+    Ok(Understood { settings, key, algorithm, client_certificate, seal })
 }
 
 /// The largest body that is signed, where nobody says.

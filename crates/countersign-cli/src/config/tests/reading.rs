@@ -140,10 +140,9 @@ fn every_setting_of_the_sidecar_is_read() {
     let everything = Allow { method: None, path: "/status".into() };
     assert_eq!(sidecar.allow, [Allow { method: Some("POST".into()), path: "/orders".into() }, everything]);
     let seal = sidecar.seal.unwrap();
-    assert_eq!(
-        (seal.fields.len(), seal.to.as_path(), seal.partner.as_str()),
-        (1, Path::new("gateway-seal.pub"), "acme")
-    );
+    let file = super::super::SealFor::File("gateway-seal.pub".into());
+    assert_eq!((seal.fields.len(), seal.to, seal.partner.as_str()), (1, file, "acme"));
+    assert_eq!((seal.kid.as_deref(), seal.expires), (Some("seal-2026"), Duration::from_mins(5)));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::*;
 
 const BOTH: [Algorithm; 2] = [Algorithm::RsaPssSha512, Algorithm::EcdsaP256Sha256];
 
-fn header(compact: &str) -> serde_json::Value {
+pub(super) fn header(compact: &str) -> serde_json::Value {
     let header = URL_SAFE_NO_PAD.decode(compact.split('.').next().unwrap()).unwrap();
     serde_json::from_slice(&header).unwrap()
 }
