@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True
 from make_app_hmac import app_hmac  # noqa: E402
 from make_http_message_signatures import http_message_signatures  # noqa: E402
 from make_pki import pki  # noqa: E402
+from make_sealed_fields import sealed_fields  # noqa: E402
 from make_trusted_site import trusted_site  # noqa: E402
 
 if __name__ == "__main__":
@@ -21,3 +22,4 @@ if __name__ == "__main__":
     pki()
     trusted_site()
     app_hmac()
+    sealed_fields()

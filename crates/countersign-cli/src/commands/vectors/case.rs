@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::{
-    Claim, Demands, Head, HttpMessageSignatures, Identity, Keys, Openers, Origin, Pki, Policy, Refusal, Rejection,
-    ReplayStore, Scheme, Timestamp,
+    Claim, Delivery, Demands, Head, HttpMessageSignatures, Identity, Origin, Pki, Policy, Refusal, Rejection,
+    ReplayStore, Scheme, Timestamp, Unavailable,
 };
 
 use crate::exit::Failure;
 use crate::message::Message;
+
+use super::keys::Keyring;
 
 /// One case: a header of lines, an empty line, a raw message.
 pub(super) struct Case {
@@ -22,14 +24,16 @@ pub(super) struct Case {
     demands: Demands,
     covers_nothing: bool,
     path: Option<String>,
+    /// The body that the upstream is to get.
+    delivers: Option<String>,
     message: Bytes,
 }
 
 impl Case {
     /// The lines that a case may have: `scheme`, `now`, `expect` (these three have to be there), `require`, `max-age`,
     /// `max-skew`, `max-body`, `nonce`, `tag`, `algorithms`, `partners`, `signer`, `replay`, `zone`, `unsigned-target`,
-    /// `path`, `origin`, `after`, and for a response `answers`: the case that holds its request. A message in HTTP/2 is
-    /// written with its pseudo-header fields in front, one a line.
+    /// `path`, `origin`, `open`, `unbound`, `delivers`, `after`, and for a response `answers`: the case that holds its
+    /// request. A message in HTTP/2 is written with its pseudo-header fields in front, one a line.
     pub(super) fn parse(file: &Path, name: &str, text: &[u8]) -> Result<Self, Failure> {
         let fault = |what: String| Failure::usage(format!("{}: {what}", file.display()));
         let mut rest = text;
@@ -38,6 +42,7 @@ impl Case {
         let mut pki = Pki::default();
         let (mut now, mut expect, mut after, mut answers, mut origin, mut path, mut covers_nothing) =
             (None, None, None, None, None, None, false);
+        let mut delivers = None;
         while let Some((line, behind)) = split_line(rest) {
             rest = behind;
             if line.is_empty() {
@@ -69,6 +74,12 @@ impl Case {
                 "zone" => pki.zone_utc = value == "utc",
                 "unsigned-target" => demands.unsigned_target = value == "true",
                 "path" => path = Some(value.to_owned()),
+                "open" => {
+                    demands.open =
+                        words(value).iter().map(|field| field.parse()).collect::<Result<_, _>>().map_err(|_| bad())?;
+                }
+                "unbound" => demands.unbound = value == "true",
+                "delivers" => delivers = Some(value.to_owned()),
                 "origin" => origin = Some(Origin::parse(value).map_err(|_| bad())?),
                 "after" => after = Some(value.to_owned()),
                 "answers" => answers = Some(value.to_owned()),
@@ -90,6 +101,7 @@ impl Case {
             demands,
             covers_nothing,
             path,
+            delivers,
             message: Bytes::copy_from_slice(rest),
         })
     }
@@ -107,7 +119,7 @@ impl Case {
     pub(super) async fn pass(
         &self,
         answered: Option<&Case>,
-        keys: &Keys,
+        Keyring { keys, openers }: &Keyring,
         replay: &dyn ReplayStore,
     ) -> Result<Identity, Refusal> {
         let message = Message::parse(&self.message)?;
@@ -120,12 +132,20 @@ impl Case {
         }
         let policy =
             if self.covers_nothing { Policy::dangerous_without_coverage(demands) } else { Policy::new(demands) };
-        let policy = policy.map_err(|fault| countersign::Unavailable::new("policy", fault))?;
+        let policy = policy.map_err(|fault| Unavailable::new("policy", fault))?;
         let mut open = Claim::read(head, &Arc::new(policy))?.check(keys, self.now)?;
         let kept = open.push(message.body().clone())?;
         open.trailers(message.trailers());
         let fresh = open.finish(keys, self.now)?.first_use(keys, replay, self.now).await?;
-        Ok(fresh.unpack(&Openers::default(), kept)?.identity().clone())
+        let (_, delivery, identity) = fresh.unpack(openers, kept)?.into_parts();
+        if let Some(wanted) = &self.delivers {
+            let (Delivery::AsReceived(body) | Delivery::Received(body, _) | Delivery::Derived(body, _)) = delivery;
+            if body != wanted.as_bytes() {
+                let found = String::from_utf8_lossy(&body).into_owned();
+                return Err(Unavailable::new("delivered", format!("{found}, not {wanted}")).into());
+            }
+        }
+        Ok(identity)
     }
 }
 

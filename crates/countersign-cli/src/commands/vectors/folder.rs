@@ -1,17 +1,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use countersign::{Keys, Refusal};
+use countersign::Refusal;
 use countersign_store::MemoryReplay;
 
+use super::Judged;
 use super::case::Case;
-use super::{Judged, keys};
+use super::keys::{self, Keyring};
 use crate::exit::{Failure, io};
 
 /// A folder of vectors: its keys and its cases.
 pub(super) struct Folder {
     path: PathBuf,
-    keys: Keys,
+    keys: Keyring,
     cases: BTreeMap<String, Case>,
 }
 

@@ -3,23 +3,41 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use countersign::{
-    Algorithm, AppHmacForm, KeyRecord, KeyState, Keys, Layout, Material, NonceForm, Scheme, SharedSecret, SigningKey,
-    TimestampUnit, VerifyingKey,
+    Algorithm, AppHmacForm, KeyRecord, KeyState, Keys, Layout, Material, NonceForm, Openers, OpeningKey, Scheme,
+    SharedSecret, SigningKey, TimestampUnit, VerifyingKey,
 };
 use serde_json::Value;
 
 use crate::exit::Failure;
 
 /// The keys of a folder of vectors.
-pub(super) fn read(file: &Path, text: &str) -> Result<Keys, Failure> {
+pub(super) struct Keyring {
+    /// What verifies.
+    pub(super) keys: Keys,
+    /// What opens sealed fields: the entries with `"use": "seal"`.
+    pub(super) openers: Openers,
+}
+
+pub(super) fn read(file: &Path, text: &str) -> Result<Keyring, Failure> {
     let fault = |what: String| Failure::usage(format!("{}: {what}", file.display()));
     let document: Value = serde_json::from_str(text).map_err(|error| fault(error.to_string()))?;
     let list = document.as_array().ok_or_else(|| fault("not an array of keys".into()))?;
-    let keys = list.iter().map(|entry| {
+    let (mut keys, mut openers) = (Vec::new(), Vec::new());
+    for entry in list {
         let id = entry["id"].as_str().unwrap_or_default();
-        key(entry).map_err(|what| fault(format!("key {id:?}: {what}")))
-    });
-    Ok(Keys::new(keys.collect::<Result<Vec<_>, _>>()?))
+        let bad = |what: String| fault(format!("key {id:?}: {what}"));
+        if entry["use"] == "seal" {
+            openers.push(opener(entry).map_err(bad)?);
+        } else {
+            keys.push(key(entry).map_err(bad)?);
+        }
+    }
+    Ok(Keyring { keys: Keys::new(keys), openers: Openers::new(openers) })
+}
+
+fn opener(entry: &Value) -> Result<OpeningKey, String> {
+    let private = file(&entry["private_key"]).ok_or("no private_key")?;
+    OpeningKey::from_file(&private).map_err(|fault| fault.to_string())
 }
 
 fn key(entry: &Value) -> Result<VerifyingKey, String> {
