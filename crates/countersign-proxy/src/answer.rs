@@ -172,8 +172,8 @@ async fn pass(
     unreadable?;
     let head = head?;
     visit.has_body = head.has_body();
-    if let Some(answer) = well_known::answer(&head, table.jwks.as_ref()) {
-        return Ok(answer);
+    if well_known::is_jwks(&head) && (table.tokens.is_some() || !table.sealing.is_empty()) {
+        return Ok(well_known::jwks(gate, table)?);
     }
     if head.target() == Some("*") {
         return Err(Rejection::new(Code::NoRoute, "OPTIONS * asks about the gateway, which has nothing to tell").into());

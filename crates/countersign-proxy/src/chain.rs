@@ -15,6 +15,7 @@ use crate::inbound::Inbound;
 use crate::log::Entry;
 use crate::pace::Pace;
 use crate::rate::Standing;
+use crate::record::Recorded;
 use crate::settings::Limits;
 use crate::spool::{Held, Spool};
 use crate::table::Route;
@@ -46,12 +47,37 @@ impl Crossing<'_> {
         body: &mut Inbound,
         entry: &mut Entry,
     ) -> Result<Response<Relay>, Fault> {
-        let Self { gate, route, limits, .. } = self;
-        self.announced_length_fits(body)?;
+        let Self { route, limits, .. } = self;
         if let Some(permit) = route.policy.permit() {
+            self.announced_length_fits(body)?;
             return self.observe(permit, head, body, entry).await;
         }
+        let (recorded, standing) = match route.policy.is_by_token_alone() {
+            true => self.bear(head, body, entry).await?,
+            false => self.admit(head, body, entry).await?,
+        };
+        let mut response = match &self.upgrade {
+            None => self.upstreams.forward(recorded, &self.caller, route, limits).await?,
+            Some(upgrade) => self.upstreams.switch(recorded, upgrade.clone(), &self.caller, route, limits).await?,
+        };
+        if let Some(standing) = standing {
+            standing.tell(response.headers_mut());
+        }
+        Ok(response)
+    }
 
+    /// Verifies a request, and puts it on record.
+    ///
+    /// # Errors
+    /// The first fault, in the order of the contract; then nothing came of the request.
+    pub(crate) async fn admit(
+        &self,
+        head: Head,
+        body: &mut Inbound,
+        entry: &mut Entry,
+    ) -> Result<(Recorded, Option<Standing>), Fault> {
+        let Self { gate, route, limits, .. } = self;
+        self.announced_length_fits(body)?;
         let claim = Claim::read(head, &route.policy)?;
         let now = gate.clock.now();
         let mut open = claim.check(&*gate.keys(now)?, now)?;
@@ -74,24 +100,18 @@ impl Crossing<'_> {
         let fresh = authentic.first_use(&keys, &*gate.replay, now).await;
         gate.replay_answered(!matches!(fresh, Err(Refusal::Unavailable(_))), now);
         let fresh = fresh?;
-        let standing = self.within_rate(entry)?;
+        let standing = self.within_rate(&fresh.identity().partner)?;
+        let fresh = self.accompanied(fresh)?;
         let ready = unpack(fresh, self.openers, held).await?;
         let recorded = gate.recorder.record(ready.basis(), entry).await?;
-        let mut response = match &self.upgrade {
-            None => self.upstreams.forward(recorded, &self.caller, route, limits).await?,
-            Some(upgrade) => self.upstreams.switch(recorded, upgrade.clone(), &self.caller, route, limits).await?,
-        };
-        if let Some(standing) = standing {
-            standing.tell(response.headers_mut());
-        }
-        Ok(response)
+        Ok((recorded, standing))
     }
 
-    /// Counts the request for its partner, whose signature held, so that nobody else can spend what it may ask for.
-    fn within_rate(&self, entry: &Entry) -> Result<Option<Standing>, Fault> {
-        let (Some((quota, partners)), Some(identity)) = (&self.route.rate, &entry.identity) else { return Ok(None) };
+    /// Counts the request for its partner, whose signature or token held, so that nobody else can spend what it may ask for.
+    pub(crate) fn within_rate(&self, partner: &str) -> Result<Option<Standing>, Fault> {
+        let Some((quota, partners)) = &self.route.rate else { return Ok(None) };
         let now = self.gate.rates.time(Instant::now());
-        let standing = partners.take(identity.partner.as_str(), *quota, now);
+        let standing = partners.take(partner, *quota, now);
         if standing.is_over() { Err(Fault::Limited(standing)) } else { Ok(Some(standing)) }
     }
 
@@ -101,7 +121,7 @@ impl Crossing<'_> {
     }
 
     /// What is announced to be too large is refused before a byte of it is asked for.
-    fn announced_length_fits(&self, body: &Inbound) -> Result<(), Rejection> {
+    pub(crate) fn announced_length_fits(&self, body: &Inbound) -> Result<(), Rejection> {
         let most = self.route.policy.demands().max_body;
         match body.length() {
             Some(length) if length > most => {

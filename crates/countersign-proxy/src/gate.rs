@@ -8,7 +8,7 @@ use countersign::{Keys, ReplayStore, Timestamp, Unavailable};
 use crate::caller::Connections;
 use crate::clock::Clock;
 use crate::deciding::Deciding;
-use crate::handles::{KeySource, Measure, ReadyCheck};
+use crate::handles::{KeySource, Measure, ReadyCheck, TokenKeySource};
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::rate::Rates;
@@ -22,6 +22,7 @@ use crate::tls::Handshakes;
 pub(crate) struct Gate {
     pub(crate) table: ArcSwap<Table>,
     pub(crate) keys: KeySource,
+    pub(crate) token_keys: Option<TokenKeySource>,
     pub(crate) replay: Arc<dyn ReplayStore>,
     pub(crate) recorder: Recorder,
     pub(crate) clock: Clock,

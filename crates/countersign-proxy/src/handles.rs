@@ -2,7 +2,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Identity, Keys, ReplayStore, Timestamp, Unavailable};
+use countersign::{Identity, Keys, ReplayStore, Timestamp, TokenKeys, Unavailable};
 
 use crate::clock::Clock;
 use crate::sockets::Sockets;
@@ -12,6 +12,9 @@ pub struct Handles {
     /// The keys at this moment: a snapshot, read for every request, so it has to be cheap. An error is answered with 503;
     /// whoever knows that the snapshot is too stale to judge by gives one.
     pub keys: KeySource,
+    /// The keys that user tokens are signed with, at this moment, and what was revoked; `None` where no tokens are issued or taken.
+    /// As cheap, and an error means the same.
+    pub token_keys: Option<TokenKeySource>,
     /// The memory of what was admitted.
     pub replay: Arc<dyn ReplayStore>,
     /// The clock of all verdicts.
@@ -35,6 +38,7 @@ impl Handles {
     pub fn new(keys: KeySource, replay: Arc<dyn ReplayStore>) -> Self {
         Self {
             keys,
+            token_keys: None,
             replay,
             clock: Clock::system(),
             log: Box::new(std::io::stderr()),
@@ -49,6 +53,9 @@ impl Handles {
 
 /// Where the keys come from.
 pub type KeySource = Arc<dyn Fn(Timestamp) -> Result<Arc<Keys>, Unavailable> + Send + Sync>;
+
+/// Where the keys of user tokens come from.
+pub type TokenKeySource = Arc<dyn Fn(Timestamp) -> Result<Arc<TokenKeys>, Unavailable> + Send + Sync>;
 
 /// Whom an admitted request is told of.
 pub type Used = Arc<dyn Fn(&Identity, Timestamp) + Send + Sync>;

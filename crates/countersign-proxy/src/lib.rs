@@ -38,6 +38,7 @@ mod worker;
 // From one request to its verdict.
 mod answer;
 mod arrival;
+mod bearer;
 mod chain;
 mod course;
 mod gate;
@@ -48,6 +49,7 @@ mod passing;
 mod rate;
 mod spool;
 mod table;
+mod tokens;
 mod trace;
 mod well_known;
 
@@ -88,7 +90,7 @@ pub use client_certificate::{ClientCertificate, InvalidCertificate};
 pub use clock::Clock;
 pub use control::Control;
 pub use gateway::{Gateway, GatewayError};
-pub use handles::{Handles, KeySource, Measure, ReadyCheck, Used};
+pub use handles::{Handles, KeySource, Measure, ReadyCheck, TokenKeySource, Used};
 pub use rate::Quota;
 pub use settings::{
     AdminSettings, ClientAuthSettings, Disclosure, GatewaySettings, HealthCheck, InvalidSettings, Limits, Protocol,

@@ -81,6 +81,8 @@ pub(crate) struct Entry {
     pub(crate) route: Option<String>,
     /// Who signed, once that is proved.
     pub(crate) identity: Option<Identity>,
+    /// Whose token came with it, and its `jti`, once that is proved.
+    pub(crate) token: Option<(String, String)>,
     /// The scheme and the key that a refused message claims, which may be a lie.
     pub(crate) claimed: Option<(Scheme, String)>,
     /// Why a request would have been refused that was only observed.
@@ -107,6 +109,7 @@ impl Entry {
             source: None,
             route: None,
             identity: None,
+            token: None,
             claimed: None,
             observed: None,
             passed: ACCEPTED,
@@ -159,6 +162,10 @@ impl Entry {
         line.text("partner", identity.map(|it| it.partner.as_str()));
         line.text("key", key.filter(|key| !key.is_empty()));
         line.text("scheme", scheme.map(Scheme::as_str));
+        if let Some((user, token)) = &self.token {
+            line.text("user", Some(user));
+            line.text("token", Some(token));
+        }
         line.text("route", self.route.as_deref());
         line.number("status", status.map(u64::from));
         let observed = self.observed.as_ref().filter(|_| code.is_none());

@@ -30,17 +30,22 @@ impl Crossing<'_> {
         entry: &mut Entry,
     ) -> Result<Response<Relay>, Fault> {
         let Self { gate, limits, route, .. } = self;
+        let alone = route.policy.is_by_token_alone();
         let claim = Claim::read(head.clone(), &route.policy);
         let basis = match claim {
+            _ if alone => {
+                let body = self.passing(body);
+                match self.borne(head.clone()) {
+                    Ok(bearer) => Basis::Bearer(bearer.carrying(body)),
+                    Err(refusal) => observed(permit, head, body, refusal),
+                }
+            }
             Err(rejection) if rejection.code() == Code::Unsigned => {
-                let most = route.policy.demands().max_body;
-                let passing = body.pass_on(most, Pace::of(limits));
-                let body = passing.map_or_else(|| Held::nothing(&gate.room), |body| Held::Passing(Box::new(body)));
-                observed(permit, head, body, rejection.into())
+                observed(permit, head, self.passing(body), rejection.into())
             }
             claim => {
                 let (verdict, held) = self.judge(claim, body, entry).await?;
-                match verdict {
+                match verdict.and_then(|fresh| self.accompanied(fresh)) {
                     Ok(fresh) => fresh.unpack(&Openers::default(), held)?.basis(),
                     Err(refusal) => observed(permit, head, held, refusal),
                 }

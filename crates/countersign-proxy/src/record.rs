@@ -38,6 +38,7 @@ impl Recorder {
         {
             entry.identity = Some(identity.clone());
         }
+        entry.token = basis.token().map(|token| (token.user().to_owned(), token.id().to_owned()));
         match (entry.take_place(), &basis) {
             // What is only observed goes on without.
             (Err(_), Basis::Observed(..)) | (Ok(()), _) => {}

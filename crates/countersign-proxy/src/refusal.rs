@@ -45,6 +45,9 @@ pub(crate) fn answer(
         for scheme in &demands.schemes {
             headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge(*scheme)));
         }
+        if demands.user_token {
+            headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(bearer_challenge(code)));
+        }
         if demands.schemes.first() == Some(&Scheme::HttpMessageSignatures)
             && let Ok(value) = HeaderValue::from_str(&accept_signature(&route.policy, has_body))
         {
@@ -97,6 +100,14 @@ fn challenge(scheme: Scheme) -> &'static str {
         Scheme::Pki => "PKI realm=\"countersign\"",
         Scheme::TrustedSite => "TrustedSite realm=\"countersign\"",
         Scheme::AppHmac => "AppHmac realm=\"countersign\"",
+    }
+}
+
+/// RFC 6750 §3: no error is told to whoever sent no token.
+fn bearer_challenge(code: Code) -> &'static str {
+    match code {
+        Code::TokenInvalid | Code::TokenExpired => "Bearer realm=\"countersign\", error=\"invalid_token\"",
+        _ => "Bearer realm=\"countersign\"",
     }
 }
 

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Openers, Origin, Policy};
+use countersign::{Openers, Origin, Policy, TokenSettings};
 use ipnet::IpNet;
 
 use crate::rate::Quota;
@@ -26,6 +26,8 @@ pub struct GatewaySettings {
     pub routes: Vec<RouteSettings>,
     /// What opens the sealed fields of routes whose policy has some; what seals for them is published as a JWK set.
     pub openers: Arc<Openers>,
+    /// What is written into user tokens and expected there; `None` where none are issued or taken.
+    pub tokens: Option<Arc<TokenSettings>>,
     /// How much of what a gateway takes.
     pub limits: Limits,
     /// Where health and metrics are told; `None` for nowhere.

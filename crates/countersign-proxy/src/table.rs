@@ -2,8 +2,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use countersign::{Code, Openers, Origin, Policy, Rejection};
+use countersign::{Code, Openers, Origin, Policy, Rejection, SealingKey, TokenSettings};
 
 use crate::caller::Trusted;
 use crate::clock::Clock;
@@ -12,7 +11,6 @@ use crate::rate::{PartnerRates, Quota, Rates};
 use crate::settings::{Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};
 use crate::tls::{self, ClientAuth, Server};
 use crate::upstream::{Destination, Group};
-use crate::well_known;
 
 /// Judged settings: what a reload swaps as a whole.
 pub(crate) struct Table {
@@ -21,8 +19,10 @@ pub(crate) struct Table {
     pub(crate) proxy_protocol: bool,
     pub(crate) limits: Limits,
     pub(crate) openers: Arc<Openers>,
-    /// What is published for those who seal; `None` where nothing is opened.
-    pub(crate) jwks: Option<Bytes>,
+    /// What is published for those who seal, as JWKs.
+    pub(crate) sealing: Vec<String>,
+    /// What is written into user tokens, and expected there.
+    pub(crate) tokens: Option<Arc<TokenSettings>>,
     /// How callers are spoken to; `None` for in the clear.
     pub(crate) tls: Option<Arc<Server>>,
     routes: HashMap<String, Arc<Route>>,
@@ -58,7 +58,8 @@ impl Table {
             trusted: Trusted::new(&settings.trusted_proxies),
             proxy_protocol: settings.proxy_protocol,
             openers: Arc::clone(&settings.openers),
-            jwks: well_known::jwks(&settings.openers),
+            sealing: settings.openers.public().map(SealingKey::jwk).collect(),
+            tokens: settings.tokens.clone(),
             limits,
             tls: None,
             routes: HashMap::new(),
@@ -66,6 +67,12 @@ impl Table {
             longest: 0,
         };
         for settings in &settings.routes {
+            if settings.policy.demands().user_token && table.tokens.is_none() {
+                return Err(InvalidSettings(format!(
+                    "the route {} asks for user tokens, and there are none",
+                    settings.name
+                )));
+            }
             let route = Route::new(settings, metrics, rates)?;
             let twice = table.routes.values().any(|other| other.name == route.name);
             table.longest = table.longest.max(settings.path.len());

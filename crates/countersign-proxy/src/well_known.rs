@@ -1,26 +1,32 @@
 //! What this gateway itself publishes, before any route.
 
-use bytes::Bytes;
-use countersign::{Head, Openers, SealingKey};
+use countersign::{Head, Unavailable};
 use http::{HeaderValue, Method, Response, header};
 
+use crate::gate::Gate;
 use crate::reply::Reply;
+use crate::table::Table;
 
-/// The keys that others seal for, as a JWK set (RFC 7517 §5), the current one first; `None` where there is none.
-pub(crate) fn jwks(openers: &Openers) -> Option<Bytes> {
-    let keys: Vec<String> = openers.public().map(SealingKey::jwk).collect();
-    (!keys.is_empty()).then(|| format!("{{\"keys\":[{}]}}", keys.join(",")).into())
+/// Whether the keys of this gateway are asked for.
+pub(crate) fn is_jwks(head: &Head) -> bool {
+    matches!(head.method(), Some(&Method::GET | &Method::HEAD)) && head.target() == Some(JWKS)
 }
 
-/// The answer to a request for it.
-pub(crate) fn answer(head: &Head, jwks: Option<&Bytes>) -> Option<Response<Reply>> {
-    let asked = matches!(head.method(), Some(&Method::GET | &Method::HEAD)) && head.target() == Some(JWKS);
-    let jwks = jwks.filter(|_| asked)?;
-    let mut response = Response::new(Reply::own(jwks.clone()));
+/// The keys that others seal for, the current one first, and those that user tokens are verified with, as a JWK set (RFC 7517
+/// §5).
+///
+/// # Errors
+/// [`Unavailable`] where the registry can't be read: half a set would make others refuse good tokens.
+pub(crate) fn jwks(gate: &Gate, table: &Table) -> Result<Response<Reply>, Unavailable> {
+    let now = gate.clock.now();
+    let tokens = table.tokens.is_some().then(|| gate.tokens(now)).transpose()?;
+    let signing = tokens.iter().flat_map(|tokens| tokens.jwks(now));
+    let keys: Vec<&str> = table.sealing.iter().map(String::as_str).chain(signing).collect();
+    let mut response = Response::new(Reply::own(format!("{{\"keys\":[{}]}}", keys.join(","))));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
-    // A key that is new is used by others from the next time on that they ask.
+    // A key that is new is used by others from the next time on that they ask; our own wait so long before they sign.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-    Some(response)
+    Ok(response)
 }
 
 const JWKS: &str = "/.well-known/jwks.json";

@@ -161,6 +161,9 @@ impl Policy {
         if demands.max_age.is_zero() {
             return Err(InvalidPolicy("a greatest age of zero admits nothing".into()));
         }
+        if demands.schemes.is_empty() && !demands.open.is_empty() {
+            return Err(InvalidPolicy("fields are opened for who signed only, and no scheme is admitted".into()));
+        }
         let signed = demands.schemes.contains(&Scheme::HttpMessageSignatures);
         if demands.user_token && signed && !demands.require.iter().any(|name| name == "authorization") {
             demands.require.push("authorization".to_owned());

@@ -31,5 +31,6 @@ mod spooled;
 mod stage;
 mod stubborn;
 mod tls;
+mod tokens;
 mod upgrade;
 mod upstream;

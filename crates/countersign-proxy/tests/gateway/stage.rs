@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use countersign::{
-    BoxFuture, Demands, Keys, Openers, Origin, Policy, ReplayStore, Seen, Timestamp, Unavailable, Use, UseMark,
+    BoxFuture, Demands, Keys, Openers, Origin, Policy, ReplayStore, Seen, Timestamp, TokenKeys, TokenSettings,
+    Unavailable, Use, UseMark,
 };
 use countersign_proxy::{
     AdminSettings, Clock, Control, Disclosure, Gateway, GatewaySettings, Handles, Limits, Quota, RouteSettings,
-    TlsSettings,
+    TlsSettings, TokenKeySource,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -29,6 +30,8 @@ pub(crate) struct Setting {
     pub(crate) public_url: Vec<&'static str>,
     pub(crate) rate: Option<Quota>,
     pub(crate) openers: Arc<Openers>,
+    pub(crate) tokens: Option<Arc<TokenSettings>>,
+    pub(crate) token_keys: Arc<ArcSwap<TokenKeys>>,
     pub(crate) workers: usize,
     pub(crate) trusted: Vec<&'static str>,
     pub(crate) proxy_protocol: bool,
@@ -44,6 +47,8 @@ impl Default for Setting {
             public_url: Vec::new(),
             rate: None,
             openers: Arc::default(),
+            tokens: None,
+            token_keys: Arc::default(),
             workers: 2,
             trusted: Vec::new(),
             proxy_protocol: false,
@@ -60,6 +65,7 @@ pub(crate) struct Stage {
     pub(crate) partner: Partner,
     pub(crate) upstream: Upstream,
     pub(crate) keys: Arc<ArcSwap<Keys>>,
+    pub(crate) token_keys: Arc<ArcSwap<TokenKeys>>,
     pub(crate) switches: Arc<Switches>,
     pub(crate) log: Capture,
     /// Milliseconds that the gateway's clock is ahead.
@@ -94,6 +100,7 @@ impl Stage {
         let spool = tempfile::tempdir().unwrap();
         let settings = GatewaySettings {
             openers: setting.openers,
+            tokens: setting.tokens,
             spool_dir: Some(spool.path().to_owned()),
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             public_url: setting.public_url.iter().map(|url| Origin::parse(url).unwrap()).collect(),
@@ -131,7 +138,14 @@ impl Stage {
             move || Timestamp::from_millis(now().as_millis() + offset.load(Ordering::SeqCst)),
             Timestamp::from_secs(0),
         );
-        let handles = Handles { log: Box::new(log.clone()), clock, ..Handles::new(keys_now, memory) };
+        let (own_keys, breaks) = (Arc::clone(&setting.token_keys), Arc::clone(&switches));
+        let token_keys: TokenKeySource = Arc::new(move |_| match breaks.keys_down.load(Ordering::SeqCst) {
+            true => Err(Unavailable::new("registry", "the snapshot is too old")),
+            false => Ok(own_keys.load_full()),
+        });
+        let log_writer = Box::new(log.clone());
+        let handles =
+            Handles { log: log_writer, clock, token_keys: Some(token_keys), ..Handles::new(keys_now, memory) };
         let gateway = Gateway::bind(settings.clone(), handles).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let (address, admin, control) = (gateway.addresses()[0], gateway.admin_address().unwrap(), gateway.control());
@@ -146,6 +160,7 @@ impl Stage {
             partner,
             upstream,
             keys,
+            token_keys: setting.token_keys,
             switches,
             log,
             ahead,

@@ -34,6 +34,12 @@ pub struct Fresh {
 }
 
 impl Fresh {
+    /// Who signed, as plain data. Proves nothing by itself.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// Whether [`Fresh::unpack`] may have milliseconds of work, so that an asynchronous caller hands it to a thread that may
     /// block: every sealed field takes a private operation.
     #[must_use]
