@@ -18,6 +18,7 @@ mod partner;
 mod read;
 mod row;
 mod test_keys;
+mod token_revocation;
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,8 @@ pub use own_key::{Overlap, OwnKey, OwnKeyAdd, OwnKeyEntry, OwnKeys, OwnUse};
 pub(crate) use own_key::{SELECT as SELECT_OWN_KEYS, own_key_of};
 pub use partner::{Partner, PartnerState};
 pub(crate) use row::{SELECT_KEYS, record_of};
+pub use token_revocation::TokenRevocation;
+pub(crate) use token_revocation::revocations;
 
 use crate::file;
 

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use countersign::{Keys, Timestamp, Unavailable};
+use countersign::{Keys, Timestamp, TokenKeys, Unavailable};
 use tokio::sync::watch;
 
 use crate::registry::{Error, OwnKeys, Registry};
@@ -83,6 +83,15 @@ impl Snapshots {
     pub fn own_keys(&self, now: Timestamp) -> Result<Arc<OwnKeys>, Unavailable> {
         self.not_too_old(now)?;
         Ok(Arc::clone(&self.shared.loaded.load().own_keys))
+    }
+
+    /// The present keys that user tokens are signed with, and what was revoked.
+    ///
+    /// # Errors
+    /// As [`Snapshots::keys`].
+    pub fn token_keys(&self, now: Timestamp) -> Result<Arc<TokenKeys>, Unavailable> {
+        self.not_too_old(now)?;
+        Ok(Arc::clone(&self.shared.loaded.load().token_keys))
     }
 
     fn not_too_old(&self, now: Timestamp) -> Result<(), Unavailable> {

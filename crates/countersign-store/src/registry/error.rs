@@ -75,6 +75,9 @@ pub enum Refused {
         /// What was asked for.
         id: String,
     },
+    /// Not the name of a token, a user, a site or a partner.
+    #[error("{0:?} is no id of a token, a user, a site or a partner")]
+    TokenName(String),
     /// The id has no such version.
     #[error("the key {id:?} has no version {version}")]
     NoSuchVersion {
@@ -194,6 +197,7 @@ impl Refused {
             Self::NoSuchPartner(name) => format!("countersign partner add {name}, or countersign partner list"),
             Self::PartnerExists(name) => format!("countersign partner show {name}"),
             Self::NoSuchKey { .. } => "countersign key list".to_owned(),
+            Self::TokenName(_) => "an id has 1 to 128 printable characters and no blank".to_owned(),
             Self::NoSuchOwnKey { usage: OwnUse::Token, .. } => "countersign token key list".to_owned(),
             Self::NoSuchOwnKey { usage: OwnUse::Seal, .. } => "countersign seal-key list".to_owned(),
             Self::NoSuchVersion { newest, .. } => format!("the newest is --version {newest}"),

@@ -14,7 +14,7 @@ pub struct Event {
     pub actor: String,
     /// `partner.added`, `partner.suspended`, `partner.resumed`, `key.added`, `key.retiring`, `key.activated`,
     /// `key.retired`, `key.revoked`; of keys of our own `own_key.added`, `own_key.superseded`, `own_key.advanced`,
-    /// `own_key.revoked`.
+    /// `own_key.revoked`; of user tokens `token.revoked`.
     pub what: String,
     /// The partner's name or the key's id.
     pub subject: String,

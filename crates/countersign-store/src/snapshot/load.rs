@@ -3,14 +3,16 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use countersign::{KeyRecord, Keys, Timestamp, VerifyingKey};
+use countersign::{KeyRecord, Keys, Revocations, Timestamp, TokenAlgorithm, TokenKey, TokenKeys, VerifyingKey};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::listed::suspended;
 use super::merge::Standing;
 use super::sites::Sites;
-use crate::registry::{Error, Failed, OwnKeys, Registry, SELECT_KEYS, SELECT_OWN_KEYS, own_key_of, record_of};
+use crate::registry::{
+    Error, Failed, OwnKey, OwnKeys, OwnUse, Registry, SELECT_KEYS, SELECT_OWN_KEYS, own_key_of, record_of, revocations,
+};
 use crate::secrets::SealingKey;
 
 /// What one load made of the registry.
@@ -18,6 +20,7 @@ use crate::secrets::SealingKey;
 pub(super) struct Loaded {
     pub(super) keys: Arc<Keys>,
     pub(super) own_keys: Arc<OwnKeys>,
+    pub(super) token_keys: Arc<TokenKeys>,
     pub(super) generation: i64,
     pub(super) at: Timestamp,
     pub(super) broken: Vec<String>,
@@ -121,6 +124,7 @@ impl Source {
             .map_err(Failed::to("read its keys"))?;
         let own_rows = sqlx::query(SELECT_OWN_KEYS).bind("").fetch_all(self.connection()?).await;
         let own_rows = own_rows.map_err(Failed::to("read keys of our own"))?;
+        let revoked = revocations(self.connection()?).await?;
         let suspended = if self.sites.is_some() { suspended(self.connection()?).await? } else { HashSet::new() };
         let data_dir = self.registry.data_dir().to_owned();
         let sites = self.sites.clone();
@@ -150,13 +154,14 @@ impl Source {
                     Err(what) => broken.push(what),
                 }
             }
+            let token_keys = Arc::new(token_keys(&own, revoked, &mut broken));
             let rows_broken = !broken.is_empty();
             if let Some(sites) = sites {
                 let sites = sites.lock().unwrap_or_else(PoisonError::into_inner);
                 Standing::of(&rows, suspended).add_sites(&sites, &mut good, &mut broken);
             }
             let (keys, own_keys) = (Arc::new(Keys::new(good)), Arc::new(OwnKeys::new(own)));
-            Loaded { keys, own_keys, generation, at: now, broken, rows_broken }
+            Loaded { keys, own_keys, token_keys, generation, at: now, broken, rows_broken }
         };
         tokio::task::spawn_blocking(parse)
             .await
@@ -183,6 +188,25 @@ impl Source {
         let metadata = std::fs::metadata(file).map_err(crate::FileError::of("find", file))?;
         Ok((metadata.dev(), metadata.ino()))
     }
+}
+
+/// Those of our own that tokens are signed with.
+fn token_keys(own: &[OwnKey], revoked: Revocations, broken: &mut Vec<String>) -> TokenKeys {
+    let mut keys = Vec::new();
+    for OwnKey { entry, private } in own.iter().filter(|key| key.entry.usage == OwnUse::Token) {
+        let name = format!("our token key {:?}", entry.id);
+        let parsed = entry.algorithm.parse::<TokenAlgorithm>().map_err(|error| format!("{name}: {error}"));
+        let parsed = parsed.and_then(|algorithm| {
+            let key = TokenKey::new(algorithm, private, entry.not_before, entry.superseded, entry.not_after);
+            key.map_err(|error| format!("{name}: {error}"))
+        });
+        match parsed {
+            Ok(key) if key.id() == entry.id => keys.push(key),
+            Ok(_) => broken.push(format!("{name}: it is another one")),
+            Err(what) => broken.push(what),
+        }
+    }
+    TokenKeys::new(keys, revoked)
 }
 
 /// Some five seconds: what breaks a row can be mended outside the registry (the mode of the sealing key).
