@@ -4,8 +4,8 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completion, curl, demo, gateway, init, key, lint, man, open, partner, registry, seal, sidecar, sign, vectors,
-    verify, version,
+    completion, curl, demo, gateway, init, key, lint, man, open, partner, registry, seal, sidecar, sign, token,
+    vectors, verify, version,
 };
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -28,6 +28,7 @@ enum Command {
     Sidecar(sidecar::Args),
     Partner(partner::Args),
     Key(key::Args),
+    Token(token::Args),
     Registry(registry::Args),
     Sign(sign::Args),
     Verify(verify::Args),
@@ -71,6 +72,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Sidecar(args) => sidecar::run(args),
         Command::Partner(args) => partner::run(args),
         Command::Key(args) => key::run(args),
+        Command::Token(args) => token::run(args),
         Command::Registry(args) => registry::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Verify(args) => verify::run(&args),

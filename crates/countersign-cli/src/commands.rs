@@ -14,6 +14,7 @@ pub(crate) mod registry;
 pub(crate) mod seal;
 pub(crate) mod sidecar;
 pub(crate) mod sign;
+pub(crate) mod token;
 pub(crate) mod vectors;
 pub(crate) mod verify;
 pub(crate) mod version;

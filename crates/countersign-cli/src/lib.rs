@@ -28,6 +28,7 @@ mod replay;
 mod serve;
 mod stdin;
 mod supervisor;
+mod token_keys;
 mod verdict;
 mod watch;
 mod wire;

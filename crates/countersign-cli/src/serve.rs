@@ -19,7 +19,7 @@ use crate::handover::{Offer, Predecessor};
 use crate::last_use::LastUseWriter;
 use crate::place::Place;
 use crate::replay::Replay;
-use crate::{output, wire};
+use crate::{moment, output, token_keys, wire};
 
 mod locks;
 mod start;
@@ -54,13 +54,17 @@ impl Serving {
         if let Some(predecessor) = &mut predecessor {
             predecessor.stop().await?;
         }
+        if let Some(token) = &config.token {
+            token_keys::ensure(&registry, token, moment::now()).await?;
+        }
         let (replay, clock) = Replay::open(&config.replay, locks.data(), reach(config)).await?;
         let settings = wire::settings(config, replay.raised())?;
         let following = clock.clone();
         let snapshots = Snapshots::follow(&registry, config.registry.max_stale, move || following.now()).await?;
         let uses = LastUseWriter::start(&registry);
         let marking = Arc::new(AtomicBool::new(true));
-        let (keys, aging, aged_by) = (snapshots.clone(), snapshots.clone(), clock.clone());
+        let (keys, own_keys) = (snapshots.clone(), snapshots.clone());
+        let (aging, aged_by) = (snapshots.clone(), clock.clone());
         let handles = Handles {
             clock: clock.clone(),
             log,
@@ -68,6 +72,7 @@ impl Serving {
             measures: replay.measures(&clock),
             snapshot_age: Some(Arc::new(move || aging.age(aged_by.now()))),
             used: Some(uses.used()),
+            token_keys: Some(Arc::new(move |now| own_keys.token_keys(now))),
             sockets,
             ..Handles::new(Arc::new(move |now| keys.keys(now)), replay.store())
         };
@@ -138,7 +143,8 @@ impl Serving {
     /// What takes in another configuration while this one is served.
     pub(crate) fn reloader(&self) -> Reloader {
         let (replay, clock) = (self.replay.clone(), self.clock.clone());
-        Reloader { control: self.gateway.control(), config: self.config.clone(), replay, clock }
+        let registry = self.registry.clone();
+        Reloader { control: self.gateway.control(), config: self.config.clone(), registry, replay, clock }
     }
 
     /// Serves until `shutdown` is ready, then ends in order: the replay memory is written down for the next start. Also where
@@ -224,6 +230,7 @@ pub(crate) struct Reloader {
     control: Control,
     /// What was there at the start.
     config: Config,
+    registry: Registry,
     replay: Replay,
     clock: Clock,
 }
@@ -240,6 +247,9 @@ impl Reloader {
             }
             // Judged before anything is raised for it.
             wire::settings(&config, Vec::new())?;
+            if let Some(token) = &config.token {
+                token_keys::ensure(&self.registry, token, moment::now()).await?;
+            }
             let raised = self.replay.raise(reach(&config), &self.clock).await?;
             let settings = wire::settings(&config, raised)?;
             let (control, new) = (self.control.clone(), settings.clone());

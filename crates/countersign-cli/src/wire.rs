@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign::{Demands, HttpMessageSignatures, Memory, Openers, Pki, Policy, Raised};
+use countersign::{Demands, HttpMessageSignatures, Memory, Openers, Pki, Policy, Raised, TokenSettings};
 use countersign_proxy::{
     AdminSettings, ClientAuthSettings, Disclosure, GatewaySettings, HealthCheck, Limits, Quota, RouteSettings,
     TlsSettings,
@@ -49,12 +49,19 @@ pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySe
         proxy_protocol: gateway.proxy_protocol,
         tls: gateway.tls.as_ref().map(tls),
         openers: Arc::new(openers(config)?),
+        tokens: config.token.as_ref().map(|token| Arc::new(tokens(token))),
         routes: config.routes.iter().map(|it| route(it, &memory)).collect::<Result<_, _>>()?,
         limits,
         admin: Some(AdminSettings { listen: config.admin.listen, hosts: Vec::new() }),
         workers: gateway.workers.unwrap_or(0),
         spool_dir: Some(gateway.spool_dir.clone().unwrap_or_else(|| config.data.join("spool"))),
     })
+}
+
+/// What `[token]` says of the tokens themselves.
+pub(crate) fn tokens(token: &config::Token) -> TokenSettings {
+    let config::Token { issuer, audience, lifetime, .. } = token;
+    TokenSettings { issuer: issuer.clone(), audience: audience.clone(), lifetime: *lifetime }
 }
 
 /// The keys of `[seal]`.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::{
-    Algorithm, Claim, Head, Identity, Keys, Openers, Origin, Policy, Refusal, Rejection, ReplayStore, Scheme, Timestamp,
+    Algorithm, Claim, Head, Identity, Keys, Openers, Origin, Policy, Refusal, Rejection, ReplayStore, Scheme,
+    Timestamp, TokenJudge, TokenKeys, TokenSettings,
 };
 
 use super::wait;
@@ -122,6 +123,8 @@ struct Case {
     head: Head,
     policy: Arc<Policy>,
     keys: Arc<Keys>,
+    /// What user tokens are judged by, where the route may ask for one.
+    tokens: Option<(TokenSettings, Arc<TokenKeys>)>,
 }
 
 impl Case {
@@ -135,7 +138,10 @@ impl Case {
         let mut open = Claim::read(self.head, &self.policy)?.check(keys, now)?;
         let kept = open.push(message.body().clone())?;
         open.trailers(message.trailers());
-        let fresh = open.finish(keys, now)?.first_use(keys, &*replay, now).await?;
+        let mut fresh = open.finish(keys, now)?.first_use(keys, &*replay, now).await?;
+        if let Some((settings, token_keys)) = &self.tokens {
+            fresh = fresh.accompanied(&TokenJudge { settings, keys: token_keys, sites: keys, now })?;
+        }
         let ready = fresh.unpack(&Openers::default(), kept)?;
         Ok(ready.identity().clone())
     }

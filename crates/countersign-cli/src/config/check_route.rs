@@ -60,6 +60,10 @@ pub(super) fn check_route(config: &Config, index: usize, route: &Route, issues: 
         let text = "channel = \"same-partner\" needs client certificates";
         told("channel", text.to_owned(), "client_auth = \"required\" in [gateway.tls] asks for them");
     }
+    if !route.open.is_empty() && route.schemes.is_empty() {
+        let text = "open needs a signature: fields are opened for the partner who sealed them, and schemes is empty";
+        told("open", text.to_owned(), "schemes = [\"http-message-signatures\"]");
+    }
     if !route.open.is_empty() && config.seal.keys.is_empty() {
         told("open", "open needs a private key to open with".to_owned(), "keys = [\"seal.pem\"] in [seal] names it");
     }

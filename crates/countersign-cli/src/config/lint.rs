@@ -1,6 +1,7 @@
 //! What is allowed and unwise: each finding says what an attacker could do with it, and what to write.
 
 use std::fmt;
+use std::time::Duration;
 
 use countersign_store::replay::RedisAddress;
 
@@ -115,6 +116,14 @@ fn deployment(config: &Config, findings: &mut Vec<Finding>) {
             "token.shared_users",
             "shared_users is on: every trusted site can log in the users of every other",
             "shared_users = false in [token]",
+        );
+    }
+    if config.token.as_ref().is_some_and(|token| token.lifetime > Duration::from_hours(24)) {
+        found(
+            "token-long",
+            "token.lifetime",
+            "lifetime is beyond a day: a stolen token is good for as long, unless somebody revokes it",
+            "lifetime = \"15m\" in [token]; a site logs its users in again without asking them",
         );
     }
     if config.sidecar.as_ref().is_some_and(|sidecar| sidecar.allow_remote) {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::Config;
 use super::component::contains;
 use super::lint::Finding;
-use super::names::{Mode, Nonce, PkiReplay, Refusals, Scheme};
+use super::names::{Mode, Nonce, PkiReplay, Refusals, Scheme, User};
 use super::route::{REQUIRE, Route};
 
 /// What a signature should cover, and what happens to what it does not.
@@ -76,6 +76,18 @@ pub(super) fn lint_route(config: &Config, index: usize, route: &Route, findings:
     for (scheme, message) in LEGACY {
         if has(scheme) {
             found("legacy-scheme", "schemes", message.to_owned(), "move these partners to http-message-signatures");
+        }
+    }
+    for scheme in [Scheme::TrustedSite, Scheme::AppHmac] {
+        if has(scheme) && route.user == User::Required {
+            found(
+                "token-unsigned",
+                "schemes",
+                format!(
+                    "with user = \"required\" no {scheme} message passes: it signs no header, and the token has to be signed"
+                ),
+                "take it out of schemes, or give these senders a route of their own",
+            );
         }
     }
     if has(Scheme::Pki) && route.pki.replay == PkiReplay::Unprotected {

@@ -35,8 +35,6 @@ const TABLE: &[NotYet] = &[
     error("registry.url", Asks::Beginning(&["postgres://", "postgresql://"]), "PostgreSQL is not there yet, only sqlite: is"),
     error("registry.url_file", Asks::Always, "a URL in a file is not read yet, nor is PostgreSQL there, the only registry with a password"),
     warning("evidence.durability", Asks::Unless("off"), "evidence is not kept yet: decisions go to the log only"),
-    error("token", Asks::Always, "this version issues and checks no user tokens yet, and /auth/trusted/… would be a path as any other"),
-    error("route.user", Asks::Unless("ignored"), "user tokens are not checked yet, and requests would pass without"),
     error("route.sign_responses", Asks::True, "responses are not signed yet"),
     error("sidecar.verify_responses", Asks::True, "signatures of responses are not checked yet, and any response would pass"),
 ];

@@ -49,13 +49,19 @@ pub(super) async fn prepare(args: &Args, place: &Place, message: &Message) -> Re
     // The verdict is about the signature: what is sealed stays so.
     let route = Route { channel: Channel::Any, open: Vec::new(), ..route.clone() };
     let policy = Arc::new(wire::policy(&route, place.config.memory())?);
+    if policy.is_by_token_alone() {
+        let what = format!("the route {} asks for a user token alone: there is no signature to verify", route.path);
+        return Err(Failure::usage(what));
+    }
     let registry = place.registry_to_read().await?;
     // Freshness goes by the clock, whatever time the verdict is for.
     let snapshots = Snapshots::follow(&registry, place.config.registry.max_stale, moment::now).await?;
     let keys = snapshots.keys(moment::now())?;
+    let token_keys = snapshots.token_keys(moment::now())?;
     drop(snapshots);
     registry.close().await;
-    Ok(Ok(Case { head, policy, keys }))
+    let tokens = place.config.token.as_ref().map(|token| (wire::tokens(token), token_keys));
+    Ok(Ok(Case { head, policy, keys, tokens }))
 }
 
 /// The head as the gateway would see it: under a `public_url` where there is one, else as it was received.

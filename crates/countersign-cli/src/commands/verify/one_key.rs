@@ -57,7 +57,7 @@ pub(super) fn prepare(args: &Args, given: &Given, message: &Message) -> Result<R
         Err(malformed) => return Ok(Err(malformed)),
     };
     let policy = Arc::new(policy(args, &head)?);
-    Ok(Ok(Case { head, policy, keys }))
+    Ok(Ok(Case { head, policy, keys, tokens: None }))
 }
 
 /// A registry of the one key that was given, under the id that was given or under those that the message names: there is no

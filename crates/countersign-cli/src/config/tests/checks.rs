@@ -113,6 +113,13 @@ fn an_algorithm_belongs_to_its_scheme() {
 }
 
 #[test]
+fn fields_are_opened_for_who_signed_only() {
+    let text =
+        route("schemes = []\nuser = \"required\"\nopen = [\"/card\"]\n[token]\nissuer = \"i\"\n[seal]\nkeys = [\"k\"]");
+    assert!(fault(&text).contains("open needs a signature"));
+}
+
+#[test]
 fn pki_and_a_user_token_do_not_fit_into_one_header() {
     let text = route("schemes = [\"pki\"]\nuser = \"required\"\n[token]\nissuer = \"i\"");
     assert!(fault(&text).contains("both want the one Authorization header"));

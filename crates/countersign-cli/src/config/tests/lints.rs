@@ -69,6 +69,7 @@ fn each_weakness_of_the_deployment_is_a_finding() {
         ("admin.listen = \"0.0.0.0:9090\"", "admin-exposed"),
         ("evidence.durability = \"off\"", "evidence-off"),
         ("token = { issuer = \"i\", shared_users = true }", "users-shared"),
+        ("token = { issuer = \"i\", lifetime = \"25h\" }", "token-long"),
         ("sidecar.allow_remote = true", "sidecar-remote"),
     ] {
         assert_eq!(codes(&format!("{line}\n{ROUTE}")), [code], "{line}");
@@ -91,6 +92,19 @@ fn a_key_of_a_body_only_scheme_on_several_routes_is_a_finding() {
         assert!(two("", "") && two("", "'x'") && two("'x'", "'y', 'x'"), "{scheme}");
         assert!(!two("'x'", "'y'"), "{scheme}");
     }
+}
+
+#[test]
+fn a_scheme_that_signs_no_header_beside_a_token_is_a_finding() {
+    let with = |scheme: &str| {
+        let schemes = format!("schemes = [\"http-message-signatures\", \"{scheme}\"]\nuser = \"required\"");
+        codes(&format!("token.issuer = \"i\"\n{}", route(&schemes)))
+    };
+    for scheme in ["trusted-site", "app-hmac"] {
+        assert_eq!(with(scheme), ["legacy-scheme", "token-unsigned"], "{scheme}");
+    }
+    assert!(codes(&format!("token.issuer = \"i\"\n{}", route("user = \"required\""))).is_empty());
+    assert!(codes(&format!("token.issuer = \"i\"\n{}", route("schemes = []\nuser = \"required\""))).is_empty());
 }
 
 #[test]

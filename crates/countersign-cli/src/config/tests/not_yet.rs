@@ -9,9 +9,7 @@ fn promised(text: &str) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn what_is_missing_and_makes_traffic_less_safe_is_an_error() {
-    let token = "[token]\nissuer = \"i\"\n";
     for text in [
-        token.to_owned(),
         "registry.url = \"postgres://h/db\"\n".to_owned(),
         "registry.url_file = \"f\"\n".to_owned(),
         route("sign_responses = true"),
@@ -21,7 +19,6 @@ fn what_is_missing_and_makes_traffic_less_safe_is_an_error() {
         assert!(errors[0].contains(" yet"), "{errors:?}");
         assert!(read(&text).is_err());
     }
-    assert!(read(&route(&format!("user = \"required\"\n{token}"))).unwrap_err().message().contains(" yet"));
 }
 
 #[test]
@@ -47,11 +44,6 @@ fn a_setting_that_asks_for_nothing_is_no_promise() {
 fn a_promise_is_told_with_its_place_and_value() {
     let (errors, _) = promised(&route("sign_responses = true"));
     assert_eq!(errors, ["countersign.toml:4:18: sign_responses = true: responses are not signed yet"]);
-    let (errors, _) = promised("[token]\nissuer = \"i\"\n");
-    assert!(
-        errors[0].starts_with("countersign.toml:1:1: [token]: this version issues and checks no user tokens yet"),
-        "{errors:?}"
-    );
 }
 
 #[test]
