@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use countersign::{Origin, Unavailable};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use countersign::Origin;
+use http::{HeaderMap, HeaderName, header};
+
+use crate::upstream::{Draft, Unwritable};
 
 pub(crate) const PARTNER: HeaderName = HeaderName::from_static("countersign-partner");
 pub(crate) const KEY: HeaderName = HeaderName::from_static("countersign-key");
@@ -62,7 +64,12 @@ fn is_end_to_end(name: &str) -> bool {
 /// Removes from a request what must not reach an upstream: what belongs to this hop, what frames the body, what only we may
 /// say, and what other proxies say of a caller. `_` counts as `-`, as it does for many servers.
 pub(crate) fn remove_incoming(headers: &mut HeaderMap, named: &HashSet<HeaderName>) {
-    remove(headers, |name| named.contains(name) || with_dashes(name.as_str(), ends_here));
+    remove(headers, |name| is_for_us_alone(name, named));
+}
+
+/// Whether this field of a request ends here. `named` are those that its `Connection` names.
+pub(crate) fn is_for_us_alone(name: &HeaderName, named: &HashSet<HeaderName>) -> bool {
+    (!named.is_empty() && named.contains(name)) || with_dashes(name.as_str(), ends_here)
 }
 
 fn ends_here(name: &str) -> bool {
@@ -154,16 +161,13 @@ fn remove(headers: &mut HeaderMap, doomed: impl Fn(&HeaderName) -> bool) {
 }
 
 /// Tells the upstream who called, and by which origin: RFC 7239, and the fields that most servers read instead.
-pub(crate) fn tell_origin(headers: &mut HeaderMap, peer: IpAddr, origin: &Origin) -> Result<(), Unavailable> {
+pub(crate) fn tell_origin(head: &mut Draft, peer: IpAddr, origin: &Origin) -> Result<(), Unwritable> {
     let (peer, scheme, host) = (address(peer.to_canonical()), origin.scheme(), origin.authority());
     let (before, behind) = if peer.contains(':') { ("\"[", "]\"") } else { ("", "") };
-    let forwarded = ["for=", before, &peer, behind, ";host=\"", host, "\";proto=", scheme].concat();
-    let value = |text| HeaderValue::try_from(text).map_err(|e| Unavailable::new("gateway", e));
-    headers.insert(header::FORWARDED, value(forwarded)?);
-    headers.insert(X_FORWARDED_FOR, value(peer)?);
-    headers.insert(X_FORWARDED_HOST, value(host.to_owned())?);
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    Ok(())
+    head.text(&header::FORWARDED, &["for=", before, &peer, behind, ";host=\"", host, "\";proto=", scheme])?;
+    head.text(&X_FORWARDED_FOR, &[&peer])?;
+    head.text(&X_FORWARDED_HOST, &[host])?;
+    head.text(&X_FORWARDED_PROTO, &[scheme])
 }
 
 /// The address in text. One of IPv4 prints itself with three thousand instructions, and every request tells one.
@@ -189,7 +193,11 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use http::HeaderValue;
+
     use super::*;
+    use crate::sent::Sent;
 
     fn headers(names: &[(&str, &str)]) -> HeaderMap {
         names
@@ -255,12 +263,19 @@ mod tests {
 
     #[test]
     fn who_called_is_told_for_both_families() {
-        let mut map = HeaderMap::new();
         let origin = Origin::parse("https://api.example.com").unwrap();
-        tell_origin(&mut map, "::1".parse().unwrap(), &origin).unwrap();
-        assert_eq!(map["forwarded"], "for=\"[::1]\";host=\"api.example.com\";proto=https");
-        tell_origin(&mut map, "::ffff:127.0.0.1".parse().unwrap(), &origin).unwrap();
-        assert_eq!(map["x-forwarded-for"], "127.0.0.1");
+        for (peer, address, forwarded) in
+            [("::1", "::1", "for=\"[::1]\""), ("::ffff:127.0.0.1", "127.0.0.1", "for=127.0.0.1")]
+        {
+            let mut head = Draft::new(&http::Method::GET, "/", None).unwrap();
+            tell_origin(&mut head, peer.parse().unwrap(), &origin).unwrap();
+            let told = format!(
+                "forwarded: {forwarded};host=\"api.example.com\";proto=https\r\nx-forwarded-for: {address}\r\n\
+                 x-forwarded-host: api.example.com\r\nx-forwarded-proto: https\r\n"
+            );
+            let message = head.end(Sent::Kept(Bytes::new(), HeaderMap::new()), false);
+            assert_eq!(std::str::from_utf8(message.head()).unwrap(), format!("GET / HTTP/1.1\r\n{told}\r\n"));
+        }
         for octet in 0..=255 {
             let peer = IpAddr::from([octet, 0, 255 - octet, octet / 2]);
             assert_eq!(address(peer), peer.to_string());

@@ -5,9 +5,8 @@ use std::collections::HashSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use countersign::{Basis, Delivery, Head, Ready, Unavailable, Unverified};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
+use countersign::{Basis, Delivery, Head, Unavailable};
+use http::{HeaderName, header};
 
 use crate::channel::Caller;
 use crate::headers::{self, Connection};
@@ -15,49 +14,59 @@ use crate::record::Recorded;
 use crate::sent::Sent;
 use crate::spool::{Held, Share};
 use crate::trace::TraceId;
+use crate::upgrade::Upgrade;
+use crate::upstream::{Draft, Message, Unwritable};
 
 /// A request for the upstream.
 pub(crate) struct Outgoing {
-    pub(crate) request: Request<Sent>,
+    pub(crate) message: Message,
     /// The room that the body takes, held until the exchange is over.
     pub(crate) share: Option<Share>,
 }
 
 impl Outgoing {
-    /// Takes a recorded request apart and makes of it what goes on.
+    /// Takes a recorded request apart and makes of it what goes on, where `upgrade` says so with the question for another
+    /// protocol.
     ///
     /// # Errors
     /// [`Unavailable`] where an identity can't be written as a header: nothing goes on under half a name.
-    pub(crate) fn of(recorded: Recorded, caller: &Caller) -> Result<Self, Unavailable> {
+    pub(crate) fn of(recorded: Recorded, caller: &Caller, upgrade: Option<&Upgrade>) -> Result<Self, Unavailable> {
         let (basis, trace) = recorded.into_parts();
-        let identity = identity_headers(&basis, trace)?;
+        let from = head(&basis);
+        let (Some(method), Some(path), Some(origin)) = (from.method(), from.path(), from.origin()) else {
+            return Err(Unavailable::new("gateway", "a response was about to be forwarded as a request"));
+        };
         let covered = |name: &HeaderName| match &basis {
             Basis::Signed(ready) => ready.covers(name),
             Basis::Both(both) => both.ready().covers(name),
             Basis::Bearer(..) | Basis::Observed(..) => false,
         };
-        let named: HashSet<HeaderName> =
-            Connection::of(head(&basis).headers()).names().filter(|name| !covered(name)).collect();
-        let signed = |ready: Ready<Held>| {
-            let (head, delivery, _) = ready.into_parts();
-            (head, delivery)
-        };
-        let unsigned = |request: Unverified<Held>| (request.head, Delivery::AsReceived(request.body));
-        let (head, delivery) = match basis {
-            Basis::Signed(ready) => signed(ready),
-            Basis::Both(both) => signed(both.into_ready()),
-            Basis::Bearer(bearer) => unsigned(bearer.into_request()),
-            Basis::Observed(_, outcome) => unsigned(outcome.request),
-        };
-        let (Some(method), Some(origin)) = (head.method().cloned(), head.origin().cloned()) else {
-            return Err(Unavailable::new("gateway", "a response was about to be forwarded as a request"));
-        };
-        let uri = target(&head)?;
-        let framed = head.headers().contains_key(header::CONTENT_LENGTH) || head.has_body();
-        let mut trailers = head.trailers().clone();
-        let mut headers = head.into_headers();
-        headers::remove_incoming(&mut headers, &named);
+        let named: HashSet<HeaderName> = Connection::of(from.headers()).names().filter(|name| !covered(name)).collect();
+        let announced = from.headers().contains_key(header::CONTENT_LENGTH) || from.has_body();
+        let mut trailers = from.trailers().clone();
         headers::remove_incoming(&mut trailers, &named);
+
+        let mut head = Draft::new(method, path, from.query()).map_err(unwritable)?;
+        head.text(&header::HOST, &[origin.authority()]).map_err(unwritable)?;
+        for (name, value) in from.headers() {
+            if !headers::is_for_us_alone(name, &named) {
+                head.field(name, value);
+            }
+        }
+        headers::tell_origin(&mut head, caller.address, origin).map_err(unwritable)?;
+        if let Some(certificate) = &caller.certificate {
+            head.field(&headers::CLIENT_CERT, certificate);
+        }
+        identify(&mut head, &basis, trace).map_err(unwritable)?;
+        if let Some(upgrade) = upgrade {
+            upgrade.ask(|name, value| head.field(name, value));
+        }
+        let delivery = match basis {
+            Basis::Signed(ready) => ready.into_parts().1,
+            Basis::Both(both) => both.into_ready().into_parts().1,
+            Basis::Bearer(bearer) => Delivery::AsReceived(bearer.into_request().body),
+            Basis::Observed(_, outcome) => Delivery::AsReceived(outcome.request.body),
+        };
         let (body, share) = match delivery {
             Delivery::AsReceived(Held::Memory(body, share)) => (Sent::Kept(body, trailers), Some(share)),
             Delivery::AsReceived(Held::File(body)) => (Sent::Spooled(Box::new(body), trailers), None),
@@ -67,43 +76,13 @@ impl Outgoing {
                 (Sent::Kept(body, trailers), share)
             }
             Delivery::Derived(body, held) => {
-                headers.insert(CONTENT_DIGEST, content_digest(&body)?);
+                head.text(&CONTENT_DIGEST, &["sha-256=:", &sha_256(&body), ":"]).map_err(unwritable)?;
                 let share = held.replaced_by(body.len());
                 (Sent::Kept(body, trailers), share)
             }
         };
-        frame(&mut headers, &body, framed)?;
-        headers.insert(header::HOST, value(origin.authority())?);
-        headers::tell_origin(&mut headers, caller.address, &origin)?;
-        if let Some(certificate) = &caller.certificate {
-            headers.insert(headers::CLIENT_CERT, certificate.clone());
-        }
-        headers.extend(identity);
-        let mut request = Request::new(body);
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        Ok(Self { request, share })
+        Ok(Self { message: head.end(body, announced), share })
     }
-}
-
-/// How the end of the body is told. Without a length hyper writes chunks where there is a body. `framed` says that one was
-/// announced, if only an empty one.
-fn frame(headers: &mut HeaderMap, body: &Sent, framed: bool) -> Result<(), Unavailable> {
-    let (trailers, length) = match body {
-        Sent::Kept(body, trailers) => (Some(trailers), Some(body.len() as u64)),
-        Sent::Spooled(body, trailers) => (Some(trailers), Some(body.left())),
-        Sent::Passing(body) => (None, body.length().filter(|_| framed)),
-    };
-    if let Some(trailers) = trailers.filter(|trailers| !trailers.is_empty()) {
-        // RFC 9110 §6.6.2: announced, so that the upstream keeps them; chunked, since nothing else carries them.
-        let names: Vec<&str> = trailers.keys().map(HeaderName::as_str).collect();
-        headers.insert(header::TRAILER, value(&names.join(", "))?);
-        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    } else if let Some(length) = length.filter(|length| framed || *length > 0) {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    Ok(())
 }
 
 fn head(basis: &Basis<Held>) -> &Head {
@@ -116,48 +95,37 @@ fn head(basis: &Basis<Held>) -> &Head {
 }
 
 /// The only place where identity headers are made, and they are made of the basis: what was only observed carries no partner.
-fn identity_headers(basis: &Basis<Held>, trace: TraceId) -> Result<Vec<(HeaderName, HeaderValue)>, Unavailable> {
-    let mut headers = vec![(headers::TRACE, trace.header())];
+fn identify(head: &mut Draft, basis: &Basis<Held>, trace: TraceId) -> Result<(), Unwritable> {
+    head.text(&headers::TRACE, &[trace.as_str()])?;
     if let Some(identity) = basis.identity() {
-        headers.push((headers::PARTNER, value(&identity.partner)?));
-        headers.push((headers::KEY, value(&identity.key)?));
-        headers.push((headers::SCHEME, value(identity.scheme.as_str())?));
+        head.text(&headers::PARTNER, &[&identity.partner])?;
+        head.text(&headers::KEY, &[&identity.key])?;
+        head.text(&headers::SCHEME, &[identity.scheme.as_str()])?;
     }
-    if let Some(token) = basis.token() {
-        headers.push((headers::USER, value(token.user())?));
+    match basis.token() {
+        Some(token) => head.text(&headers::USER, &[token.user()]),
+        None => Ok(()),
     }
-    Ok(headers)
-}
-
-/// Path and query, byte for byte as they were verified.
-fn target(head: &Head) -> Result<Uri, Unavailable> {
-    let mut target = head.path().unwrap_or("/").to_owned();
-    if let Some(query) = head.query() {
-        target.push('?');
-        target.push_str(query);
-    }
-    let target = PathAndQuery::try_from(target).map_err(|e| Unavailable::new("gateway", e))?;
-    Ok(Uri::from(target))
 }
 
 /// RFC 9530 §2.
-fn content_digest(body: &Bytes) -> Result<HeaderValue, Unavailable> {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
-    value(&format!("sha-256=:{}:", STANDARD.encode(digest)))
+fn sha_256(body: &Bytes) -> String {
+    STANDARD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body))
 }
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
-fn value(text: &str) -> Result<HeaderValue, Unavailable> {
-    HeaderValue::from_str(text).map_err(|e| Unavailable::new("gateway", e))
+fn unwritable(error: Unwritable) -> Unavailable {
+    Unavailable::new("gateway", error)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::sync::Arc;
 
-    use countersign::{Code, Demands, Origin, Outcome, Policy, Rejection, Timestamp};
-    use http::Method;
+    use countersign::{Code, Demands, Origin, Outcome, Policy, Rejection, Timestamp, Unverified};
+    use http::{HeaderMap, HeaderValue, Method};
 
     use super::*;
     use crate::log::{Entry, Log};
@@ -187,18 +155,20 @@ mod tests {
         let basis = Basis::Observed(policy.permit().unwrap(), outcome);
         let caller = Caller { address: [127, 0, 0, 1].into(), partner: None, certificate: None };
         let recorded = Recorder::default().record(basis, &mut entry).await.unwrap();
-        let Outgoing { request, share } = Outgoing::of(recorded, &caller).unwrap();
-        let names: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
+        let Outgoing { message, share } = Outgoing::of(recorded, &caller, None).unwrap();
+        let text = std::str::from_utf8(message.head()).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let mut lines = head.split("\r\n");
+        assert_eq!((lines.next(), body), (Some("POST /a?b HTTP/1.1"), "abc"));
+        let fields: HashMap<_, _> = lines.map(|line| line.split_once(": ").unwrap()).collect();
+        let names: Vec<_> = fields.keys().copied().collect();
         assert!(
             !names.iter().any(|name| name.starts_with("countersign-") && *name != "countersign-trace"),
             "{names:?}"
         );
-        assert_eq!(request.headers()[headers::TRACE], entry.trace.as_str());
+        assert_eq!(fields["countersign-trace"], entry.trace.as_str());
         assert!(!names.contains(&"x-hop"));
-        assert_eq!(
-            (request.uri().to_string().as_str(), &request.headers()["content-length"]),
-            ("/a?b", &HeaderValue::from(3))
-        );
+        assert_eq!((fields["host"], fields["content-length"]), ("api.test", "3"));
         assert_eq!(room.held(), 3);
         drop(share);
         assert_eq!(room.held(), 0);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use countersign::{Code, Rejection};
-use http::{HeaderMap, HeaderValue, Response, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -38,9 +38,9 @@ impl Upgrade {
     }
 
     /// Asks the next hop for it.
-    pub(crate) fn ask(&self, headers: &mut HeaderMap) {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(header::UPGRADE, self.0.clone());
+    pub(crate) fn ask(&self, mut field: impl FnMut(&HeaderName, &HeaderValue)) {
+        field(&header::CONNECTION, &HeaderValue::from_static("upgrade"));
+        field(&header::UPGRADE, &self.0);
     }
 
     /// Whether this answer, a 101, grants just that.
@@ -75,7 +75,8 @@ impl Tunnel {
     /// Puts the fields of this hop on the answer that grants it.
     pub(crate) fn grant(response: &mut Response<impl Sized>) {
         if let Some(tunnel) = response.extensions().get::<Self>().cloned() {
-            tunnel.upgrade.ask(response.headers_mut());
+            let headers = response.headers_mut();
+            tunnel.upgrade.ask(|name, value| drop(headers.insert(name, value.clone())));
         }
     }
 

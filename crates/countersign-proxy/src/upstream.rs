@@ -29,6 +29,7 @@ use crate::table::Route;
 pub(crate) use condition::Outcome;
 pub(crate) use destination::Destination;
 pub(crate) use group::{Conditions, Group, Member};
+pub(crate) use http1::{Draft, Message, Unwritable};
 use pool::Connection;
 pub(crate) use pool::{Lease, Pool};
 pub(crate) use probe::{upstreams, watch};
@@ -58,9 +59,9 @@ impl Upstreams {
     ) -> Result<Response<Relay>, Fault> {
         let started = Instant::now();
         // The share of the room is held until the upstream has answered.
-        let Outgoing { mut request, share: _share } = Outgoing::of(recorded, caller)?;
-        let course = request.body().course().cloned();
-        let answer = self.exchange(&mut request, &route.upstream, limits).await;
+        let Outgoing { mut message, share: _share } = Outgoing::of(recorded, caller, None)?;
+        let course = message.body().course().cloned();
+        let answer = self.exchange(&mut message, &route.upstream, limits).await;
         route.metrics.upstream_took(started.elapsed());
         match (answer, course.and_then(|course| course.take_fault())) {
             (Err(_), Some(refusal)) => Err(refusal.into()),
@@ -78,11 +79,11 @@ impl Upstreams {
     pub(crate) async fn send_on(
         &self,
         lease: Lease,
-        mut request: Request<Sent>,
+        request: Request<Sent>,
         limits: &Limits,
     ) -> Result<Option<Response<Relay>>, Fault> {
         let idempotent = is_idempotent(request.method());
-        match send(lease, &mut request, limits).await {
+        match send_request(lease, request, limits).await {
             Ok(answer) => passable(answer).map(Some),
             Err(Unanswered { sent: false, .. }) => Ok(None),
             Err(Unanswered { heard: false, fault: Fault::Upstream(Code::UpstreamFailed, _), .. }) if idempotent => {
@@ -95,12 +96,12 @@ impl Upstreams {
     /// Sends a request on a connection of its own.
     pub(crate) async fn send_anew(
         &self,
-        mut request: Request<Sent>,
+        request: Request<Sent>,
         to: &Destination,
         limits: &Limits,
     ) -> Result<Response<Relay>, Fault> {
         let lease = self.connect(to, limits).await?;
-        send(lease, &mut request, limits).await.map_err(|unanswered| unanswered.fault).and_then(passable)
+        send_request(lease, request, limits).await.map_err(|unanswered| unanswered.fault).and_then(passable)
     }
 
     async fn connect(&self, to: &Destination, limits: &Limits) -> Result<Lease, Fault> {
@@ -113,15 +114,10 @@ impl Upstreams {
 
     /// Who can't be connected to gives way to the next: nothing was sent. What was sent goes out a second time at most, and
     /// only where it is idempotent and none of an answer came.
-    async fn exchange(
-        &self,
-        request: &mut Request<Sent>,
-        to: &Group,
-        limits: &Limits,
-    ) -> Result<Response<Relay>, Fault> {
-        let idempotent = is_idempotent(request.method());
+    async fn exchange(&self, message: &mut Message, to: &Group, limits: &Limits) -> Result<Response<Relay>, Fault> {
+        let idempotent = is_idempotent(message.method());
         let several = to.members().len() > 1;
-        let course = request.body().course().cloned();
+        let course = message.body().course().cloned();
         let (mut resend, mut fault) = (true, failed("there is no upstream"));
         for Member { destination, condition } in to.candidates() {
             let _one = condition.begin();
@@ -140,8 +136,8 @@ impl Upstreams {
                         }
                     },
                 };
-                let spare = if idempotent && resend && (used || several) { request.body().again() } else { None };
-                match send(lease, request, limits).await {
+                let spare = if idempotent && resend && (used || several) { message.body().again() } else { None };
+                match send(lease, message, limits).await {
                     Ok(answer) => {
                         condition.note(Outcome::Answered, "");
                         return Ok(answer);
@@ -157,7 +153,8 @@ impl Upstreams {
                             condition.note(Outcome::Broken, &reason);
                             return Err(fault);
                         };
-                        (*request.body_mut(), resend) = (spare, false);
+                        message.refill(spare);
+                        resend = false;
                     }
                     Err(Unanswered { fault, .. }) => {
                         let silent = matches!(fault, Fault::Upstream(Code::UpstreamTimeout, _));
@@ -211,19 +208,28 @@ struct Unanswered {
     fault: Fault,
 }
 
-/// Sends a request, and waits for the head of its answer.
-async fn send(mut lease: Lease, request: &mut Request<Sent>, limits: &Limits) -> Result<Response<Relay>, Unanswered> {
-    let silence = limits.silence_time;
-    match &mut lease.connection {
-        Connection::Http1(connection) => {
-            let head = connection.exchange(request, limits.response_time).await?;
-            Ok(head.map(|()| Relay::of_http1(lease, silence)))
-        }
-        Connection::Http2(connection) => {
-            let answer = connection.exchange(request, limits.response_time).await?;
-            Ok(answer.map(|body| Relay::of_http2(body, silence)))
-        }
+/// Sends a message, and waits for the head of its answer.
+async fn send(mut lease: Lease, message: &mut Message, limits: &Limits) -> Result<Response<Relay>, Unanswered> {
+    let Connection::Http1(connection) = &mut lease.connection else {
+        let fault = failed("HTTP/2 is not spoken to an upstream");
+        return Err(Unanswered { sent: false, heard: false, fault });
+    };
+    let head = connection.exchange(message, limits.response_time).await?;
+    Ok(head.map(|()| Relay::of_http1(lease, limits.silence_time)))
+}
+
+/// The same with a request that may be sent in either version of HTTP, once.
+async fn send_request(
+    mut lease: Lease,
+    request: Request<Sent>,
+    limits: &Limits,
+) -> Result<Response<Relay>, Unanswered> {
+    if let Connection::Http2(connection) = &mut lease.connection {
+        let answer = connection.exchange(request, limits.response_time).await?;
+        return Ok(answer.map(|body| Relay::of_http2(body, limits.silence_time)));
     }
+    let message = Message::of(request).map_err(|fault| Unanswered { sent: true, heard: true, fault });
+    send(lease, &mut message?, limits).await
 }
 
 /// RFC 9110 §9.2.2.

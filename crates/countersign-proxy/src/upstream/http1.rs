@@ -3,6 +3,7 @@
 
 mod answer;
 mod content;
+mod message;
 mod outbound;
 mod scratch;
 #[cfg(test)]
@@ -15,7 +16,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::Response;
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::time::Instant;
@@ -25,17 +26,18 @@ use crate::alarm::Alarm;
 use crate::connection::Stream;
 use crate::course::Course;
 use crate::fault::Fault;
-use crate::sent::Sent;
 use answer::Begun;
 use content::Content;
 use outbound::Outbound;
+
+pub(crate) use message::{Draft, Message, Unwritable};
 
 /// A connection. Dropped, it is closed.
 pub(super) struct Http1 {
     stream: Box<dyn Stream>,
     outbound: Outbound,
     /// What is still to be sent of the request whose answer has begun.
-    unsent: Option<Sent>,
+    unsent: Option<Message>,
     /// The beginning of a head.
     begun: Begun,
     /// What came behind the head and was not handed out yet.
@@ -60,20 +62,19 @@ impl Http1 {
         }
     }
 
-    /// Sends a request, whose URI is path and query, and hears the head of its answer. That has to come within `limit` of the
-    /// last part of a body that takes a while, and of the beginning where there is none. What is still unsent then is sent while
-    /// the answer's body is heard.
+    /// Sends a message, and hears the head of its answer. That has to come within `limit` of the last part of a body that takes a
+    /// while, and of the beginning where there is none. What is still unsent then is sent while the answer's body is heard.
     pub(super) async fn exchange(
         &mut self,
-        request: &mut Request<Sent>,
+        message: &mut Message,
         limit: Duration,
     ) -> Result<Response<()>, Unanswered> {
-        let course = request.body().course().cloned();
         let started = Instant::now();
+        let course = message.body().course().cloned();
         self.begun = Begun::default();
-        self.outbound.begin(request).map_err(|fault| self.unanswered(fault))?;
+        self.outbound.begin(message);
         let heard = poll_fn(|cx| {
-            if let Poll::Ready(head) = self.poll_answer(cx, request.body_mut()) {
+            if let Poll::Ready(head) = self.poll_answer(cx, message) {
                 return Poll::Ready(head.map_err(|error| failed(&error.to_string())));
             }
             let since = course.as_ref().map_or(started, Course::last_moved);
@@ -82,17 +83,16 @@ impl Http1 {
         });
         let head = heard.await.map_err(|fault| self.unanswered(fault))?;
         let answer::Head { response, content, stays, rest } = head;
-        self.stays = stays;
+        (self.content, self.rest, self.stays) = (content.after(&message.method, response.status()), rest, stays);
         if !self.outbound.has_ended() {
-            self.unsent = Some(std::mem::replace(request.body_mut(), Sent::Kept(Bytes::new(), HeaderMap::new())));
+            self.unsent = Some(message.take());
         }
-        (self.content, self.rest) = (content.after(request.method(), response.status()), rest);
         Ok(response)
     }
 
-    fn poll_answer(&mut self, cx: &mut Context<'_>, body: &mut Sent) -> Poll<io::Result<answer::Head>> {
+    fn poll_answer(&mut self, cx: &mut Context<'_>, message: &mut Message) -> Poll<io::Result<answer::Head>> {
         // An upstream may have answered before it stopped reading.
-        let failed = match self.outbound.poll(cx, &mut self.stream, body) {
+        let failed = match self.outbound.poll(cx, &mut self.stream, message) {
             Poll::Ready(Err(error)) => Some(error),
             _ => None,
         };
@@ -145,9 +145,9 @@ impl Http1 {
 
     /// Goes on sending a request whose answer has begun. That the other side takes no more of it is its right.
     fn send_on(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let Some(body) = &mut self.unsent else { return Ok(()) };
-        let course = body.course().cloned();
-        if let Poll::Ready(ended) = self.outbound.poll(cx, &mut self.stream, body) {
+        let Some(message) = &mut self.unsent else { return Ok(()) };
+        let course = message.body().course().cloned();
+        if let Poll::Ready(ended) = self.outbound.poll(cx, &mut self.stream, message) {
             self.unsent = None;
             if course.is_some_and(|course| course.is_broken()) {
                 return ended;

@@ -3,9 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version, header};
+use http::{Request, Response, Uri, Version, header};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -45,12 +44,11 @@ impl Http2 {
     /// of the request on, and while its body is on its way, that long for each part.
     pub(super) async fn exchange(
         &mut self,
-        request: &mut Request<Sent>,
+        request: Request<Sent>,
         limit: Duration,
     ) -> Result<Response<Incoming>, Unanswered> {
         let course = request.body().course().cloned();
-        let taken = std::mem::replace(request, Request::new(Sent::Kept(Bytes::new(), HeaderMap::new())));
-        let mut answer = std::pin::pin!(self.sender.try_send_request(for_http2(taken, &self.scheme)));
+        let mut answer = std::pin::pin!(self.sender.try_send_request(for_http2(request, &self.scheme)));
         let started = Instant::now();
         let since = || course.as_ref().map_or(started, Course::last_moved);
         let answer = loop {
@@ -66,7 +64,7 @@ impl Http2 {
                 Err(fault) => Err(Unanswered { sent: true, heard: true, fault }),
             },
             Ok(Err(mut error)) => {
-                let unsent = error.take_message().map(|unsent| *request = for_http1(unsent)).is_some();
+                let unsent = error.take_message().is_some();
                 // Beside each other, what was heard says nothing of one exchange: an error before its answer is all there is.
                 Err(Unanswered { sent: !unsent, heard: false, fault: failed(&with_causes(error.error())) })
             }
@@ -94,18 +92,6 @@ fn for_http2(mut request: Request<Sent>, scheme: &Scheme) -> Request<Sent> {
         Err(_) => request.headers_mut().extend(host.map(|host| (header::HOST, host))),
     }
     *request.version_mut() = Version::HTTP_2;
-    request
-}
-
-/// As it was before.
-fn for_http1(mut request: Request<Sent>) -> Request<Sent> {
-    let mut parts = request.uri().clone().into_parts();
-    let Some(host) = parts.authority.take().and_then(|host| HeaderValue::from_str(host.as_str()).ok()) else {
-        return request;
-    };
-    request.headers_mut().insert(header::HOST, host);
-    *request.uri_mut() = parts.path_and_query.map_or_else(Uri::default, Uri::from);
-    *request.version_mut() = Version::HTTP_11;
     request
 }
 

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::destination::Destination;
-use super::{Pool, failed, send};
+use super::{Pool, failed, send_request};
 use crate::fault::Fault;
 use crate::sent::Sent;
 use crate::settings::{HealthCheck, Limits};
@@ -58,7 +58,7 @@ async fn probe(to: &Destination, check: Option<&HealthCheck>, limits: &Limits) -
     *request.uri_mut() = Uri::try_from(path.as_str()).map_err(|_| unusable())?;
     let host = name.split_once("://").map_or(name, |(_, host)| host);
     request.headers_mut().insert(header::HOST, HeaderValue::from_str(host).map_err(|_| unusable())?);
-    match send(lease, &mut request, &limits).await {
+    match send_request(lease, request, &limits).await {
         Ok(response) if response.status().is_success() || response.status().is_redirection() => Ok(()),
         Ok(response) => Err(failed(&format!("{name}{path}: {}", response.status().as_u16()))),
         Err(unanswered) => Err(unanswered.fault),

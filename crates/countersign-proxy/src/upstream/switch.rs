@@ -1,7 +1,6 @@
 use countersign::Code;
 use http::{Response, StatusCode};
 
-use super::pool::Connection;
 use super::{Member, Outcome, Relay, Unanswered, Upstreams, failed, passable, send};
 use crate::channel::Caller;
 use crate::fault::Fault;
@@ -26,7 +25,7 @@ impl Upstreams {
         route: &Route,
         limits: &Limits,
     ) -> Result<Response<Relay>, Fault> {
-        let Outgoing { mut request, share: _share } = Outgoing::of(recorded, caller)?;
+        let Outgoing { mut message, share: _share } = Outgoing::of(recorded, caller, Some(&upgrade))?;
         let mut fault = failed("there is no upstream");
         for Member { destination, condition } in route.upstream.candidates() {
             let _one = condition.begin();
@@ -39,11 +38,7 @@ impl Upstreams {
                     continue;
                 }
             };
-            // RFC 9113 §8.6: HTTP/2 "does not support the Upgrade mechanism".
-            if matches!(lease.connection, Connection::Http1(_)) {
-                upgrade.ask(request.headers_mut());
-            }
-            let answer = send(lease, &mut request, limits).await;
+            let answer = send(lease, &mut message, limits).await;
             let (outcome, why) = match &answer {
                 Ok(_) => (Outcome::Answered, String::new()),
                 Err(Unanswered { fault: Fault::Upstream(Code::UpstreamTimeout, why), .. }) => {

@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
+use crate::sent::Sent;
 
 const LIMIT: Duration = Duration::from_secs(5);
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -17,6 +18,10 @@ fn request(method: Method, body: &'static str) -> Request<Sent> {
         request.headers_mut().insert("content-length", HeaderValue::from(body.len()));
     }
     request
+}
+
+fn message(method: Method, body: &'static str) -> Message {
+    Message::of(request(method, body)).unwrap()
 }
 
 /// A connection, and its other end.
@@ -53,7 +58,7 @@ async fn answered(
         }
         if leaves { None } else { Some(far) }
     });
-    let head = connection.exchange(&mut request(method, ""), Duration::from_millis(200)).await?;
+    let head = connection.exchange(&mut message(method, ""), Duration::from_millis(200)).await?;
     let body = tokio::time::timeout(Duration::from_millis(200), rest(&mut connection)).await;
     let body = body.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     let _far = upstream.await.unwrap();
@@ -69,7 +74,7 @@ async fn a_request_leaves_in_one_piece_with_a_small_body_and_is_answered() {
         (Method::GET, "", "GET /a?b HTTP/1.1\r\n\r\n"),
     ] {
         far.write_all(OK.as_bytes()).await.unwrap();
-        let answer = connection.exchange(&mut request(method, body), LIMIT).await.map_err(|error| error.fault).unwrap();
+        let answer = connection.exchange(&mut message(method, body), LIMIT).await.map_err(|error| error.fault).unwrap();
         assert_eq!((answer.status().as_u16(), connection.take_whole().as_deref()), (200, Some(&b"ok"[..])));
         assert!(connection.is_reusable() && connection.is_silent());
         let mut came = [0; 200];
@@ -206,18 +211,35 @@ async fn a_body_that_breaks_off_or_is_badly_framed_is_no_whole_one_and_ends_the_
 
 #[tokio::test]
 async fn a_body_of_another_length_than_its_head_says_is_never_sent_as_one() {
-    let (mut connection, mut far) = connection();
     for (length, coding) in [("4", None), ("2", None), ("3", Some("chunked")), ("+3", None), ("x", None)] {
         let mut wrong = request(Method::POST, "abc");
-        wrong.headers_mut().insert("content-length", HeaderValue::from_static(length));
-        wrong
-            .headers_mut()
-            .extend(coding.map(|it| (HeaderName::from_static("transfer-encoding"), HeaderValue::from_static(it))));
-        let unanswered = connection.exchange(&mut wrong, LIMIT).await.unwrap_err();
-        assert!(!unanswered.sent && !unanswered.heard, "{length}");
+        let fields = wrong.headers_mut();
+        fields.insert("content-length", HeaderValue::from_static(length));
+        fields.extend(coding.map(|it| (HeaderName::from_static("transfer-encoding"), HeaderValue::from_static(it))));
+        assert!(Message::of(wrong).is_err(), "{length}");
     }
-    drop(connection);
-    assert_eq!(far.read(&mut [0; 9]).await.unwrap(), 0, "not a byte");
+    let mut target = request(Method::GET, "");
+    *target.uri_mut() = "/a\"b".parse().unwrap();
+    assert!(Message::of(target).is_ok());
+    for (path, query) in [("/a b", None), ("/a\r\n", None), ("a", None), ("/", Some("a b")), ("/", Some("#"))] {
+        assert!(Draft::new(&Method::GET, path, query).is_err(), "{path:?} {query:?}");
+    }
+    let mut head = Draft::new(&Method::GET, "/", None).unwrap();
+    assert!(head.text(&HeaderName::from_static("x"), &["a", "b\r\nx: y"]).is_err());
+}
+
+#[tokio::test]
+async fn a_body_is_announced_as_it_is() {
+    let text = |body: &'static str, announced| {
+        let body = Sent::Kept(Bytes::from_static(body.as_bytes()), HeaderMap::new());
+        let message = Draft::new(&Method::POST, "/a", Some("")).unwrap().end(body, announced);
+        String::from_utf8(message.head().to_vec()).unwrap()
+    };
+    assert_eq!(text("", false), "POST /a? HTTP/1.1\r\n\r\n");
+    assert_eq!(text("", true), "POST /a? HTTP/1.1\r\ncontent-length: 0\r\n\r\n");
+    for announced in [false, true] {
+        assert_eq!(text("0123456789", announced), "POST /a? HTTP/1.1\r\ncontent-length: 10\r\n\r\n0123456789");
+    }
 }
 
 #[tokio::test]
@@ -235,7 +257,7 @@ async fn trailers_go_out_behind_chunks_and_large_bodies_whole() {
         });
         let mut sent = Request::new(Sent::Kept(Bytes::from_static(body.as_bytes()), trailers.clone()));
         sent.headers_mut().insert("transfer-encoding", HeaderValue::from_static("chunked"));
-        connection.exchange(&mut sent, LIMIT).await.map_err(|it| it.fault).unwrap();
+        connection.exchange(&mut Message::of(sent).unwrap(), LIMIT).await.map_err(|it| it.fault).unwrap();
         assert_eq!(rest(&mut connection).await.unwrap().0, "ok");
         assert!(connection.is_reusable());
         let chunk = if body.is_empty() { String::new() } else { format!("{:x}\r\n{body}\r\n", body.len()) };
@@ -249,7 +271,7 @@ async fn trailers_go_out_behind_chunks_and_large_bodies_whole() {
         far.write_all(OK.as_bytes()).await.unwrap();
         far
     });
-    connection.exchange(&mut request(Method::PUT, large), LIMIT).await.map_err(|it| it.fault).unwrap();
+    connection.exchange(&mut message(Method::PUT, large), LIMIT).await.map_err(|it| it.fault).unwrap();
     assert!(connection.take_whole().is_some() && connection.is_reusable());
     drop(upstream.await);
 }
@@ -259,7 +281,7 @@ async fn an_early_answer_arrives_while_the_rest_of_the_body_is_sent() {
     let large: &'static str = "x".repeat(1 << 20).leak();
     let (mut connection, mut far) = connection();
     far.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nearly\r\n").await.unwrap();
-    connection.exchange(&mut request(Method::PUT, large), LIMIT).await.map_err(|it| it.fault).unwrap();
+    connection.exchange(&mut message(Method::PUT, large), LIMIT).await.map_err(|it| it.fault).unwrap();
     let upstream = tokio::spawn(async move {
         let mut came = Vec::new();
         while !came.ends_with(large.as_bytes()) && far.read_buf(&mut came).await.unwrap() > 0 {}
@@ -273,7 +295,7 @@ async fn an_early_answer_arrives_while_the_rest_of_the_body_is_sent() {
     // Who answers and reads no more is not sent on to.
     let (mut connection, mut far) = self::connection();
     far.write_all(OK.as_bytes()).await.unwrap();
-    connection.exchange(&mut request(Method::PUT, large), LIMIT).await.map_err(|it| it.fault).unwrap();
+    connection.exchange(&mut message(Method::PUT, large), LIMIT).await.map_err(|it| it.fault).unwrap();
     assert_eq!(rest(&mut connection).await.unwrap().0, "ok");
     assert!(!connection.is_reusable());
 }
@@ -288,17 +310,21 @@ async fn what_is_heard_or_closed_while_nothing_is_asked_for_ends_the_connection(
     drop(far);
     assert!(!closed.is_silent());
     // It broke before a byte was sent: the request is as it was.
-    let mut whole = request(Method::POST, "abc");
-    let unanswered = closed.exchange(&mut whole, LIMIT).await.unwrap_err();
-    assert!(!unanswered.sent && !unanswered.heard);
-    assert!(matches!(whole.body(), Sent::Kept(body, _) if body == "abc"));
+    let large: &'static str = "x".repeat(1 << 20).leak();
+    for body in ["abc", large] {
+        let mut whole = message(Method::POST, body);
+        let before = whole.head().to_vec();
+        let unanswered = closed.exchange(&mut whole, LIMIT).await.unwrap_err();
+        assert!(!unanswered.sent && !unanswered.heard);
+        assert!(whole.head() == before && matches!(whole.body(), Sent::Kept(kept, _) if kept == body));
+    }
 }
 
 #[tokio::test]
 async fn behind_a_101_no_answer_comes_on_the_connection_and_what_came_with_it_is_kept() {
     let (mut connection, mut far) = connection();
     far.write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nfirst ").await.unwrap();
-    let answer = connection.exchange(&mut request(Method::GET, ""), LIMIT).await.map_err(|it| it.fault).unwrap();
+    let answer = connection.exchange(&mut message(Method::GET, ""), LIMIT).await.map_err(|it| it.fault).unwrap();
     assert!(answer.status() == 101 && connection.take_whole().is_none() && !connection.is_reusable());
     let mut stream = connection.into_stream();
     far.write_all(b"words").await.unwrap();
@@ -312,14 +338,14 @@ async fn behind_a_101_no_answer_comes_on_the_connection_and_what_came_with_it_is
 
     let (mut connection, mut far) = self::connection();
     far.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n").await.unwrap();
-    connection.exchange(&mut request(Method::GET, ""), LIMIT).await.map_err(|it| it.fault).unwrap();
+    connection.exchange(&mut message(Method::GET, ""), LIMIT).await.map_err(|it| it.fault).unwrap();
     assert!(connection.take_whole().is_none() && !connection.is_reusable());
 }
 
 #[tokio::test]
 async fn silence_is_told_from_an_answer_that_broke_off() {
     let (mut connection, _far) = connection();
-    let unanswered = connection.exchange(&mut request(Method::GET, ""), Duration::from_millis(50)).await.unwrap_err();
+    let unanswered = connection.exchange(&mut message(Method::GET, ""), Duration::from_millis(50)).await.unwrap_err();
     assert!(unanswered.sent && unanswered.fault.reason().contains("in time"));
     for (part, heard) in [("", false), ("HTTP/1.1 200 O", true), ("HTTP/1.1 100 Continue\r\n\r\n", true)] {
         let unanswered = answered(Method::GET, part, 1000, true).await.unwrap_err();
