@@ -190,7 +190,7 @@ fn without_blanks(mut value: &[u8]) -> &[u8] {
 }
 
 fn line_feed(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|byte| *byte == b'\n')
+    memchr::memchr(b'\n', bytes)
 }
 
 const PROTOCOL: &[u8] = b"HTTP/1.";
