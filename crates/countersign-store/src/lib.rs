@@ -8,6 +8,7 @@
 //! - [`registry`]: partners, keys, keys of our own and their events, in SQLite; every command that changes a key goes through it.
 //! - [`snapshot`]: follows the registry within a second and publishes [`countersign::Keys`], read without a lock.
 //! - [`replay`]: the memory of what was admitted, with the floor that holds after an unclean end.
+//! - [`users`]: whom trusted sites have vouched for, beside the registry.
 //! - `suite` (feature `suite`): the contract of [`countersign::ReplayStore`] as checks over any implementation.
 //!
 //! There is no clock in here: who calls hands `now` in.
@@ -23,6 +24,7 @@ pub mod secrets;
 pub mod snapshot;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
+pub mod users;
 
 pub use clock::ClockMark;
 pub use file::FileError;
@@ -30,3 +32,4 @@ pub use lock::{DataLock, LockError, RegistryLock};
 pub use registry::Registry;
 pub use replay::{MemoryReplay, RedisReplay};
 pub use snapshot::Snapshots;
+pub use users::Users;

@@ -5,7 +5,7 @@
 
 mod backup;
 mod error;
-mod event;
+pub(crate) mod event;
 mod key;
 mod key_add;
 mod key_state;
@@ -105,18 +105,18 @@ impl Registry {
         self.pool.acquire().await.map_err(Failed::to("connect"))
     }
 
-    async fn write(&self) -> Result<Transaction<'static, Any>, Error> {
+    pub(crate) async fn write(&self) -> Result<Transaction<'static, Any>, Error> {
         self.pool.begin_with(WRITE).await.map_err(Failed::to("begin a change"))
     }
 }
 
 /// How a transaction that writes begins. SQLite takes the write lock at once: one that read first and wants to write
 /// later would be turned away while another writes, whatever the timeout.
-const WRITE: &str = "BEGIN IMMEDIATE";
+pub(crate) const WRITE: &str = "BEGIN IMMEDIATE";
 
 /// Who makes the changes. Administrators with names come with the control plane.
 const ACTOR: &str = "operator";
 
-async fn commit(change: Transaction<'static, Any>) -> Result<(), Error> {
+pub(crate) async fn commit(change: Transaction<'static, Any>) -> Result<(), Error> {
     change.commit().await.map_err(Failed::to("commit a change"))
 }

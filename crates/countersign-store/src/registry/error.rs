@@ -179,6 +179,9 @@ pub enum Refused {
     /// Not a URL of a registry that we can open.
     #[error("{0:?} is not the URL of a registry")]
     Url(String),
+    /// Nobody has this address.
+    #[error("there is no user {0}")]
+    NoSuchUser(String),
     /// The backup would overwrite a file.
     #[error("{} exists already", .0.display())]
     BackupExists(PathBuf),
@@ -230,6 +233,7 @@ impl Refused {
             Self::Ended(_) => "add a new version: countersign key add … --not-after T".to_owned(),
             Self::Reason => "--reason \"laptop stolen\"".to_owned(),
             Self::Url(_) => "sqlite:countersign-data/registry.db; PostgreSQL comes later".to_owned(),
+            Self::NoSuchUser(_) => "countersign user list".to_owned(),
             Self::BackupExists(_) => "give the name of a file that is not there yet".to_owned(),
             Self::Material(_) => return None,
         })

@@ -14,9 +14,9 @@ pub struct Event {
     pub actor: String,
     /// `partner.added`, `partner.suspended`, `partner.resumed`, `key.added`, `key.retiring`, `key.activated`,
     /// `key.retired`, `key.revoked`; of keys of our own `own_key.added`, `own_key.superseded`, `own_key.advanced`,
-    /// `own_key.revoked`; of user tokens `token.revoked`.
+    /// `own_key.revoked`; of user tokens `token.revoked`; `user.suspended`, `user.resumed`, `user.removed`.
     pub what: String,
-    /// The partner's name or the key's id.
+    /// The partner's name, the key's id, or the user's.
     pub subject: String,
     /// A JSON object: for a key its partner, scheme, version, algorithm, fingerprint, and the reason of a revocation.
     pub detail: String,
@@ -50,7 +50,7 @@ impl Registry {
 }
 
 /// Writes an event down, in the transaction of its change.
-pub(super) async fn record(
+pub(crate) async fn record(
     change: &mut AnyConnection,
     now: Timestamp,
     what: &'static str,

@@ -117,6 +117,7 @@ fn migrations() -> Migrator {
         forward(1, "registry", include_str!("../../migrations/sqlite/0001_registry.sql")),
         forward(2, "site use", include_str!("../../migrations/sqlite/0002_site_use.sql")),
         forward(3, "own key", include_str!("../../migrations/sqlite/0003_own_key.sql")),
+        forward(4, "user", include_str!("../../migrations/sqlite/0004_user.sql")),
         forward(5, "token revocation", include_str!("../../migrations/sqlite/0005_token_revocation.sql")),
     ])
 }
