@@ -56,10 +56,8 @@ fn local(text: &str) -> Result<String, InvalidEmail> {
         return Err(InvalidEmail("a dot before the @ stands between two characters"));
     }
     if text.is_ascii() {
-        return match text.bytes().all(is_atext) {
-            true => Ok(text.to_ascii_lowercase()),
-            false => Err(InvalidEmail("a character before the @ is none of an e-mail address")),
-        };
+        let fault = InvalidEmail("a character before the @ is none of an e-mail address");
+        return if text.bytes().all(is_atext) { Ok(text.to_ascii_lowercase()) } else { Err(fault) };
     }
     let folded: String = text.nfc().flat_map(char::to_lowercase).map(one_sigma).nfc().collect();
     // What another spelling of compatibility, or of case, would make ASCII: the sign of Kelvin, a long s, letters of full width.
