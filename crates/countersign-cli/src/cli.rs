@@ -4,7 +4,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completion, curl, demo, gateway, init, key, lint, man, open, partner, registry, seal, sidecar, sign, token,
+    completion, curl, demo, gateway, init, key, lint, man, open, partner, registry, seal, sidecar, sign, token, user,
     vectors, verify, version,
 };
 use crate::exit::{Exit, Failure};
@@ -29,6 +29,7 @@ enum Command {
     Partner(partner::Args),
     Key(key::Args),
     Token(token::Args),
+    User(user::Args),
     Registry(registry::Args),
     Sign(sign::Args),
     Verify(verify::Args),
@@ -73,6 +74,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Partner(args) => partner::run(args),
         Command::Key(args) => key::run(args),
         Command::Token(args) => token::run(args),
+        Command::User(args) => user::run(args),
         Command::Registry(args) => registry::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Verify(args) => verify::run(&args),

@@ -15,6 +15,7 @@ pub(crate) mod seal;
 pub(crate) mod sidecar;
 pub(crate) mod sign;
 pub(crate) mod token;
+pub(crate) mod user;
 pub(crate) mod vectors;
 pub(crate) mod verify;
 pub(crate) mod version;

@@ -1,0 +1,70 @@
+//! What an operator sees and does of the users for whom sites vouch.
+
+mod support;
+
+use countersign::Timestamp;
+use countersign_store::users::{Email, NewUser};
+use countersign_store::{Registry, Users};
+use support::Dir;
+
+/// A deployment whose gateways registered these.
+fn deployment(users: &[(&str, &str, &str)]) -> Dir {
+    let dir = Dir::new();
+    dir.fine("partner add shop");
+    let data = dir.path("countersign-data");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let registry = Registry::open(&format!("sqlite:{}/registry.db", data.display()), &data).await.unwrap();
+        let store = Users::open(&registry).await.unwrap();
+        for (email, site, partner) in users {
+            let email = Email::parse(email).unwrap();
+            let new = NewUser { email: &email, site, partner, credits: 100 };
+            store.register(new, Timestamp::from_secs(1_790_000_000)).await.unwrap();
+        }
+        registry.close().await;
+    });
+    dir
+}
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn users_are_listed_shown_suspended_and_removed() {
+    let dir = deployment(&[("ana@example.com", "shop-1", "shop"), ("bob@example.com", "blog", "blog")]);
+    let list = dir.fine("user list");
+    assert!(list.contains("EMAIL") && list.contains("ana@example.com") && list.contains("bob@example.com"), "{list}");
+    let of_one = json(&dir.fine("user list --partner blog --json"));
+    assert_eq!(of_one["users"].as_array().unwrap().len(), 1);
+    assert_eq!(of_one["users"][0]["email"], "bob@example.com");
+    let page = json(&dir.fine("user list --limit 1 --json"));
+    assert_eq!((&page["users"][0]["email"], &page["next"]), (&"ana@example.com".into(), &"ana@example.com".into()));
+    let page = json(&dir.fine("user list --after ana@example.com --json"));
+    assert_eq!((&page["users"][0]["email"], page["next"].is_null()), (&"bob@example.com".into(), true));
+
+    let ana = json(&dir.fine("user show Ana@Example.com --json"));
+    for (name, value) in [("state", "active"), ("registered_via", "shop-1"), ("partner", "shop")] {
+        assert_eq!(ana[name], value);
+    }
+    assert_eq!(ana["credits_remaining"], 100);
+    let shown = dir.fine("user show ana@example.com");
+    assert!(shown.contains("ana@example.com, active") && shown.contains("via shop-1, a key of shop"), "{shown}");
+
+    assert!(dir.fine("user suspend ana@example.com").starts_with("suspended"));
+    assert!(dir.fine("user suspend ana@example.com").starts_with("unchanged"));
+    assert_eq!(json(&dir.fine("user show ana@example.com --json"))["state"], "suspended");
+    assert!(dir.fine("user resume ana@example.com").starts_with("resumed"));
+    assert!(dir.fine("user remove ana@example.com").starts_with("removed"));
+    let gone = dir.run("user show ana@example.com");
+    assert_eq!((gone.code, gone.err.contains("there is no user ana@example.com")), (2, true), "{gone:?}");
+}
+
+#[test]
+fn what_is_no_address_is_said_so() {
+    let dir = deployment(&[]);
+    let ran = dir.run("user show ana");
+    assert_eq!((ran.code, ran.err.contains("no e-mail address")), (2, true), "{ran:?}");
+    assert!(dir.run("user list").err.contains("no users"));
+    assert_eq!(dir.run("user remove ana@example.com").code, 2);
+}
