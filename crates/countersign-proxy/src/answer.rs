@@ -178,7 +178,9 @@ async fn pass(
     if head.target() == Some("*") {
         return Err(Rejection::new(Code::NoRoute, "OPTIONS * asks about the gateway, which has nothing to tell").into());
     }
-    let route = table.route(head.path().unwrap_or_default());
+    let path = head.path().unwrap_or_default();
+    let exchange = table.exchange(path);
+    let route = exchange.map_or_else(|| table.route(path), |(_, _, route)| Ok(route));
     if !route.as_ref().is_ok_and(|route| route.policy.permit().is_some()) {
         within_rate(gate, table, believed.source, visit.entry.started)?;
     }
@@ -191,6 +193,9 @@ async fn pass(
     let caller = Caller { address: believed.source, ..caller };
     let crossing =
         Crossing { gate, upstreams, route, openers: &table.openers, limits: &table.limits, channel, caller, upgrade };
+    if let Some((exchange, act, _)) = exchange {
+        return crossing.vouch((exchange, act), head, body, &mut visit.entry).await;
+    }
     Ok(crossing.pass(head, body, &mut visit.entry).await?.map(Reply::Upstream))
 }
 

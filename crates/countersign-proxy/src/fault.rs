@@ -53,9 +53,9 @@ impl Fault {
         }
     }
 
-    /// Whether a sender is to blame, who is charged for it.
+    /// Whether a sender is to blame, who is charged for it. A site that was told whether there is a user did nothing wrong.
     pub(crate) fn is_the_senders(&self) -> bool {
-        matches!(self, Self::Refused(Refusal::Rejected(_)))
+        matches!(self, Self::Refused(Refusal::Rejected(_))) && !matches!(self.code(), Code::UserExists | Code::NoUser)
     }
 
     /// What the caller may be told beyond the code: of the caller's own faults only.

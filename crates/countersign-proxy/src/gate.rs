@@ -8,7 +8,7 @@ use countersign::{Keys, ReplayStore, Timestamp, Unavailable};
 use crate::caller::Connections;
 use crate::clock::Clock;
 use crate::deciding::Deciding;
-use crate::handles::{KeySource, Measure, ReadyCheck, TokenKeySource};
+use crate::handles::{KeySource, Measure, ReadyCheck, TokenKeySource, UserStore};
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::rate::Rates;
@@ -24,6 +24,7 @@ pub(crate) struct Gate {
     pub(crate) keys: KeySource,
     pub(crate) token_keys: Option<TokenKeySource>,
     pub(crate) replay: Arc<dyn ReplayStore>,
+    pub(crate) users: Option<Arc<dyn UserStore>>,
     pub(crate) recorder: Recorder,
     pub(crate) clock: Clock,
     pub(crate) log: Log,

@@ -63,13 +63,16 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`] for settings that make no gateway, or an address or a directory that can't be had.
     pub fn bind(settings: GatewaySettings, handles: Handles) -> Result<Self, GatewayError> {
-        let Handles { keys, token_keys, replay, clock, log, checks, snapshot_age, measures, used, mut sockets } =
+        let Handles { keys, token_keys, replay, clock, log, checks, snapshot_age, measures, used, users, mut sockets } =
             handles;
         let metrics = Arc::new(Metrics::default());
         let rates = Rates::new();
         let table = Table::new(&settings, &metrics, &rates)?.with_tls(&settings, &clock, None)?;
         if settings.tokens.is_some() && token_keys.is_none() {
             return Err(InvalidSettings("there are no keys for user tokens".to_owned()).into());
+        }
+        if settings.exchange.is_some() && (users.is_none() || settings.tokens.is_none()) {
+            return Err(InvalidSettings("the exchange has no users, or no tokens for them".to_owned()).into());
         }
         if settings.listen.is_empty() {
             return Err(InvalidSettings("no address to listen on".to_owned()).into());
@@ -90,6 +93,7 @@ impl Gateway {
             keys,
             token_keys,
             replay,
+            users,
             recorder: Recorder::new(used),
             clock,
             log,

@@ -2,7 +2,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Identity, Keys, ReplayStore, Timestamp, TokenKeys, Unavailable};
+use countersign::{BoxFuture, Identity, Keys, Refusal, ReplayStore, Timestamp, TokenKeys, Unavailable, Vouched};
 
 use crate::clock::Clock;
 use crate::sockets::Sockets;
@@ -29,6 +29,8 @@ pub struct Handles {
     pub measures: Vec<Measure>,
     /// Told who signed each request that is admitted, and when it came. Called on the path: must neither block nor fail.
     pub used: Option<Used>,
+    /// Where the users are for whom trusted sites vouch; needed where the settings have an exchange.
+    pub users: Option<Arc<dyn UserStore>>,
     /// Sockets that listen already, in place of new ones. Those whose address is not asked for are closed.
     pub sockets: Sockets,
 }
@@ -46,6 +48,7 @@ impl Handles {
             snapshot_age: None,
             measures: Vec::new(),
             used: None,
+            users: None,
             sockets: Sockets::default(),
         }
     }
@@ -59,6 +62,50 @@ pub type TokenKeySource = Arc<dyn Fn(Timestamp) -> Result<Arc<TokenKeys>, Unavai
 
 /// Whom an admitted request is told of.
 pub type Used = Arc<dyn Fn(&Identity, Timestamp) + Send + Sync>;
+
+/// Users for whom trusted sites vouch. Every call may come from any thread, any number of them at once.
+pub trait UserStore: Send + Sync {
+    /// Registers whom a site vouches for; `by` is who signed. When this returns a user, that user is durable: no crash and no
+    /// power cut takes it back, for the site is told so. Of all calls for one e-mail address, in whatever spelling and at
+    /// whichever gateway, one gets a user. An answer that comes too early makes sites believe in users who are gone; two users
+    /// of one address make one of them the other's.
+    ///
+    /// # Errors
+    /// `user_invalid` for what is no address, `user_exists`; [`Unavailable`] where the store does not do it: then there is no
+    /// such user.
+    fn register<'a>(
+        &'a self,
+        vouched: &'a Vouched,
+        by: &'a Identity,
+        credits: u64,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<User, Refusal>>;
+
+    /// Finds a user whom a key of the same partner registered, or of any where users are `shared`. One of another partner is
+    /// as good as none: who is told of them could be logged in as them.
+    ///
+    /// # Errors
+    /// `user_invalid`, `no_user`; [`Unavailable`] where the store does not answer.
+    fn login<'a>(
+        &'a self,
+        vouched: &'a Vouched,
+        by: &'a Identity,
+        shared: bool,
+    ) -> BoxFuture<'a, Result<User, Refusal>>;
+}
+
+/// A user, as a site is told of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Whom tokens speak of.
+    pub id: String,
+    /// The e-mail address, in its one form.
+    pub email: String,
+    /// What is left of what a user starts with.
+    pub credits_remaining: u64,
+    /// The key of the site that registered the user.
+    pub registered_via: String,
+}
 
 /// Something without which a gateway is not ready.
 #[derive(Clone)]

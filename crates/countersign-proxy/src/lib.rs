@@ -41,6 +41,7 @@ mod arrival;
 mod bearer;
 mod chain;
 mod course;
+mod exchange;
 mod gate;
 mod inbound;
 mod observe;
@@ -90,11 +91,11 @@ pub use client_certificate::{ClientCertificate, InvalidCertificate};
 pub use clock::Clock;
 pub use control::Control;
 pub use gateway::{Gateway, GatewayError};
-pub use handles::{Handles, KeySource, Measure, ReadyCheck, TokenKeySource, Used};
+pub use handles::{Handles, KeySource, Measure, ReadyCheck, TokenKeySource, Used, User, UserStore};
 pub use rate::Quota;
 pub use settings::{
-    AdminSettings, ClientAuthSettings, Disclosure, GatewaySettings, HealthCheck, InvalidSettings, Limits, Protocol,
-    RouteSettings, TlsSettings,
+    AdminSettings, ClientAuthSettings, Disclosure, ExchangeSettings, GatewaySettings, HealthCheck, InvalidSettings,
+    Limits, Protocol, RouteSettings, TlsSettings,
 };
 pub use sidecar::{
     Address, Allow, Recipient, Sidecar, SidecarError, SidecarHandles, SidecarSeal, SidecarSettings, SocketFile,

@@ -3,9 +3,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Openers, Origin, Policy, TokenSettings};
+use countersign::{Memory, Openers, Origin, Policy, TokenSettings};
 use ipnet::IpNet;
 
+use crate::exchange;
 use crate::rate::Quota;
 
 /// What a gateway is told at its start, and again at a reload. Plain data: [`crate::Gateway::bind`] judges it.
@@ -28,6 +29,9 @@ pub struct GatewaySettings {
     pub openers: Arc<Openers>,
     /// What is written into user tokens and expected there; `None` where none are issued or taken.
     pub tokens: Option<Arc<TokenSettings>>,
+    /// Whether trusted sites may register users and log them in, at `/auth/trusted/register` and `/auth/trusted/login`; it gives
+    /// out `tokens`.
+    pub exchange: Option<ExchangeSettings>,
     /// How much of what a gateway takes.
     pub limits: Limits,
     /// Where health and metrics are told; `None` for nowhere.
@@ -82,6 +86,26 @@ pub struct RouteSettings {
     /// What one partner may ask for, counted once it has proved who it is; `None` for no limit. Nobody is limited where the
     /// policy only observes.
     pub rate: Option<Quota>,
+}
+
+/// What trusted sites are given. Their messages are at most five minutes old, and no longer ahead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExchangeSettings {
+    /// What a new user starts with.
+    pub default_credits: u64,
+    /// Whether a site may log in users whom another partner registered.
+    pub shared_users: bool,
+    /// How long what was admitted is remembered, by all that shares these keys.
+    pub memory: Memory,
+}
+
+impl ExchangeSettings {
+    /// How old a message of a trusted site may be here, and how far ahead.
+    pub const WINDOW: Duration = Duration::from_secs(300);
+    /// Where users are registered.
+    pub const REGISTER: &str = exchange::REGISTER;
+    /// Where they are logged in.
+    pub const LOGIN: &str = exchange::LOGIN;
 }
 
 /// How the places of an API are asked whether they are well: with `GET`, and any answer of 2xx or 3xx is a good one.

@@ -6,6 +6,7 @@ use countersign::{Code, Openers, Origin, Policy, Rejection, SealingKey, TokenSet
 
 use crate::caller::Trusted;
 use crate::clock::Clock;
+use crate::exchange::{Act, Exchange};
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::rate::{PartnerRates, Quota, Rates};
 use crate::settings::{Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};
@@ -25,6 +26,8 @@ pub(crate) struct Table {
     pub(crate) tokens: Option<Arc<TokenSettings>>,
     /// How callers are spoken to; `None` for in the clear.
     pub(crate) tls: Option<Arc<Server>>,
+    /// Where trusted sites are answered; `None`: their paths are as any others.
+    pub(crate) exchange: Option<Exchange>,
     routes: HashMap<String, Arc<Route>>,
     /// The same by their paths as a lenient server reads them.
     plain: HashMap<String, Arc<Route>>,
@@ -61,6 +64,7 @@ impl Table {
             sealing: settings.openers.public().map(SealingKey::jwk).collect(),
             tokens: settings.tokens.clone(),
             limits,
+            exchange: settings.exchange.as_ref().map(|it| Exchange::new(it, metrics)).transpose()?,
             tls: None,
             routes: HashMap::new(),
             plain: HashMap::new(),
@@ -72,6 +76,9 @@ impl Table {
                     "the route {} asks for user tokens, and there are none",
                     settings.name
                 )));
+            }
+            if table.exchange(&settings.path).is_some() || table.exchange(&settings.name).is_some() {
+                return Err(InvalidSettings(format!("the route {} is answered by the exchange", settings.name)));
             }
             let route = Route::new(settings, metrics, rates)?;
             let twice = table.routes.values().any(|other| other.name == route.name);
@@ -88,6 +95,12 @@ impl Table {
     /// All of them.
     pub(crate) fn routes(&self) -> impl Iterator<Item = &Route> {
         self.routes.values().map(Arc::as_ref)
+    }
+
+    /// What a trusted site asks for at this path.
+    pub(crate) fn exchange(&self, path: &str) -> Option<(&Exchange, Act, &Arc<Route>)> {
+        let exchange = self.exchange.as_ref()?;
+        exchange.at(path).map(|(act, route)| (exchange, act, route))
     }
 
     /// Whether what one source may have goes for this one: not for a proxy, behind which stand many, nor for loopback, where
@@ -126,7 +139,7 @@ impl Table {
         if path.contains(['%', ';']) {
             let plain = plain(path);
             let same = self.longest_match(&self.plain, &plain).is_some_and(|other| Arc::ptr_eq(route, other));
-            if !same {
+            if !same || self.exchange(&plain).is_some() {
                 return Err(Rejection::new(Code::Malformed, "escapes or parameters in the path hide another route"));
             }
         }
@@ -176,6 +189,18 @@ fn plain(path: &str) -> String {
 }
 
 impl Route {
+    /// One that leads nowhere: what it admits is answered here.
+    pub(crate) fn answered_here(path: &str, policy: Arc<Policy>, metrics: &Metrics) -> Self {
+        Self {
+            name: path.to_owned(),
+            upstream: Group::nobody(),
+            policy,
+            refusals: Disclosure::Code,
+            metrics: metrics.route(path),
+            rate: None,
+        }
+    }
+
     fn new(settings: &RouteSettings, metrics: &Metrics, rates: &Rates) -> Result<Self, InvalidSettings> {
         let RouteSettings { name, path, upstream, health, policy, refusals, rate } = settings;
         let bad = |why: &str| Err(InvalidSettings(format!("route {name}: {why}")));

@@ -48,6 +48,11 @@ impl Group {
         Self { members, turn: AtomicUsize::new(0), check }
     }
 
+    /// None: nothing is forwarded there.
+    pub(crate) fn nobody() -> Self {
+        Self { members: Vec::new(), turn: AtomicUsize::new(0), check: None }
+    }
+
     pub(crate) fn members(&self) -> &[Member] {
         &self.members
     }

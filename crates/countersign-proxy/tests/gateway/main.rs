@@ -7,6 +7,7 @@ mod client;
 mod client_auth;
 mod continuing;
 mod ending;
+mod exchange;
 mod floods;
 mod forwarded;
 mod frames;

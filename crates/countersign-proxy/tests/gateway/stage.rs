@@ -13,8 +13,8 @@ use countersign::{
     Unavailable, Use, UseMark,
 };
 use countersign_proxy::{
-    AdminSettings, Clock, Control, Disclosure, Gateway, GatewaySettings, Handles, Limits, Quota, RouteSettings,
-    TlsSettings, TokenKeySource,
+    AdminSettings, Clock, Control, Disclosure, ExchangeSettings, Gateway, GatewaySettings, Handles, Limits, Quota,
+    RouteSettings, TlsSettings, TokenKeySource, UserStore,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -32,6 +32,8 @@ pub(crate) struct Setting {
     pub(crate) openers: Arc<Openers>,
     pub(crate) tokens: Option<Arc<TokenSettings>>,
     pub(crate) token_keys: Arc<ArcSwap<TokenKeys>>,
+    pub(crate) exchange: Option<ExchangeSettings>,
+    pub(crate) users: Option<Arc<dyn UserStore>>,
     pub(crate) workers: usize,
     pub(crate) trusted: Vec<&'static str>,
     pub(crate) proxy_protocol: bool,
@@ -49,6 +51,8 @@ impl Default for Setting {
             openers: Arc::default(),
             tokens: None,
             token_keys: Arc::default(),
+            exchange: None,
+            users: None,
             workers: 2,
             trusted: Vec::new(),
             proxy_protocol: false,
@@ -114,6 +118,7 @@ impl Stage {
                 rate: setting.rate,
             }],
             limits: setting.limits,
+            exchange: setting.exchange,
             tls: setting.tls,
             admin: Some(AdminSettings { listen: "127.0.0.1:0".parse().unwrap(), hosts: Vec::new() }),
             workers: setting.workers,
@@ -144,8 +149,13 @@ impl Stage {
             false => Ok(own_keys.load_full()),
         });
         let log_writer = Box::new(log.clone());
-        let handles =
-            Handles { log: log_writer, clock, token_keys: Some(token_keys), ..Handles::new(keys_now, memory) };
+        let handles = Handles {
+            log: log_writer,
+            clock,
+            token_keys: Some(token_keys),
+            users: setting.users,
+            ..Handles::new(keys_now, memory)
+        };
         let gateway = Gateway::bind(settings.clone(), handles).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let (address, admin, control) = (gateway.addresses()[0], gateway.admin_address().unwrap(), gateway.control());
