@@ -29,6 +29,7 @@ mod serve;
 mod stdin;
 mod supervisor;
 mod token_keys;
+mod users;
 mod verdict;
 mod watch;
 mod wire;

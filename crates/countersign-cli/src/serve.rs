@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use countersign::{Keys, Timestamp};
-use countersign_proxy::{Clock, Control, Gateway, Handles, ReadyCheck};
+use countersign_proxy::{Clock, Control, ExchangeSettings, Gateway, Handles, ReadyCheck};
 use countersign_store::replay::Reach;
-use countersign_store::{Registry, Snapshots};
+use countersign_store::{Registry, Snapshots, Users};
 use tokio::sync::oneshot;
 
 use crate::config::Config;
@@ -19,6 +19,7 @@ use crate::handover::{Offer, Predecessor};
 use crate::last_use::LastUseWriter;
 use crate::place::Place;
 use crate::replay::Replay;
+use crate::users::RegistryUsers;
 use crate::{moment, output, token_keys, wire};
 
 mod locks;
@@ -62,6 +63,7 @@ impl Serving {
         let following = clock.clone();
         let snapshots = Snapshots::follow(&registry, config.registry.max_stale, move || following.now()).await?;
         let uses = LastUseWriter::start(&registry);
+        let users = Users::open(&registry).await?;
         let marking = Arc::new(AtomicBool::new(true));
         let (keys, own_keys) = (snapshots.clone(), snapshots.clone());
         let (aging, aged_by) = (snapshots.clone(), clock.clone());
@@ -73,6 +75,7 @@ impl Serving {
             snapshot_age: Some(Arc::new(move || aging.age(aged_by.now()))),
             used: Some(uses.used()),
             token_keys: Some(Arc::new(move |now| own_keys.token_keys(now))),
+            users: Some(Arc::new(RegistryUsers(users))),
             sockets,
             ..Handles::new(Arc::new(move |now| keys.keys(now)), replay.store())
         };
@@ -267,7 +270,9 @@ impl Reloader {
 
 /// What the routes admit under, all together.
 fn reach(config: &Config) -> Reach {
+    let exchange = config.token.is_some().then_some(ExchangeSettings::WINDOW);
     let skews = config.routes.iter().flat_map(|route| route.schemes.iter().map(|scheme| route.max_skew(*scheme)));
-    let ages = config.routes.iter().map(|route| route.max_age);
+    let skews = skews.chain(exchange);
+    let ages = config.routes.iter().map(|route| route.max_age).chain(exchange);
     Reach { max_skew: skews.max().unwrap_or_default(), max_age: ages.max().unwrap_or_default() }
 }

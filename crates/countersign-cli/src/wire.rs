@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use countersign::{Demands, HttpMessageSignatures, Memory, Openers, Pki, Policy, Raised, TokenSettings};
 use countersign_proxy::{
-    AdminSettings, ClientAuthSettings, Disclosure, GatewaySettings, HealthCheck, Limits, Quota, RouteSettings,
-    TlsSettings,
+    AdminSettings, ClientAuthSettings, Disclosure, ExchangeSettings, GatewaySettings, HealthCheck, Limits, Quota,
+    RouteSettings, TlsSettings,
 };
 
 use crate::config::{self, Channel, ClientAuth, Config, Mode, Nonce, PkiReplay, Rate, Refusals, Route, User, Zone};
@@ -50,6 +50,7 @@ pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySe
         tls: gateway.tls.as_ref().map(tls),
         openers: Arc::new(openers(config)?),
         tokens: config.token.as_ref().map(|token| Arc::new(tokens(token))),
+        exchange: config.token.as_ref().map(|token| exchange(token, memory.clone())),
         routes: config.routes.iter().map(|it| route(it, &memory)).collect::<Result<_, _>>()?,
         limits,
         admin: Some(AdminSettings { listen: config.admin.listen, hosts: Vec::new() }),
@@ -62,6 +63,11 @@ pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySe
 pub(crate) fn tokens(token: &config::Token) -> TokenSettings {
     let config::Token { issuer, audience, lifetime, .. } = token;
     TokenSettings { issuer: issuer.clone(), audience: audience.clone(), lifetime: *lifetime }
+}
+
+/// What `[token]` says of the exchange.
+fn exchange(token: &config::Token, memory: Memory) -> ExchangeSettings {
+    ExchangeSettings { default_credits: token.default_credits, shared_users: token.shared_users, memory }
 }
 
 /// The keys of `[seal]`.

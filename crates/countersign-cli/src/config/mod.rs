@@ -43,6 +43,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use countersign_proxy::ExchangeSettings;
 use reader::{Places, Reader};
 use section::Section;
 
@@ -149,7 +150,8 @@ impl Config {
     /// The longest time for which any message may pass anywhere here: how long the past has to be remembered.
     #[must_use]
     pub fn window(&self) -> Duration {
-        self.routes.iter().map(Route::window).max().unwrap_or_default()
+        let exchange = self.token.is_some().then_some(2 * ExchangeSettings::WINDOW);
+        self.routes.iter().map(Route::window).chain(exchange).max().unwrap_or_default()
     }
 
     /// How long the routes' policies take what was admitted to be remembered: a message may be sent to any route of any

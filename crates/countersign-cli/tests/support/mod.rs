@@ -5,6 +5,7 @@ pub mod gateway;
 pub mod https;
 pub mod openssl;
 pub mod sidecar;
+pub mod site;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
