@@ -34,7 +34,7 @@
 //! `structured`, `component`, `digest` and `json` (what it says), `coverage` and `policy` (what is signed and what is
 //! demanded), `key` with `key_file`, `pem`, `der`, `jwk` and `primitive`
 //! (who could have signed), `judge` and `claim` (what holds), `replay` (what was
-//! used), `basis` (why it goes on), `vouched` (for whom a trusted site speaks), `sign` and `accept` (the way out), `seal` (what only its recipient reads), `token` (which user speaks), `rejection` (why it does not).
+//! used), `basis` (why it goes on), `vouched` (for whom a trusted site speaks), `sign` and `accept` (the way out), `seal` (what only its recipient reads), `token` (for which user), `rejection` (why it does not).
 
 #![forbid(unsafe_code)]
 
