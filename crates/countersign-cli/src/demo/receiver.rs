@@ -24,6 +24,11 @@ pub(super) async fn handle(receiver: Arc<Receiver>, letter: Letter) -> Answer {
             let messages = receiver.messages.lock().unwrap_or_else(PoisonError::into_inner);
             Answer::json(StatusCode::OK, &json!({ "messages": *messages }))
         }
+        (&Method::GET, "/auth/me") => {
+            // Whom the gateway found the token to speak of.
+            let user = letter.headers.get("countersign-user").and_then(|value| value.to_str().ok());
+            Answer::json(StatusCode::OK, &json!({ "user": user }))
+        }
         (&Method::GET, "/health") => Answer::json(StatusCode::OK, &json!({ "status": "ok" })),
         _ => Answer::json(StatusCode::NOT_FOUND, &json!({ "detail": "no such resource" })),
     }

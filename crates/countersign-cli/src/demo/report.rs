@@ -31,7 +31,7 @@ pub(super) fn rows(rows: &[Row]) {
 fn line(row: &Row) -> String {
     let code = row.expected.code().map_or_else(String::new, |code| format!(" {code}"));
     let expected = format!("{}{code}", row.expected.status());
-    let (scheme, ms) = (row.scheme.as_str(), row.took.as_secs_f64() * 1e3);
+    let (scheme, ms) = (row.scheme, row.took.as_secs_f64() * 1e3);
     if row.holds() {
         let actual = green(&format!("{:<6}", row.expected.status()));
         return format!("{:<17} {scheme:<23} {expected:<23} {actual} {ms:>6.1}", row.scene);

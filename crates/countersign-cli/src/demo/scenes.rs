@@ -3,11 +3,12 @@
 mod http_message_signatures;
 mod limits;
 mod older;
+mod users;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use countersign::{Code, Form, Scheme, SigningKey, Timestamp};
+use countersign::{Code, Form, Scheme, SigningKey, Timestamp, TokenKeys, TokenSettings};
 use serde_json::{Value, json};
 
 use super::http::{Answer, Letter, send};
@@ -25,6 +26,9 @@ pub(super) struct Cast {
     pub(super) sender_api: SocketAddr,
     pub(super) sender: std::sync::Arc<sender::Sender>,
     pub(super) signers: Signers,
+    /// What tokens are issued by.
+    pub(super) token_keys: std::sync::Arc<TokenKeys>,
+    pub(super) token_settings: TokenSettings,
     /// Known to nobody.
     pub(super) stranger: SigningKey,
     /// What takes connections, and never answers.
@@ -34,7 +38,8 @@ pub(super) struct Cast {
 /// One scene, played.
 pub(super) struct Row {
     pub(super) scene: String,
-    pub(super) scheme: Scheme,
+    /// The scheme that it is signed in, or what it carries instead.
+    pub(super) scheme: &'static str,
     pub(super) expected: Expected,
     pub(super) answer: Result<Answer, String>,
     pub(super) took: Duration,
@@ -44,6 +49,8 @@ pub(super) struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
     Passed,
+    /// Passed, and something was made.
+    Created,
     Refused(Code),
     /// Refused before it is HTTP: without a body, so by its status alone.
     CutOff(Code),
@@ -51,12 +58,16 @@ pub(super) enum Expected {
 
 impl Expected {
     pub(super) fn status(self) -> u16 {
-        self.code().map_or(200, Code::status)
+        match self {
+            Self::Passed => 200,
+            Self::Created => 201,
+            Self::Refused(code) | Self::CutOff(code) => code.status(),
+        }
     }
 
     pub(super) fn code(self) -> Option<Code> {
         match self {
-            Self::Passed => None,
+            Self::Passed | Self::Created => None,
             Self::Refused(code) | Self::CutOff(code) => Some(code),
         }
     }
@@ -67,7 +78,7 @@ impl Row {
     pub(super) fn holds(&self) -> bool {
         let Ok(answer) = &self.answer else { return false };
         let told = match self.expected {
-            Expected::Passed => true,
+            Expected::Passed | Expected::Created => true,
             Expected::Refused(code) => {
                 answer.told("code").as_deref() == Some(code.as_str()) && answer.told("advice").is_some()
             }
@@ -88,6 +99,7 @@ impl Cast {
         let mut rows = self.pki().await?;
         rows.extend(self.file().await?);
         rows.extend(self.trusted_site().await?);
+        rows.extend(self.users().await?);
         rows.extend(self.app_hmac().await?);
         rows.extend(self.http_message_signatures().await?);
         rows.extend(self.forms().await?);
@@ -156,6 +168,10 @@ async fn at<const N: usize>(to: SocketAddr, scheme: Scheme, scenes: [(&str, Expe
 }
 
 async fn row(scene: String, scheme: Scheme, expected: Expected, to: SocketAddr, letter: Letter) -> Row {
+    row_of(scene, scheme.as_str(), expected, to, letter).await
+}
+
+async fn row_of(scene: String, scheme: &'static str, expected: Expected, to: SocketAddr, letter: Letter) -> Row {
     let began = Instant::now();
     let answer = send(to, letter).await;
     Row { scene, scheme, expected, answer, took: began.elapsed() }

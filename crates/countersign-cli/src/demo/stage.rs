@@ -16,7 +16,7 @@ use super::scenes::Cast;
 use super::sender::{self, Sender};
 use crate::exit::Failure;
 use crate::serve::Serving;
-use crate::{random, wire};
+use crate::{moment, random, wire};
 
 /// A port by its default, or by the name that somebody gave it.
 pub(super) struct Port {
@@ -102,6 +102,8 @@ impl Stage {
             sender_api: at_sender,
             sender,
             signers,
+            token_keys: serving[0].snapshots().token_keys(moment::now())?,
+            token_settings: wire::tokens(main.place.config.token.as_ref().ok_or_else(no_tokens)?),
             stranger,
             _silent: silent,
         };
@@ -133,6 +135,10 @@ fn sidecar(signers: &Signers, gateway: SocketAddr) -> Result<Sidecar, Failure> {
         log: Box::new(std::io::sink()),
     };
     Sidecar::bind(settings, handles).map_err(Failure::ours)
+}
+
+fn no_tokens() -> Failure {
+    Failure::ours("the demo's gateway issues no tokens")
 }
 
 fn loopback(port: u16) -> std::io::Result<TcpListener> {
