@@ -3,6 +3,8 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 
@@ -20,7 +22,8 @@ fn deployment(more: &str) -> (Dir, Gateway, [Site; 3]) {
         "countersign.toml",
         &format!(
             "[gateway]\nlisten = [\"127.0.0.1:0\"]\nworkers = 2\n[admin]\nlisten = \"127.0.0.1:0\"\n[token]\nissuer = \
-             \"https://api.example.com\"\n{more}\n[[route]]\npath = \"/orders\"\nupstream = \"http://{upstream}\"\n"
+             \"https://api.example.com\"\n{more}\n[[route]]\npath = \"/orders\"\nupstream = \"http://{upstream}\"\n\
+             [[route]]\npath = \"/me\"\nupstream = \"http://{upstream}\"\nschemes = []\nuser = \"required\"\n"
         ),
     );
     dir.fine("partner add shop");
@@ -355,7 +358,8 @@ fn without_tokens_there_is_no_exchange() {
     let (dir, gateway, [shop, ..]) = deployment("");
     drop(gateway);
     let text = dir.read("countersign.toml");
-    dir.write("countersign.toml", &text.replace("[token]\nissuer = \"https://api.example.com\"\n", ""));
+    let text = text.replace("[token]\nissuer = \"https://api.example.com\"\n", "");
+    dir.write("countersign.toml", text.split("[[route]]\npath = \"/me\"").next().unwrap());
     let gateway = Gateway::start(&dir);
     assert_eq!(shop.register(&gateway, "ana@example.com").code(), "no_route");
 }
@@ -368,6 +372,59 @@ fn a_route_in_the_way_of_the_exchange_is_a_fault_of_the_configuration() {
     dir.write("countersign.toml", &text.replace("path = \"/orders\"", "path = \"/auth/trusted/login\""));
     let ran = dir.run("lint");
     assert_eq!((ran.code, ran.err.contains("/auth/trusted/login")), (2, true), "{ran:?}");
+}
+
+#[test]
+fn a_token_says_to_the_api_behind_which_user_comes() {
+    let (dir, gateway, [shop, ..]) = deployment("");
+    let new = shop.register(&gateway, "ana@example.com");
+    let me = |token: &str| {
+        let host = gateway.address;
+        let head =
+            format!("GET /me HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+        send(host, &head)
+    };
+    for token in [new.token(), shop.login(&gateway, "ana@example.com").token()] {
+        let (status, seen) = me(token);
+        let told = seen.to_ascii_lowercase().contains(&format!("countersign-user: {}\r\n", new.user()));
+        assert!(status == 200 && told, "{status}: {seen}");
+    }
+    let mut bent = new.token().to_owned();
+    let last = if bent.ends_with('A') { 'Q' } else { 'A' };
+    bent.pop();
+    bent.push(last);
+    assert_eq!(me(&bent).0, 401);
+    // What the site vouched for ends with the site.
+    dir.fine("key revoke shop-1 --reason stolen");
+    thread::sleep(std::time::Duration::from_secs(1));
+    assert_eq!(me(new.token()).0, 401);
+}
+
+#[test]
+fn with_the_database_held_by_another_registrations_are_unavailable_and_nobody_is_created() {
+    let (dir, gateway, [shop, ..]) = deployment("");
+    assert_eq!(shop.register(&gateway, "ana@example.com").status, 201);
+    let hold = "import sqlite3, sys\nc = sqlite3.connect('countersign-data/registry.db', isolation_level=None)\n\
+                c.execute('BEGIN IMMEDIATE')\nprint('held', flush=True)\nsys.stdin.read()";
+    let mut holder = Command::new("python3")
+        .args(["-c", hold])
+        .current_dir(dir.here())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "held\n");
+    let said = shop.register(&gateway, "bob@example.com");
+    assert_eq!((said.status, said.code()), (503, "unavailable"));
+    assert!(said.head.contains("retry-after: "), "{}", said.head);
+    // Who is there already is found all the same.
+    assert_eq!(shop.login(&gateway, "ana@example.com").status, 200);
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    assert_eq!(users(&dir), ["ana@example.com"]);
+    assert_eq!(shop.register(&gateway, "bob@example.com").status, 201);
 }
 
 /// What was answered 201 is there, whenever the process ends: of everyone else nobody was told anything.

@@ -1,0 +1,89 @@
+//! Two gateways on one registry: one user per address, and tokens that both take.
+
+#[path = "../../countersign-store/tests/support/redis_server.rs"]
+mod redis_server;
+mod support;
+
+use std::sync::Arc;
+use std::thread;
+
+use redis_server::RedisServer;
+use support::Dir;
+use support::gateway::{Gateway, send, upstream};
+use support::site::{LOGIN, REGISTER, Site, payload, post};
+
+fn deployment(server: &RedisServer) -> (Dir, [Gateway; 2], Site) {
+    let dir = Dir::new();
+    dir.write("replay.url", &format!("{}/3\n", server.url()));
+    let upstream = upstream();
+    for name in ["one", "two"] {
+        let config = format!(
+            "data = \"{name}\"\n[gateway]\nlisten = [\"127.0.0.1:0\"]\nworkers = 2\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+             [registry]\nurl = \"sqlite:registry/registry.db\"\n[replay]\nurl_file = \"replay.url\"\n[token]\nissuer = \
+             \"https://api.example.com\"\n[[route]]\npath = \"/me\"\nupstream = \"http://{upstream}\"\nschemes = []\nuser = \
+             \"required\"\n"
+        );
+        dir.write(&format!("{name}.toml"), &config);
+    }
+    dir.fine("partner add shop --config one.toml");
+    let site = Site::added(&dir, "shop", "shop-1", "--config one.toml");
+    let start = |name: &str| Gateway::started(&dir, dir.command(&format!("gateway --config {name}.toml")));
+    let one = start("one");
+    // What seals the keys in the registry: who shares the one shares the other.
+    std::fs::create_dir(dir.path("two")).unwrap();
+    std::fs::copy(dir.path("one/secrets.key"), dir.path("two/secrets.key")).unwrap();
+    let gateways = [one, start("two")];
+    (dir, gateways, site)
+}
+
+#[test]
+fn hundreds_of_registrations_at_two_gateways_make_one_user() {
+    let server = RedisServer::start();
+    let (dir, gateways, site) = deployment(&server);
+    let (site, addresses) = (Arc::new(site), [gateways[0].address, gateways[1].address]);
+    let mut users = Vec::new();
+    for round in 0..3 {
+        let email = format!("user{round}@example.com");
+        let asking: Vec<_> = (0..200)
+            .map(|number| {
+                let (site, email) = (Arc::clone(&site), email.clone());
+                thread::spawn(move || {
+                    let said = site.ask(addresses[number % 2], REGISTER, &email);
+                    (said.status, said.body["user"]["id"].as_str().map(str::to_owned))
+                })
+            })
+            .collect();
+        let said: Vec<_> = asking.into_iter().map(|it| it.join().unwrap()).collect();
+        let new: Vec<_> = said.iter().filter(|(status, _)| *status == 201).collect();
+        assert_eq!(new.len(), 1, "{said:?}");
+        assert_eq!(said.iter().filter(|(status, _)| *status == 409).count(), 199, "{said:?}");
+        for to in addresses {
+            assert_eq!(Some(site.ask(to, LOGIN, &email).user()), new[0].1.as_deref());
+        }
+        users.push(email);
+    }
+    let list: serde_json::Value = serde_json::from_str(&dir.fine("user list --json --config two.toml")).unwrap();
+    assert_eq!(list["users"].as_array().unwrap().len(), users.len());
+}
+
+#[test]
+fn what_one_gateway_took_the_other_knows() {
+    let server = RedisServer::start();
+    let (_dir, [one, two], site) = deployment(&server);
+    let captured = site.body(&payload("ana@example.com"));
+    let new = post(one.address, REGISTER, &captured);
+    assert_eq!(new.status, 201, "{new:?}");
+    assert_eq!(post(two.address, REGISTER, &captured).code(), "replayed");
+    let me = |to: &Gateway| {
+        let (host, token) = (to.address, new.token());
+        send(
+            to.address,
+            &format!("GET /me HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"),
+        )
+    };
+    for gateway in [&one, &two] {
+        let (status, seen) = me(gateway);
+        assert_eq!(status, 200, "{seen}");
+        assert!(seen.to_ascii_lowercase().contains(&format!("countersign-user: {}\r\n", new.user())), "{seen}");
+    }
+}
