@@ -365,16 +365,6 @@ fn without_tokens_there_is_no_exchange() {
 }
 
 #[test]
-fn a_route_in_the_way_of_the_exchange_is_a_fault_of_the_configuration() {
-    let (dir, gateway, _) = deployment("");
-    drop(gateway);
-    let text = dir.read("countersign.toml");
-    dir.write("countersign.toml", &text.replace("path = \"/orders\"", "path = \"/auth/trusted/login\""));
-    let ran = dir.run("lint");
-    assert_eq!((ran.code, ran.err.contains("/auth/trusted/login")), (2, true), "{ran:?}");
-}
-
-#[test]
 fn a_token_says_to_the_api_behind_which_user_comes() {
     let (dir, gateway, [shop, ..]) = deployment("");
     let new = shop.register(&gateway, "ana@example.com");

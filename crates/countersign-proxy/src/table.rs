@@ -77,9 +77,6 @@ impl Table {
                     settings.name
                 )));
             }
-            if table.exchange(&settings.path).is_some() || table.exchange(&settings.name).is_some() {
-                return Err(InvalidSettings(format!("the route {} is answered by the exchange", settings.name)));
-            }
             let route = Route::new(settings, metrics, rates)?;
             let twice = table.routes.values().any(|other| other.name == route.name);
             table.longest = table.longest.max(settings.path.len());

@@ -1,7 +1,5 @@
 use std::collections::HashMap;
 
-use countersign_proxy::ExchangeSettings;
-
 use super::Config;
 use super::check::{fault, is_loopback, meet};
 use super::forms::one_of;
@@ -47,11 +45,6 @@ pub(super) fn check_route(config: &Config, index: usize, route: &Route, issues: 
         let names: Vec<&str> = legal.iter().map(|it| it.as_str()).collect();
         let text = format!("algorithms has \"{algorithm}\", which is not of this scheme: expected {}", one_of(&names));
         told("http_message_signatures.algorithms", text, "");
-    }
-    let answered = [ExchangeSettings::REGISTER, ExchangeSettings::LOGIN].contains(&route.path.as_str());
-    if answered && config.token.is_some() {
-        let text = format!("with [token] the gateway itself answers {}: no request would reach this route", route.path);
-        told("path", text, "take the route out");
     }
     if route.user == User::Required {
         if has(Scheme::Pki) {
