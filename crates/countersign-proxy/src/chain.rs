@@ -52,9 +52,10 @@ impl Crossing<'_> {
             self.announced_length_fits(body)?;
             return self.observe(permit, head, body, entry).await;
         }
-        let (recorded, standing) = match route.policy.is_by_token_alone() {
-            true => self.bear(head, body, entry).await?,
-            false => self.admit(head, body, entry).await?,
+        let (recorded, standing) = if route.policy.is_by_token_alone() {
+            self.bear(head, body, entry).await?
+        } else {
+            self.admit(head, body, entry).await?
         };
         let mut response = match &self.upgrade {
             None => self.upstreams.forward(recorded, &self.caller, route, limits).await?,

@@ -19,6 +19,7 @@ mod pki_multipart;
 mod replay_state;
 mod request;
 mod response;
+mod token;
 mod trusted_site;
 
 pub use accept_signature::accept_signature;
@@ -32,4 +33,5 @@ pub use pki_multipart::pki_multipart;
 pub use replay_state::replay_state;
 pub use request::request;
 pub use response::response;
+pub use token::token;
 pub use trusted_site::trusted_site;

@@ -65,6 +65,11 @@ fn response() {
 }
 
 #[test]
+fn token() {
+    replay("token", fuzz::token);
+}
+
+#[test]
 fn trusted_site() {
     replay("trusted_site", fuzz::trusted_site);
 }

@@ -49,7 +49,6 @@ pub struct Accompanied<B> {
 
 impl<B> Accompanied<B> {
     /// The signed request.
-    #[must_use]
     pub fn ready(&self) -> &Ready<B> {
         &self.ready
     }

@@ -144,9 +144,9 @@ impl Stage {
             Timestamp::from_secs(0),
         );
         let (own_keys, breaks) = (Arc::clone(&setting.token_keys), Arc::clone(&switches));
-        let token_keys: TokenKeySource = Arc::new(move |_| match breaks.keys_down.load(Ordering::SeqCst) {
-            true => Err(Unavailable::new("registry", "the snapshot is too old")),
-            false => Ok(own_keys.load_full()),
+        let token_keys: TokenKeySource = Arc::new(move |_| {
+            let down = breaks.keys_down.load(Ordering::SeqCst);
+            if down { Err(Unavailable::new("registry", "the snapshot is too old")) } else { Ok(own_keys.load_full()) }
         });
         let log_writer = Box::new(log.clone());
         let handles = Handles {

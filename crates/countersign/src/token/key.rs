@@ -8,7 +8,7 @@ use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use super::{Claims, Revocations, invalid};
 use crate::algorithm::{Algorithm, UnknownName};
 use crate::der::{Form, Kind};
-use crate::json::Document;
+use crate::json::{Document, Value};
 use crate::key::{InvalidKey, Material};
 use crate::primitive::{self, Secret};
 use crate::rejection::{Rejection, Unavailable};
@@ -197,7 +197,7 @@ impl TokenKeys {
         let head = token.split_once('.').map_or("", |(head, _)| head);
         let head = URL_SAFE_NO_PAD.decode(head).map_err(|_| invalid("the token is no JWT"))?;
         let head = Document::parse(&head).map_err(|_| invalid("the token is no JWT"))?;
-        let member = |name| head.root().member(name).and_then(|value| value.as_str()).unwrap_or_default();
+        let member = |name| head.root().member(name).and_then(Value::as_str).unwrap_or_default();
         let kid = member("kid");
         let key = self.keys.iter().find(|key| key.id == kid && key.verifies(now));
         let key = key.ok_or_else(|| invalid("the token is signed with no key of ours, or an old one"))?;
