@@ -159,9 +159,12 @@ impl<'a> Reader<'a> {
             match self.bytes.get(self.at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
-                    let (_, len) = string::escape(&self.bytes[self.at..])?;
                     spelling = Spelling::Escaped;
-                    self.at += len;
+                    self.at += match self.bytes.get(self.at + 1) {
+                        // The usual ones without a call.
+                        Some(b'"' | b'\\' | b'/' | b'n' | b't') => 2,
+                        _ => string::escape(&self.bytes[self.at..])?.1,
+                    };
                 }
                 Some(..=0x1f) => return Err(Malformed("a string has a control character that is not escaped")),
                 Some(_) => {

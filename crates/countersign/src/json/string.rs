@@ -77,15 +77,50 @@ pub(super) fn decoded(inside: &str, spelling: Spelling) -> Cow<'_, str> {
     if spelling != Spelling::Escaped {
         return Cow::Borrowed(inside);
     }
-    // No escape is shorter in the text than in UTF-8, so this does not grow.
-    let mut says = String::with_capacity(inside.len());
-    for piece in pieces(inside) {
-        match piece {
-            Piece::Literal(run) => says.push_str(run),
-            Piece::Escape(character) => says.push(character),
+    // No escape is shorter in the text than in UTF-8, so this does not grow. Eight bytes beyond, so that always eight can be
+    // written: what is wrong of them is written over. Escapes come every few bytes where JSON stands in a string, and there
+    // this takes a fifth of going piece by piece.
+    let (bytes, mut says) = (inside.as_bytes(), vec![0; inside.len() + 8]);
+    let (mut from, mut to) = (0, 0);
+    while from < bytes.len() {
+        if let Some(word) = bytes[from..].first_chunk::<8>() {
+            says[to..to + 8].copy_from_slice(word);
+            let run = before_backslash(u64::from_le_bytes(*word));
+            (from, to) = (from + run, to + run);
+            if run == 8 {
+                continue;
+            }
+        } else if bytes[from] != b'\\' {
+            says[to] = bytes[from];
+            (from, to) = (from + 1, to + 1);
+            continue;
+        }
+        // A backslash stands here. What most escapes stand for is one byte, and `escape` would be a call.
+        match bytes.get(from + 1) {
+            Some(byte @ (b'"' | b'\\' | b'/')) => {
+                says[to] = *byte;
+                (from, to) = (from + 2, to + 1);
+            }
+            _ => {
+                // As in `pieces`, not reachable with an error.
+                let (character, len) =
+                    escape(&bytes[from..]).expect("the escape was accepted when the string was read");
+                to += character.encode_utf8(&mut says[to..]).len();
+                from += len;
+            }
         }
     }
-    Cow::Owned(says)
+    says.truncate(to);
+    Cow::Owned(String::from_utf8(says).expect("text whose escapes were replaced by characters is text"))
+}
+
+/// How many bytes of eight, the lowest first, stand before a backslash.
+fn before_backslash(word: u64) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let zero_where_one = word ^ (u64::from(b'\\') * EACH);
+    // The lowest zero byte is the lowest whose top bit is set here; above it a borrow may set bits that mean nothing.
+    let zeros = zero_where_one.wrapping_sub(EACH) & !zero_where_one & (0x80 * EACH);
+    zeros.trailing_zeros() as usize / 8
 }
 
 /// The first eight of the `len` bytes at the start of `bytes`, zeros where there are fewer, as a number: where two differ,
@@ -144,6 +179,56 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_a_string_says_is_the_same_as_piece_by_piece_wherever_its_escapes_stand() {
+        let bits = [
+            "a",
+            "bc",
+            "\\\"",
+            "\\\\",
+            "\\/",
+            "\\n",
+            "\\u0041",
+            "\\u20ac",
+            "\\ud834\\udd1e",
+            "\u{e9}",
+            "\u{1d11e}",
+            "defghijkl",
+        ];
+        let mut seed = 1_u64;
+        for _ in 0..5000 {
+            let mut inside = String::new();
+            while seed % 13 > 0 {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                inside.push_str(bits[(seed >> 33) as usize % bits.len()]);
+            }
+            seed = seed.wrapping_add(1);
+            let mut expected = String::new();
+            for piece in pieces(&inside) {
+                match piece {
+                    Piece::Literal(run) => expected.push_str(run),
+                    Piece::Escape(character) => expected.push(character),
+                }
+            }
+            assert_eq!(decoded(&inside, Spelling::Escaped), expected, "{inside}");
+        }
+        for byte in 0..=u8::MAX {
+            for at in 0..8 {
+                for around in [0, b'[', b']', b'a', 0xdc, 0xff] {
+                    let mut word = [around; 8];
+                    word[at] = byte;
+                    let expected = if byte == b'\\' { at } else { 8 };
+                    assert_eq!(
+                        before_backslash(u64::from_le_bytes(word)),
+                        expected,
+                        "{byte:#x} at {at} among {around:#x}"
+                    );
+                }
+            }
+        }
+        assert_eq!(before_backslash(u64::from_le_bytes(*b"ab\\]\\\\cd")), 2);
     }
 
     #[test]
