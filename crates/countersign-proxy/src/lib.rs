@@ -76,13 +76,18 @@ mod metrics;
 mod refusal;
 mod reply;
 
-/// What the fuzz target of this crate does with an input; for `fuzz/`, and no part of the crate's face.
+/// What the fuzz targets of this crate do with an input; for `fuzz/`, and no part of the crate's face.
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub mod fuzz {
     /// Follows a client's bytes. Panics where the reads decide, or where hyper sees another message.
     pub fn framing(input: &[u8]) {
         crate::framing::fuzz::framing(input);
+    }
+
+    /// Hears an upstream's bytes. Panics where the reads decide, or where hyper hears another answer.
+    pub fn answer(input: &[u8]) {
+        crate::upstream::fuzz::answer(input);
     }
 }
 

@@ -29,6 +29,8 @@ use crate::table::Route;
 pub(crate) use condition::Outcome;
 pub(crate) use destination::Destination;
 pub(crate) use group::{Conditions, Group, Member};
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use http1::fuzz;
 pub(crate) use http1::{Draft, Message, Unwritable};
 use pool::Connection;
 pub(crate) use pool::{Lease, Pool};

@@ -3,6 +3,8 @@
 
 mod answer;
 mod content;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod message;
 mod outbound;
 mod scratch;
