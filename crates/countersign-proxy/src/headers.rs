@@ -177,7 +177,7 @@ pub(crate) fn tell_origin(head: &mut Draft, peer: IpAddr, origin: &Origin) -> Re
 }
 
 /// The address in text. One of IPv4 prints itself with three thousand instructions, and every request tells one.
-fn address(peer: IpAddr) -> String {
+pub(crate) fn address(peer: IpAddr) -> String {
     let IpAddr::V4(peer) = peer else { return peer.to_string() };
     let mut text = String::with_capacity(15);
     for (at, octet) in peer.octets().into_iter().enumerate() {

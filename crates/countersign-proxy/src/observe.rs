@@ -46,7 +46,11 @@ impl Crossing<'_> {
             claim => {
                 let (verdict, held) = self.judge(claim, body, entry).await?;
                 match verdict.and_then(|fresh| self.accompanied(fresh)) {
-                    Ok(fresh) => fresh.unpack(&Openers::default(), held)?.basis(),
+                    Ok(fresh) => {
+                        // What goes on is changed where it is, and not in a copy.
+                        drop(head);
+                        fresh.unpack(&Openers::default(), held)?.basis()
+                    }
                     Err(refusal) => observed(permit, head, held, refusal),
                 }
             }
@@ -79,7 +83,11 @@ impl Crossing<'_> {
             }
             spool.make_room(chunk.len(), open.as_ref().map_or(0, Open::weight))?;
             spool.write(chunk.clone()).await?;
-            open = open.and_then(|mut open| open.push(chunk).map(|_| open).map_err(Refusal::from));
+            if let Ok(claimed) = &mut open
+                && let Err(rejection) = claimed.push(chunk)
+            {
+                open = Err(rejection.into());
+            }
         }
         let held = spool.end().await?;
         let trailers = body.take_trailers();

@@ -4,8 +4,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use countersign::{Code, Rejection};
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
+use crate::alarm::Alarm;
 use crate::content::Content;
 use crate::course::{Broken, Course};
 use crate::pace::Pace;
@@ -18,14 +19,13 @@ pub(crate) struct Passing {
     most: u64,
     pace: Pace,
     began: Instant,
-    alarm: Pin<Box<Sleep>>,
+    alarm: Alarm,
     course: Course,
 }
 
 impl Passing {
     pub(crate) fn new(body: Content, length: Option<u64>, most: u64, pace: Pace) -> Self {
-        let began = Instant::now();
-        let alarm = Box::pin(sleep_until(pace.deadline(began, 0)));
+        let (began, alarm) = (Instant::now(), Alarm::default());
         Self { body, length, left: most, most, pace, began, alarm, course: Course::default() }
     }
 
@@ -52,10 +52,7 @@ impl Body for Passing {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
                 let deadline = self.pace.deadline(self.began, self.most - self.left);
-                if self.alarm.deadline() != deadline {
-                    self.alarm.as_mut().reset(deadline);
-                }
-                if self.alarm.as_mut().poll(cx).is_ready() {
+                if self.alarm.poll(cx, deadline).is_ready() {
                     let broken = self.break_off(Code::TooSlow, "the body did not come in time".to_owned());
                     return Poll::Ready(Some(Err(broken)));
                 }

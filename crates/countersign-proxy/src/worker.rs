@@ -140,10 +140,10 @@ impl Door {
                 let place = Arc::clone(&self.places).acquire_owned().await;
                 let (gate, upstreams) = (Arc::clone(&self.gate), Arc::clone(&self.upstreams));
                 let expected = gate.deciding.expect();
-                let serving = enter(stream, peer.ip(), (gate, upstreams), expected, self.winding_down.clone());
-                let alive = self.alive.clone();
+                let (stop, alive) = (self.winding_down.clone(), self.alive.clone());
                 tokio::spawn(async move {
-                    serving.await;
+                    // Begun in here: handed in, it would stand in the task twice for as long as that lives.
+                    enter(stream, peer.ip(), (gate, upstreams), expected, stop).await;
                     drop((place, alive));
                 });
             }

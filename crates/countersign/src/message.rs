@@ -91,7 +91,7 @@ fn default_port(https: bool) -> u16 {
 #[derive(Clone, Debug)]
 pub struct Head(
     /// It moves from proof to proof, through results and futures: behind a pointer that costs nothing.
-    Box<Parts>,
+    Arc<Parts>,
 );
 
 #[derive(Clone, Debug)]
@@ -147,21 +147,21 @@ impl Head {
             }
         }
         let start = Start::Request { method, target, origin };
-        Ok(Self(Box::new(Parts { start, headers, trailers: HeaderMap::new(), has_body, channel: None })))
+        Ok(Self(Arc::new(Parts { start, headers, trailers: HeaderMap::new(), has_body, channel: None })))
     }
 
     /// The head of a response, with the request it answers where its signature binds to one (`;req`).
     #[must_use]
     pub fn response(status: StatusCode, headers: HeaderMap, has_body: bool, request: Option<Head>) -> Self {
         let start = Start::Response { status, request };
-        Self(Box::new(Parts { start, headers, trailers: HeaderMap::new(), has_body, channel: None }))
+        Self(Arc::new(Parts { start, headers, trailers: HeaderMap::new(), has_body, channel: None }))
     }
 
     /// The same, with the name of the partner that the channel proved by which the message came: by a TLS client certificate,
     /// say. `None` where it proved none. Whoever reads a head from the wire knows; nothing in the message says so.
     #[must_use]
     pub fn on_channel_of(mut self, partner: Option<Arc<str>>) -> Self {
-        self.0.channel = partner;
+        Arc::make_mut(&mut self.0).channel = partner;
         self
     }
 
@@ -185,7 +185,7 @@ impl Head {
     /// The header fields, leaving the rest behind.
     #[must_use]
     pub fn into_headers(self) -> HeaderMap {
-        self.0.headers
+        Arc::unwrap_or_clone(self.0).headers
     }
 
     /// Whether a body follows.
@@ -288,11 +288,11 @@ impl Head {
     }
 
     pub(crate) fn trailers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.0.trailers
+        &mut Arc::make_mut(&mut self.0).trailers
     }
 
     pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.0.headers
+        &mut Arc::make_mut(&mut self.0).headers
     }
 }
 

@@ -163,7 +163,10 @@ fn check_segment(segment: &[u8]) -> Result<(), Rejection> {
 
 fn check_query(query: &[u8]) -> Result<(), Rejection> {
     // Without an escape, ASCII is UTF-8.
-    let mut decoded = Vec::new();
+    if query.iter().all(|&byte| matches!(byte, b'!'..=b'~') && !matches!(byte, b'%' | b'#')) {
+        return Ok(());
+    }
+    let mut decoded = Vec::with_capacity(query.len());
     let mut at = 0;
     while at < query.len() {
         match query[at] {

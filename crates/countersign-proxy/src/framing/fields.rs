@@ -95,7 +95,7 @@ impl Fields {
         while at < bytes.len() {
             if self.state == State::Value && self.kind == Kind::Plain {
                 // The bulk of every head: run through it without asking for the state again.
-                at += bytes[at..].iter().take_while(|&&byte| is_field_byte(byte)).count();
+                at += run_of_field_bytes(&bytes[at..]);
                 if at == bytes.len() {
                     break;
                 }
@@ -103,7 +103,9 @@ impl Fields {
                 // RFC 9112 §5.1: "No whitespace is allowed between the field name and colon."
                 let name = &bytes[at..];
                 let name = &name[..name.iter().take_while(|&&byte| is_token(byte)).count()];
-                self.name.extend(name);
+                if self.kind != Kind::Plain {
+                    self.name.extend(name);
+                }
                 at += name.len();
                 if at == bytes.len() {
                     break;
@@ -130,16 +132,22 @@ impl Fields {
                 self.stand.push(Field { name: at, colon: at, end: at });
                 self.name.clear();
                 self.name.push(byte.to_ascii_lowercase());
+                // By its first letter it may be one that frames the body; of others the name is not looked at.
+                self.kind = match byte {
+                    _ if self.trailers => Kind::Plain,
+                    b'C' | b'c' => Kind::Length,
+                    b'T' | b't' => Kind::Coding,
+                    _ => Kind::Plain,
+                };
                 self.state = State::Name;
             }
             (State::Name, b':') => {
                 if let Some(field) = self.stand.last_mut() {
                     field.colon = at;
                 }
-                self.kind = match self.name.as_slice() {
-                    _ if self.trailers => Kind::Plain,
-                    Some(b"content-length") => Kind::Length,
-                    Some(b"transfer-encoding") => Kind::Coding,
+                self.kind = match (self.kind, self.name.as_slice()) {
+                    (Kind::Length, Some(b"content-length")) => Kind::Length,
+                    (Kind::Coding, Some(b"transfer-encoding")) => Kind::Coding,
                     _ => Kind::Plain,
                 };
                 self.value.clear();
@@ -204,6 +212,16 @@ fn length(digits: &[u8]) -> Option<u64> {
     }
     digits.iter().try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))
 }
+
+/// How many bytes from the beginning may stand in a value. Several at a time, without a branch for each.
+fn run_of_field_bytes(bytes: &[u8]) -> usize {
+    let whole = bytes.chunks_exact(STRIDE);
+    let whole = whole.take_while(|stride| stride.iter().fold(true, |all, &byte| all & is_field_byte(byte))).count();
+    let at = whole * STRIDE;
+    at + bytes[at..].iter().take_while(|&&byte| is_field_byte(byte)).count()
+}
+
+const STRIDE: usize = 16;
 
 pub(super) fn is_field_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)

@@ -142,7 +142,7 @@ pub(crate) fn date(day: i64) -> Option<(u64, u64, u64)> {
 const DAY: i64 = 24 * 60 * 60;
 /// 30 December 9999, in days since 1970: in the middle of it ends what a `Timestamp` prints as a date.
 const LAST: u64 = 2_932_895;
-const USUAL: usize = 320;
+const USUAL: usize = 512;
 const MAX_TEXT: usize = 512;
 
 #[cfg(test)]

@@ -41,11 +41,14 @@ impl Request {
         let headers = fields(head, &scanned.fields)?;
         let length = scanned.announced.length;
         let has_body = scanned.announced.chunked || length.is_some_and(|length| length > 0);
+        let (minor, head_alone) = (line.minor, method == Method::HEAD);
+        let says = Said::by(&headers);
         let wants = Wants {
-            head_alone: method == Method::HEAD,
-            minor: line.minor,
-            persists: persists(&headers, line.minor),
-            trailers: has_option(&headers, &header::TE, "trailers"),
+            head_alone,
+            minor,
+            // RFC 9112 §9.3: HTTP/1.1 persists unless one side says `close`, HTTP/1.0 only where the caller says `keep-alive`.
+            persists: !says.close && (minor > 0 || says.keep_alive),
+            trailers: says.trailers,
         };
         Ok(Self { method, target, headers, length, has_body, wants })
     }
@@ -63,16 +66,36 @@ pub(super) fn fields(section: &Bytes, fields: &[Field]) -> Result<HeaderMap, Fau
     Ok(headers)
 }
 
-/// RFC 9112 §9.3: HTTP/1.1 persists unless one side says `close`, HTTP/1.0 only where the caller says `keep-alive`.
-fn persists(headers: &HeaderMap, minor: u8) -> bool {
-    let says = |option| has_option(headers, &header::CONNECTION, option);
-    !says("close") && (minor > 0 || says("keep-alive"))
+/// What a head says of the connection.
+#[derive(Default)]
+struct Said {
+    close: bool,
+    keep_alive: bool,
+    trailers: bool,
+}
+
+impl Said {
+    /// Most heads have no such field, and one look at each name finds that out sooner than looking each of them up.
+    fn by(headers: &HeaderMap) -> Self {
+        let mut said = Self::default();
+        for (name, value) in headers {
+            if *name == header::CONNECTION {
+                said.close |= has_member(value, "close");
+                said.keep_alive |= has_member(value, "keep-alive");
+            } else if *name == header::TE {
+                said.trailers |= has_member(value, "trailers");
+            }
+        }
+        said
+    }
 }
 
 /// Whether a field that is a list has this member.
 pub(super) fn has_option(headers: &HeaderMap, name: &HeaderName, option: &str) -> bool {
-    headers.get_all(name).iter().any(|value| {
-        let mut members = value.as_bytes().split(|byte| *byte == b',');
-        members.any(|member| member.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
-    })
+    headers.get_all(name).iter().any(|value| has_member(value, option))
+}
+
+fn has_member(list: &HeaderValue, member: &str) -> bool {
+    let mut members = list.as_bytes().split(|byte| *byte == b',');
+    members.any(|it| it.trim_ascii().eq_ignore_ascii_case(member.as_bytes()))
 }
