@@ -1,20 +1,28 @@
 //! A client's bytes, in reads of any size.
 
 use std::convert::Infallible;
+use std::future::Future;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWriteExt, DuplexStream};
+use tokio::sync::watch;
 
 use super::scanner::{Phase, Scanner};
 use super::{Fault, Limits};
+use crate::arrival::Opening;
+use crate::front::Front;
+use crate::pace::Pace;
+use crate::reply::Reply;
+use crate::{connection, settings};
 
 const LIMITS: Limits = Limits {
     bytes: 400,
@@ -28,7 +36,7 @@ const LIMITS: Limits = Limits {
 ///
 /// # Panics
 /// Where the size of the reads changes what goes on or what is faulty; where what goes on before a fault is faulty itself, or a
-/// whole message more; where hyper sees other messages in what goes on than were framed.
+/// whole message more; where hyper sees other messages in what goes on than were framed, or than we do.
 pub(crate) fn framing(input: &[u8]) {
     let Some((&size, bytes)) = input.split_first() else { return };
     let whole = scan(bytes, usize::MAX);
@@ -41,7 +49,13 @@ pub(crate) fn framing(input: &[u8]) {
     let again = scan(&whole.passed, usize::MAX);
     assert_eq!((again.fault, again.bodies), (None, whole.bodies.clone()), "what goes on before a fault");
 
+    let ours = we_see(&whole.passed);
     let seen = hyper_sees(&whole.passed);
+    for (ours, theirs) in ours.iter().zip(&seen) {
+        let same_body = ours.body.is_none() || theirs.body.is_none() || ours.body == theirs.body;
+        assert!(same_body && ours.head == theirs.head, "we see {ours:?}, hyper {theirs:?}");
+    }
+    let seen: Vec<_> = seen.into_iter().map(|seen| seen.body).collect();
     assert!(
         seen.len() <= whole.bodies.len(),
         "{} messages were framed, and hyper sees {}",
@@ -105,26 +119,98 @@ fn bodies(passed: &[u8]) -> Vec<Option<Vec<u8>>> {
     bodies
 }
 
-/// The bodies of the requests that hyper makes of these bytes; `None` for one that breaks off.
-fn hyper_sees(bytes: &[u8]) -> Vec<Option<Vec<u8>>> {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let note = |body| seen.lock().unwrap_or_else(PoisonError::into_inner).push(body);
-    let service = service_fn(|request: Request<Incoming>| async move {
-        let body = request.into_body().collect().await;
-        note(body.ok().map(|body| body.to_bytes().to_vec()));
+/// A request as a server sees it.
+#[derive(Debug)]
+struct Seen {
+    /// Method, target, and the fields in their order. Of an absolute target hyper adds to the path: there it is left out.
+    head: (String, Option<String>, Vec<(String, Vec<u8>)>),
+    /// `None` for one that breaks off.
+    body: Option<Vec<u8>>,
+}
+
+fn head(method: &Method, target: &str, headers: &HeaderMap) -> (String, Option<String>, Vec<(String, Vec<u8>)>) {
+    let fields = headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
+    (method.to_string(), Some(target.to_owned()).filter(|target| target.starts_with('/')), fields)
+}
+
+type Noted = Arc<Mutex<Vec<Seen>>>;
+
+fn note(noted: &Noted, seen: Seen) {
+    noted.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+}
+
+fn take(noted: &Noted) -> Vec<Seen> {
+    std::mem::take(&mut noted.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The requests that hyper makes of these bytes.
+fn hyper_sees(bytes: &[u8]) -> Vec<Seen> {
+    let noted = Noted::default();
+    let service = service_fn(|request: Request<Incoming>| async {
+        let (parts, body) = request.into_parts();
+        let head = head(&parts.method, &parts.uri.to_string(), &parts.headers);
+        let body = body.collect().await.ok().map(|body| body.to_bytes().to_vec());
+        note(&noted, Seen { head, body });
         let mut response = Response::new(Empty::<Bytes>::new());
         *response.status_mut() = StatusCode::FORBIDDEN;
         Ok::<_, Infallible>(response)
     });
-    let serve = async {
-        let (mut client, server) = tokio::io::duplex(1 << 20);
-        client.write_all(bytes).await.expect("there is room");
-        client.shutdown().await.expect("nobody minds");
+    run(bytes, |server| async {
         let connection = http1::Builder::new().half_close(true).serve_connection(TokioIo::new(server), service);
         // What hyper does not like, it refuses; that is no fault.
         let _ = connection.await;
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without drivers");
-    runtime.block_on(serve);
-    std::mem::take(&mut seen.lock().unwrap_or_else(PoisonError::into_inner))
+    });
+    take(&noted)
+}
+
+/// The requests that we make of them.
+fn we_see(bytes: &[u8]) -> Vec<Seen> {
+    let noting = Noting::default();
+    run(bytes, |server| async {
+        let (_stop, stopping) = watch::channel(false);
+        connection::serve(server, None, noting.clone(), stopping).await;
+    });
+    take(&noting.0)
+}
+
+/// Notes what it is asked.
+#[derive(Clone, Default)]
+struct Noting(Noted);
+
+impl Front for Noting {
+    fn limits(&self) -> settings::Limits {
+        settings::Limits { head_bytes: LIMITS.bytes, head_fields: LIMITS.fields, ..settings::Limits::default() }
+    }
+
+    fn connections(&self, _: i64) {}
+
+    async fn answer(self, _: Option<IpAddr>, opening: Opening) -> Response<Reply> {
+        let Opening { method, target, headers, body: mut inbound, .. } = opening;
+        let mut body = Some(Vec::new());
+        while let (Some(all), Some(part)) =
+            (&mut body, inbound.next(Pace::of(&settings::Limits::default())).await.transpose())
+        {
+            match part {
+                Ok(part) => all.extend_from_slice(&part),
+                Err(_) => body = None,
+            }
+        }
+        note(&self.0, Seen { head: head(&method, &target, &headers), body });
+        Response::new(Reply::own(""))
+    }
+
+    fn refuse(&self, fault: Fault) -> String {
+        fault.answer("")
+    }
+}
+
+/// Serves a caller who says these bytes and no more.
+fn run<F: Future<Output = ()>>(bytes: &[u8], serve: impl FnOnce(DuplexStream) -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    runtime.block_on(async {
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        client.write_all(bytes).await.expect("there is room");
+        client.shutdown().await.expect("nobody minds");
+        serve(server).await;
+    });
 }
