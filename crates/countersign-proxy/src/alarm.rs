@@ -6,11 +6,17 @@ use tokio::time::{Instant, Sleep};
 
 /// A timer that is armed late and re-armed seldom: most deadlines are met, and are never handed to the runtime.
 #[derive(Default)]
-pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
+pub(crate) struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// Whether the runtime will wake the task when it is over.
+    armed: bool,
+}
 
 impl Alarm {
+    /// Ready once `deadline`, which may be another each time, has passed.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        self.armed = false;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         loop {
             if sleep.deadline() > deadline || (sleep.is_elapsed() && sleep.deadline() < deadline) {
                 sleep.as_mut().reset(deadline);
@@ -20,5 +26,16 @@ impl Alarm {
                 return Poll::Ready(());
             }
         }
+    }
+
+    /// The same, of one task alone: where it wakes that anyway, and not too late, nothing is asked of the runtime.
+    pub(crate) fn poll_at(&mut self, cx: &mut Context<'_>, now: Instant, deadline: Instant) -> Poll<()> {
+        let wakes = |sleep: &Pin<Box<Sleep>>| sleep.deadline() > now && sleep.deadline() <= deadline;
+        if self.armed && self.sleep.as_ref().is_some_and(wakes) {
+            return Poll::Pending;
+        }
+        let polled = self.poll(cx, deadline);
+        self.armed = polled.is_pending();
+        polled
     }
 }

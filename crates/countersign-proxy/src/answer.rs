@@ -185,7 +185,7 @@ async fn pass(
         within_rate(gate, table, believed.source, visit.entry.started)?;
     }
     let route = Arc::clone(route?);
-    visit.entry.route = Some(route.name.clone());
+    visit.entry.route = Some(Arc::clone(&route.name));
     let route = visit.route.insert(route);
     let caller = caller?;
     let Some(body) = &mut visit.body else { return Err(Unavailable::new("gateway", "a body was lost").into()) };

@@ -79,7 +79,7 @@ pub(crate) struct Entry {
     pub(crate) started: Instant,
     /// The address that it came from.
     pub(crate) source: Option<IpAddr>,
-    pub(crate) route: Option<String>,
+    pub(crate) route: Option<Arc<str>>,
     /// Who signed, once that is proved.
     pub(crate) identity: Option<Identity>,
     /// Whose token came with it, and its `jti`, once that is proved.

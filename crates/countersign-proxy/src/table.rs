@@ -37,7 +37,7 @@ pub(crate) struct Table {
 
 /// One judged route.
 pub(crate) struct Route {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// Where it leads.
     pub(crate) upstream: Group,
     pub(crate) policy: Arc<Policy>,
@@ -189,7 +189,7 @@ impl Route {
     /// One that leads nowhere: what it admits is answered here.
     pub(crate) fn answered_here(path: &str, policy: Arc<Policy>, metrics: &Metrics) -> Self {
         Self {
-            name: path.to_owned(),
+            name: path.into(),
             upstream: Group::nobody(),
             policy,
             refusals: Disclosure::Code,
@@ -221,7 +221,7 @@ impl Route {
             Err::<Vec<_>, String>(why) => return bad(&why),
         };
         Ok(Self {
-            name: name.clone(),
+            name: name.as_str().into(),
             upstream,
             policy: Arc::clone(policy),
             refusals: *refusals,
@@ -256,7 +256,7 @@ mod tests {
 
     fn found(table: &Table, path: &str) -> String {
         match table.route(path) {
-            Ok(route) => route.name.clone(),
+            Ok(route) => route.name.to_string(),
             Err(rejection) => rejection.code().to_string(),
         }
     }

@@ -69,5 +69,5 @@ async fn probe(to: &Destination, check: Option<&HealthCheck>, limits: &Limits) -
 pub(crate) fn upstreams(table: &Arc<Table>) -> impl Iterator<Item = (&str, &super::Member)> {
     let mut routes: Vec<_> = table.routes().collect();
     routes.sort_by(|one, other| one.name.cmp(&other.name));
-    routes.into_iter().flat_map(|route| route.upstream.members().iter().map(|member| (route.name.as_str(), member)))
+    routes.into_iter().flat_map(|route| route.upstream.members().iter().map(|member| (&*route.name, member)))
 }

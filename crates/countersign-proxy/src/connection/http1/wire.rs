@@ -156,13 +156,14 @@ impl Wire {
     /// The caller has nothing for us. Whether that has lasted too long.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
         let in_head = self.scanner.phase() == Phase::Head;
+        let now = Instant::now();
         let since = match self.waiting {
             Some((since, of_head)) if of_head == in_head => since,
-            _ => Instant::now(),
+            _ => now,
         };
         self.waiting = Some((since, in_head));
         let limit = if in_head || !self.heard { self.limits.head_time } else { self.limits.idle_time };
-        ready!(self.reading.poll(cx, since + limit));
+        ready!(self.reading.poll_at(cx, now, since + limit));
         if !in_head {
             return Poll::Ready(Heard::End);
         }
