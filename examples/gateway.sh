@@ -2,7 +2,7 @@
 #
 #   . gateway.sh [PUBLIC_KEY ALGORITHM]
 #
-# A gateway with a route for each of two forms, the partner `acme` with this key as `acme-1`, and the API of api-behind/.
+# A gateway with a route for signed orders and one for users with a token, the partner `acme` with this key as `acme-1`, and the API of api-behind/.
 # Both run until the shell ends. GATEWAY, API and ADMIN say where, if the usual ports are taken.
 # Those of another example that this shell has run:
 if [ -n "${gateway:-}" ]; then kill "$gateway" "$api"; wait "$gateway" "$api" 2> /dev/null || true; fi
@@ -18,18 +18,26 @@ listen = "$ADMIN"
 [registry]
 trusted_sites = "sites"
 
+[token]
+issuer = "http://$GATEWAY"
+
+[seal]
+keys = ["seal.pem"]
+
 [[route]]
 path = "/orders"
 upstream = "http://$API"
 schemes = ["http-message-signatures"]
+open = ["/card/number"]
 refusals = "components"
 
 [[route]]
-path = "/register"
+path = "/auth/me"
 upstream = "http://$API"
-schemes = ["trusted-site"]
-refusals = "components"
+schemes = []
+user = "required"
 TOML
+countersign key generate --algorithm rsa-oaep-256 --out seal.pem
 countersign partner add acme
 if [ -n "${1:-}" ]; then
   countersign key add --partner acme --id acme-1 --scheme http-message-signatures --algorithm "$2" --public-key "$1"

@@ -14,8 +14,9 @@ class Orders(BaseHTTPRequestHandler):
         self.answer(201, {"partner": self.headers["Countersign-Partner"], "got": json.loads(body)})
 
     def do_GET(self):
-        who = ("Partner", "Key", "Scheme")
-        self.answer(200, {name.lower(): self.headers[f"Countersign-{name}"] for name in who})
+        who = ("Partner", "Key", "Scheme", "User")
+        told = {name.lower(): self.headers[f"Countersign-{name}"] for name in who}
+        self.answer(200, {name: value for name, value in told.items() if value})
 
     def answer(self, status, document):
         body = (json.dumps(document) + "\n").encode()

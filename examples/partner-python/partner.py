@@ -1,6 +1,7 @@
-"""A partner in Python: httpx, with requests signed by the PyPI library http-message-signatures.
+"""A partner in Python: httpx, with requests signed by the PyPI library http-message-signatures, and a card number that
+joserfc seals for the gateway, so that nothing in between can read it.
 
-usage: partner.py URL KEY.pem KEYID
+usage: partner.py URL KEY.pem KEYID PARTNER
 """
 
 import secrets
@@ -9,6 +10,7 @@ import sys
 import http_message_signatures as hms
 import httpx
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from card import sealed
 
 
 class Keys(hms.HTTPSignatureKeyResolver):
@@ -50,7 +52,8 @@ class Message:
         self.method, self.url, self.headers = request.method, str(request.url), request.headers
 
 
-url, path, key_id = sys.argv[1:]
+url, path, key_id, partner = sys.argv[1:]
 with httpx.Client(auth=Signed(path, key_id)) as client:
-    for answer in (client.post(url, json={"sku": 1}), client.get(url, params={"open": "yes"})):
+    order = {"sku": 1, "card": {"number": sealed("4111 1111 1111 1111", url, "/card/number", partner)}}
+    for answer in (client.post(url, json=order), client.get(url, params={"open": "yes"})):
         print(answer.status_code, answer.text, end="")

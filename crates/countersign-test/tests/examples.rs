@@ -26,8 +26,8 @@ examples! {
     partner_java = "partner-java";
     partner_node = "partner-node";
     partner_python = "partner-python";
-    php_site = "php-site";
     sidecar = "sidecar";
+    trusted_site_php = "trusted-site-php";
 }
 
 #[test]
