@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Instant;
 
-use countersign::{Code, Rejection, Unavailable};
+use countersign::{Code, Quota, Rejection, Unavailable};
 use http::{HeaderValue, Response, header};
 
 use crate::arrival::{self, Arrival, Opening};
@@ -24,7 +24,6 @@ use crate::gate::Gate;
 use crate::headers;
 use crate::inbound::Inbound;
 use crate::log::Entry;
-use crate::rate::Quota;
 use crate::refusal;
 use crate::reply::Reply;
 use crate::settings::Limits;

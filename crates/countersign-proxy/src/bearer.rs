@@ -35,7 +35,7 @@ impl Crossing<'_> {
     ) -> Result<(Recorded, Option<Standing>), Fault> {
         self.announced_length_fits(body)?;
         let bearer = self.borne(head)?;
-        let standing = self.within_rate(bearer.token().partner())?;
+        let standing = self.within_rate(bearer.token().partner()).await?;
         let held = self.passing(body);
         let recorded = self.gate.recorder.record(Basis::Bearer(bearer.carrying(held)), entry).await?;
         Ok((recorded, standing))

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use countersign::{
-    Authentic, Claim, Code, Fresh, Head, Keys, Open, Openers, Ready, Refusal, Rejection, Timestamp, Unavailable,
+    Authentic, Claim, Code, Count, Fresh, Head, Keys, Open, Openers, Ready, Refusal, Rejection, Tally, Timestamp,
+    Unavailable,
 };
 use http::Response;
 
@@ -98,21 +99,31 @@ impl Crossing<'_> {
         self.channel_holds(now)?;
         let authentic = finish(open, &keys, now).await?;
         entry.identity = Some(authentic.identity());
-        let fresh = authentic.first_use(&keys, &*gate.replay, now).await;
+        let limit = route.rate.as_ref().map(|(quota, _)| (&*route.name, *quota));
+        let fresh = authentic.first_use_counted(&keys, &*gate.replay, limit, now).await;
         gate.replay_answered(!matches!(fresh, Err(Refusal::Unavailable(_))), now);
-        let fresh = fresh?;
-        let standing = self.within_rate(&fresh.identity().partner)?;
+        let (fresh, tally) = fresh?;
+        let standing = self.told(tally, &fresh.identity().partner)?;
         let fresh = self.accompanied(fresh)?;
         let ready = unpack(fresh, self.openers, held).await?;
         let recorded = gate.recorder.record(ready.basis(), entry).await?;
         Ok((recorded, standing))
     }
 
-    /// Counts the request for its partner, whose signature or token held, so that nobody else can spend what it may ask for.
-    pub(crate) fn within_rate(&self, partner: &str) -> Result<Option<Standing>, Fault> {
+    /// Counts a request that spends no use, as [`Crossing::told`] does.
+    pub(crate) async fn within_rate(&self, partner: &str) -> Result<Option<Standing>, Fault> {
+        let Some((quota, _)) = &self.route.rate else { return Ok(None) };
+        let count = Count { route: &self.route.name, partner, quota: *quota };
+        let counted = self.gate.replay.first_use_counted(None, &count, self.gate.clock.now()).await;
+        self.told(counted?.1, partner)
+    }
+
+    /// Counts the request for its partner, whose signature or token held, so that nobody else can spend what it may ask for; or
+    /// hears what those who share the memory counted together.
+    fn told(&self, tally: Option<Tally>, partner: &str) -> Result<Option<Standing>, Fault> {
         let Some((quota, partners)) = &self.route.rate else { return Ok(None) };
         let now = self.gate.rates.time(Instant::now());
-        let standing = partners.take(partner, *quota, now);
+        let standing = partners.take(partner, *quota, tally, now);
         if standing.is_over() { Err(Fault::Limited(standing)) } else { Ok(Some(standing)) }
     }
 

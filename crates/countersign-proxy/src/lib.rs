@@ -91,13 +91,14 @@ pub mod fuzz {
     }
 }
 
+pub use countersign::Quota;
+
 pub use client::{Answer, Client, ClientError};
 pub use client_certificate::{ClientCertificate, InvalidCertificate};
 pub use clock::Clock;
 pub use control::Control;
 pub use gateway::{Gateway, GatewayError};
 pub use handles::{Handles, KeySource, Measure, ReadyCheck, TokenKeySource, Used, User, UserStore};
-pub use rate::Quota;
 pub use settings::{
     AdminSettings, ClientAuthSettings, Disclosure, ExchangeSettings, GatewaySettings, HealthCheck, InvalidSettings,
     Limits, Protocol, RouteSettings, TlsSettings,

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use countersign::{Quota, Tally};
 use http::{HeaderMap, HeaderValue};
 
 pub(crate) use partners::PartnerRates;
@@ -42,54 +43,29 @@ impl Rates {
     }
 }
 
-/// How many requests in which time. All of them may come at once; from then on they come back evenly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
-    /// At least one.
-    pub requests: u64,
-    /// Above zero.
-    pub per: Duration,
-}
-
-impl Quota {
-    /// Nanoseconds until one more request may come.
-    fn step(self) -> u64 {
-        (self.burst() / self.requests.max(1)).max(1)
-    }
-
-    fn burst(self) -> u64 {
-        nanos(self.per).max(1)
-    }
-}
-
 /// What a quota leaves to whoever is counted by it, after this request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
     name: &'static str,
     quota: Quota,
-    /// Requests that may still come at once.
-    remaining: u64,
-    /// Until all of the quota is there again.
-    reset: Duration,
-    /// Until the next one may come, where this one may not.
-    wait: Option<Duration>,
+    tally: Tally,
 }
 
 impl Standing {
     pub(crate) fn is_over(&self) -> bool {
-        self.wait.is_some()
+        self.tally.wait.is_some()
     }
 
     /// For how long to wait.
     pub(crate) fn wait(&self) -> Duration {
-        self.wait.unwrap_or_default()
+        self.tally.wait.unwrap_or_default()
     }
 
     /// Adds the fields `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers §3, §4), beside those of an
     /// API behind that counts, too. Times in whole seconds, upwards.
     pub(crate) fn tell(&self, headers: &mut HeaderMap) {
-        let Self { name, quota, remaining, .. } = self;
-        let until = self.wait.unwrap_or(self.reset);
+        let Self { name, quota, tally: Tally { remaining, reset, wait } } = self;
+        let until = wait.unwrap_or(*reset);
         let policy = format!("\"{name}\";q={};w={}", quota.requests, seconds(quota.per));
         let limit = format!("\"{name}\";r={remaining};t={}", seconds(until));
         for (field, value) in [("ratelimit-policy", policy), ("ratelimit", limit)] {
@@ -112,17 +88,17 @@ impl fmt::Display for Standing {
 struct Cell(AtomicU64);
 
 impl Cell {
-    /// Takes one request out of the quota, if it is there.
+    /// Takes one request out of the quota, if it is there. Who is ahead by a quota of before owes no more than one of now.
     fn take(&self, name: &'static str, quota: Quota, now: Duration) -> Standing {
         let (now, step, burst) = (nanos(now), quota.step(), quota.burst());
-        let due = |done: u64| done.max(now).saturating_add(step);
-        let taken = self.0.fetch_update(Relaxed, Relaxed, |done| Some(due(done)).filter(|due| due - now <= burst));
-        let (done, wait) = match taken {
-            Ok(done) => (due(done), None),
-            Err(done) => (done.max(now), Some(Duration::from_nanos(due(done) - now - burst))),
-        };
-        let ahead = (done - now).min(burst);
-        Standing { name, quota, remaining: (burst - ahead) / step, reset: Duration::from_nanos(ahead), wait }
+        let held = |done: u64| done.clamp(now, now.saturating_add(burst));
+        let due = |done: u64| held(done).saturating_add(step);
+        let over = |done: u64| due(done) - now > burst;
+        let then = |done: u64| if over(done) { held(done) } else { due(done) };
+        // It always gives a value, so it can't fail.
+        let done = self.0.fetch_update(Relaxed, Relaxed, |done| Some(then(done))).unwrap_or_else(|done| done);
+        let ahead = Duration::from_nanos(then(done) - now);
+        Standing { name, quota, tally: quota.tally(ahead, over(done)) }
     }
 
     /// Takes so many more, whether they are there or not. The debt ends: never more than a burst is owed.

@@ -3,11 +3,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Memory, Openers, Origin, Policy, TokenSettings};
+use countersign::{Memory, Openers, Origin, Policy, Quota, TokenSettings};
 use ipnet::IpNet;
 
 use crate::exchange;
-use crate::rate::Quota;
 
 /// What a gateway is told at its start, and again at a reload. Plain data: [`crate::Gateway::bind`] judges it.
 #[derive(Clone, Debug, Default)]

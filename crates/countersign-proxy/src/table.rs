@@ -2,13 +2,13 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use countersign::{Code, Openers, Origin, Policy, Rejection, SealingKey, TokenSettings};
+use countersign::{Code, Openers, Origin, Policy, Quota, Rejection, SealingKey, TokenSettings};
 
 use crate::caller::Trusted;
 use crate::clock::Clock;
 use crate::exchange::{Act, Exchange};
 use crate::metrics::{Metrics, RouteMetrics};
-use crate::rate::{PartnerRates, Quota, Rates};
+use crate::rate::{PartnerRates, Rates};
 use crate::settings::{Disclosure, GatewaySettings, InvalidSettings, Limits, RouteSettings};
 use crate::tls::{self, ClientAuth, Server};
 use crate::upstream::{Destination, Group};

@@ -14,6 +14,7 @@ use crate::judge::Facts;
 use crate::key::{Keys, VerifyingKey};
 use crate::message::Head;
 use crate::policy::Policy;
+use crate::quota::{Count, Quota, Tally};
 use crate::rejection::{Code, Refusal, Rejection};
 use crate::replay::{ReplayStore, Seen, Use, UseMark};
 use crate::scheme::app_hmac;
@@ -248,34 +249,65 @@ impl Authentic {
     /// # Errors
     /// `too_old`, `key_not_usable`, `replayed`; [`crate::Unavailable`] where the store can't tell.
     pub async fn first_use(self, keys: &Keys, replay: &dyn ReplayStore, now: Timestamp) -> Result<Fresh, Refusal> {
+        Ok(self.first_use_counted(keys, replay, None, now).await?.0)
+    }
+
+    /// As [`Authentic::first_use`], and counts the message for its partner at a route, where the store does that for all who
+    /// share it; without a tally it is still to be counted. A tally may say that it was too much.
+    ///
+    /// # Errors
+    /// As [`Authentic::first_use`].
+    pub async fn first_use_counted(
+        self,
+        keys: &Keys,
+        replay: &dyn ReplayStore,
+        limit: Option<(&str, Quota)>,
+        now: Timestamp,
+    ) -> Result<(Fresh, Option<Tally>), Refusal> {
+        self.still_holds(keys, now)?;
+        let once = self.once();
+        let count = limit.map(|(route, quota)| Count { route, partner: &self.key.record().partner, quota });
+        let (seen, tally) = match (&once, &count) {
+            (once, Some(count)) => replay.first_use_counted(once.as_ref(), count, now).await?,
+            (Some(once), None) => (replay.first_use(once, now).await?, None),
+            (None, None) => (Seen::First, None),
+        };
+        if seen == Seen::Again {
+            return Err(Rejection::new(Code::Replayed, "this request was admitted before").into());
+        }
         let Self { head, policy, signed, key, closed } = self;
-        let facts = &signed.facts;
-        facts.check_time(&policy, now)?;
-        let record = key.record();
+        let identity = Identity::of(&signed.facts, &key);
+        Ok((Fresh { head, policy, signed, identity, closed, now, token: None }, tally))
+    }
+
+    /// Age and key, judged again.
+    fn still_holds(&self, keys: &Keys, now: Timestamp) -> Result<(), Rejection> {
+        self.signed.facts.check_time(&self.policy, now)?;
+        let record = self.key.record();
         let still_usable = keys
             .versions(record.scheme, &record.id)
             .iter()
-            .any(|now_known| now_known.fingerprint() == key.fingerprint() && now_known.usable(now));
-        if !still_usable {
-            return Err(Rejection::new(Code::KeyNotUsable, "the key was withdrawn while the body came").into());
+            .any(|now_known| now_known.fingerprint() == self.key.fingerprint() && now_known.usable(now));
+        if still_usable {
+            return Ok(());
         }
-        if let Some(created) = facts.created {
-            let by_bytes = || UseMark::signed_bytes(key.fingerprint(), &signed.bytes.sha256());
-            let (first, second) = match (&facts.nonce, facts.scheme) {
-                (Some(nonce), Scheme::HttpMessageSignatures) => (UseMark::nonce(key.fingerprint(), nonce), None),
-                (Some(nonce), _) => (by_bytes(), Some(UseMark::nonce(key.fingerprint(), nonce))),
-                (None, _) => (by_bytes(), None),
-            };
-            let [high, low, ..] = *key.fingerprint();
-            let until = policy.remember_until(facts.scheme, created);
-            let once = Use { first, second, signed: created, until, group: u16::from_be_bytes([high, low]) };
-            match replay.first_use(&once, now).await? {
-                Seen::First => {}
-                Seen::Again => return Err(Rejection::new(Code::Replayed, "this request was admitted before").into()),
-            }
-        }
-        let identity = Identity::of(facts, &key);
-        Ok(Fresh { head, policy, signed, identity, closed, now, token: None })
+        Err(Rejection::new(Code::KeyNotUsable, "the key was withdrawn while the body came"))
+    }
+
+    /// The use to spend; `None` where the route takes messages that say neither when nor which.
+    fn once(&self) -> Option<Use> {
+        let Self { signed, key, policy, .. } = self;
+        let facts = &signed.facts;
+        let created = facts.created?;
+        let by_bytes = || UseMark::signed_bytes(key.fingerprint(), &signed.bytes.sha256());
+        let (first, second) = match (&facts.nonce, facts.scheme) {
+            (Some(nonce), Scheme::HttpMessageSignatures) => (UseMark::nonce(key.fingerprint(), nonce), None),
+            (Some(nonce), _) => (by_bytes(), Some(UseMark::nonce(key.fingerprint(), nonce))),
+            (None, _) => (by_bytes(), None),
+        };
+        let [high, low, ..] = *key.fingerprint();
+        let until = policy.remember_until(facts.scheme, created);
+        Some(Use { first, second, signed: created, until, group: u16::from_be_bytes([high, low]) })
     }
 }
 

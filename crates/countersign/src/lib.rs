@@ -33,7 +33,7 @@
 //! The modules stand in the order in which a message meets them: `message` and `target` (what came), `scheme` with
 //! `structured`, `component`, `digest` and `json` (what it says), `coverage` and `policy` (what is signed and what is
 //! demanded), `key` with `key_file`, `pem`, `der`, `jwk` and `primitive`
-//! (who could have signed), `judge` and `claim` (what holds), `replay` (what was
+//! (who could have signed), `judge` and `claim` (what holds), `replay` with `quota` (what was
 //! used), `basis` (why it goes on), `vouched` (for whom a trusted site speaks), `sign` and `accept` (the way out), `seal` (what only its recipient reads), `token` (for which user), `rejection` (why it does not).
 
 #![forbid(unsafe_code)]
@@ -60,6 +60,7 @@ mod primitive;
 #[cfg(test)]
 #[path = "../tests/support/published.rs"]
 mod published;
+mod quota;
 mod rejection;
 mod replay;
 mod scheme;
@@ -81,6 +82,7 @@ pub use key::{
 };
 pub use message::{Head, Origin};
 pub use policy::{Demands, HttpMessageSignatures, InvalidPolicy, Memory, Permit, Pki, Policy, Raised};
+pub use quota::{Count, Quota, Tally};
 pub use rejection::{Code, Refusal, Rejection, Unavailable};
 pub use replay::{BoxFuture, ReplayStore, Seen, Use, UseMark};
 pub use seal::{

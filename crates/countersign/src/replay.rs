@@ -3,6 +3,7 @@ use std::io::Write;
 use std::pin::Pin;
 
 use crate::primitive::sha256;
+use crate::quota::{Count, Tally};
 use crate::rejection::Unavailable;
 use crate::time::Timestamp;
 
@@ -131,4 +132,23 @@ pub enum Seen {
 pub trait ReplayStore: Send + Sync {
     /// Spends the marks of `once` if all are new.
     fn first_use<'a>(&'a self, once: &'a Use, now: Timestamp) -> BoxFuture<'a, Result<Seen, Unavailable>>;
+
+    /// As [`ReplayStore::first_use`], and where it is the first, or there is no use to spend, counts the request for all who
+    /// share this store, in one step with it where it can. A request that is refused by its tally has spent its use, and
+    /// costs nothing of the quota.
+    ///
+    /// Without a tally nothing was counted, and whoever asked counts by itself: so does a store that nobody else shares.
+    fn first_use_counted<'a>(
+        &'a self,
+        once: Option<&'a Use>,
+        _: &'a Count<'a>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(Seen, Option<Tally>), Unavailable>> {
+        Box::pin(async move {
+            match once {
+                Some(once) => Ok((self.first_use(once, now).await?, None)),
+                None => Ok((Seen::First, None)),
+            }
+        })
+    }
 }

@@ -1,7 +1,7 @@
 use countersign_proxy::TlsFinding;
 use serde_json::json;
 
-use crate::config::{Config, Finding};
+use crate::config::{Config, Finding, ReplayUrl, Source};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, fitted, say};
 use crate::place::ConfigFile;
@@ -35,6 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         };
         output::json(&json!({
             "file": args.config.path().display().to_string(),
+            "rates": rates_counted(&config).map(|(whose, _)| whose),
             "findings": findings.iter().map(object).collect::<Vec<_>>(),
             "warnings": warnings.iter().map(|it| json!({ "message": it.message(), "hints": it.hints() })).collect::<Vec<_>>(),
         }));
@@ -49,6 +50,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
             say!("{}", fitted("", 2, &finding.to_string()));
             say!("{}", fitted("  hint: ", 8, &finding.fix));
         }
+        if let Some((_, said)) = rates_counted(&config) {
+            say!("{}", fitted("", 2, said));
+        }
         match warnings.len() + findings.len() {
             0 => {
                 let routes = output::count(config.routes.len(), "route");
@@ -58,6 +62,19 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         }
     }
     Ok(if found { Exit(20) } else { Exit::FINE })
+}
+
+/// Where the rates of partners are counted, where there are any.
+fn rates_counted(config: &Config) -> Option<(&'static str, &'static str)> {
+    config.routes.iter().find(|route| route.rate.is_some())?;
+    Some(match config.replay.url {
+        Source::Url(ReplayUrl::Memory) => {
+            ("own", "rates are counted by each gateway for itself: two of them admit twice as much")
+        }
+        Source::Url(ReplayUrl::Redis(_)) | Source::File(_) => {
+            ("shared", "rates are counted in the replay store, for all gateways that share it together")
+        }
+    })
 }
 
 /// What there is to say about the files that `[gateway.tls]` names.

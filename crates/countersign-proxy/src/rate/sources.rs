@@ -3,7 +3,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use super::{Cell, Quota, Standing};
+use countersign::Quota;
+
+use super::{Cell, Standing};
 
 /// What each source asked for, in a fixed space whatever the number of sources.
 ///
@@ -24,7 +26,7 @@ impl Sources {
     pub(crate) fn take(&self, source: IpAddr, quota: Quota, now: Duration) -> Standing {
         let [one, other] = self.cells(source).map(|cell| cell.take(NAME, quota, now));
         // The one that leaves more is shared with fewer.
-        if (other.is_over(), one.remaining) < (one.is_over(), other.remaining) { other } else { one }
+        if (other.is_over(), one.tally.remaining) < (one.is_over(), other.tally.remaining) { other } else { one }
     }
 
     /// A request was refused: that costs as many as [`FAILURE`].

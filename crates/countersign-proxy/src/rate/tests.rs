@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::{Cell, Quota};
+use countersign::Quota;
+
+use super::Cell;
 
 const HUNDRED: Quota = Quota { requests: 100, per: Duration::from_secs(1) };
 const START: Duration = Duration::from_secs(1000);
@@ -9,14 +11,14 @@ const START: Duration = Duration::from_secs(1000);
 fn a_burst_passes_and_then_one_each_step() {
     let cell = Cell::default();
     for left in (0..100).rev() {
-        assert_eq!(cell.take("partner", HUNDRED, START).remaining, left);
+        assert_eq!(cell.take("partner", HUNDRED, START).tally.remaining, left);
     }
-    let over = cell.take("partner", HUNDRED, START);
+    let over = cell.take("partner", HUNDRED, START).tally;
     assert_eq!((over.wait, over.remaining, over.reset), (Some(ms(10)), 0, ms(1000)));
     assert!(cell.take("partner", HUNDRED, START + ms(9)).is_over());
     assert!(!cell.take("partner", HUNDRED, START + ms(10)).is_over());
     assert!(cell.take("partner", HUNDRED, START + ms(10)).is_over());
-    assert_eq!(cell.take("partner", HUNDRED, START + ms(2000)).remaining, 99);
+    assert_eq!(cell.take("partner", HUNDRED, START + ms(2000)).tally.remaining, 99);
 }
 
 #[test]
@@ -35,7 +37,7 @@ fn a_debt_is_never_more_than_a_burst() {
         cell.charge(HUNDRED, 9, START);
     }
     assert_eq!(cell.take("source", HUNDRED, START).wait(), ms(10));
-    assert_eq!(cell.take("source", HUNDRED, START + ms(1000)).remaining, 99);
+    assert_eq!(cell.take("source", HUNDRED, START + ms(1000)).tally.remaining, 99);
 }
 
 #[test]
@@ -53,6 +55,15 @@ fn numbers_at_their_ends_do_no_harm() {
             cell.take("source", quota, Duration::ZERO);
         }
     }
+}
+
+#[test]
+fn a_lower_rate_after_a_reload_locks_nobody_out() {
+    let cell = Cell::default();
+    let hourly = Quota { requests: 100, per: Duration::from_hours(1) };
+    while !cell.take("partner", hourly, START).is_over() {}
+    assert_eq!(cell.take("partner", HUNDRED, START).wait(), ms(10));
+    assert_eq!(cell.take("partner", HUNDRED, START + ms(1000)).tally.remaining, 99);
 }
 
 #[test]

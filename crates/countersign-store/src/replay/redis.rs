@@ -11,6 +11,7 @@ mod part;
 mod reply;
 mod settle;
 mod shared;
+mod spend;
 #[cfg(test)]
 mod tests;
 
@@ -19,15 +20,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use countersign::{BoxFuture, Raised, ReplayStore, Seen, Timestamp, Unavailable, Use};
-use tokio::sync::{mpsc::error::TrySendError, oneshot};
+use countersign::{Raised, Timestamp, Unavailable};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 pub use self::address::RedisAddress;
 use self::link::Link;
 use self::node::NodeFile;
-use self::part::{Job, Part, State};
+use self::part::{Part, State};
 use self::reply::unavailable;
 use self::shared::Shared;
 use super::restart::Reach;
@@ -42,8 +42,12 @@ use crate::lock::DataLock;
 /// told is [`Unavailable`]: no answer, an answer that was lost (the use may have been spent then), a clock more than 30
 /// seconds off ours, a server that may evict.
 ///
+/// **Rates** are counted by the same command, for all gateways together and by the store's clock. A store that forgot gives
+/// every partner a new burst, and no more.
+///
 /// **Cluster.** In a Redis Cluster the store has 32 parts, each with a mark of its own in one slot; all uses of a key lie in
-/// one of them. Where a slot moves, its part is one that came from another process.
+/// one of them. Where a slot moves, its part is one that came from another process. What is counted of a partner mostly lies in
+/// another part than the uses of its keys, and takes a command of its own.
 ///
 /// **What it notices.** Beside the uses lies a mark of the memory's birth, of the process that holds it and of the terms
 /// under which gateways admit. Every use is spent only if the mark is still the one that was looked at; twice a second it
@@ -223,28 +227,6 @@ impl RedisReplay {
             State::Closed(_) => None,
         });
         open.collect()
-    }
-
-    async fn spend(&self, once: &Use, now: Timestamp) -> Result<Seen, Unavailable> {
-        // All uses that may share a mark lie in one part, and so in one slot of a cluster.
-        let part = usize::from(once.group()) % self.shared.parts.len();
-        let queue = match &**self.shared.parts[part].state.load() {
-            State::Open(open) => open.queue.clone(),
-            State::Closed(why) => return Err(unavailable(why)),
-        };
-        let (answer, answered) = oneshot::channel();
-        let job = Job { part, once: *once, now, again: false, answer };
-        queue.try_send(job).map_err(|fault| match fault {
-            TrySendError::Full(_) => unavailable("too many requests wait for it"),
-            TrySendError::Closed(_) => unavailable("it was lost a moment ago"),
-        })?;
-        answered.await.unwrap_or_else(|_| Err(unavailable("no answer: the use may have been spent")))
-    }
-}
-
-impl ReplayStore for RedisReplay {
-    fn first_use<'a>(&'a self, once: &'a Use, now: Timestamp) -> BoxFuture<'a, Result<Seen, Unavailable>> {
-        Box::pin(self.spend(once, now))
     }
 }
 

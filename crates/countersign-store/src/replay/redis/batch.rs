@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-use countersign::Seen;
+use countersign::{Quota, Seen, Timestamp};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, Value};
 
-use super::part::{Job, State};
+use super::part::{Counting, Job, State, Told};
 use super::reply::{spent, told, unavailable};
 use super::shared::Shared;
 
@@ -34,7 +35,7 @@ impl Sender {
     pub(super) async fn send(mut self, jobs: Vec<Job>) -> Done {
         let counts = &self.shared.counts;
         counts.batches.fetch_add(1, Relaxed);
-        counts.uses.fetch_add(jobs.len() as u64, Relaxed);
+        counts.uses.fetch_add(jobs.iter().filter(|job| job.once.is_some()).count() as u64, Relaxed);
         let mut pipeline = Pipeline::new();
         let mut sent: Vec<Vec<Job>> = Vec::new();
         let mut by_part = jobs;
@@ -72,17 +73,24 @@ impl Sender {
         let (mut keys, mut arguments, mut sent) = (Vec::new(), Vec::new(), Vec::new());
         let mut now = None;
         for job in jobs {
-            match open.until(&job.once, job.now) {
-                Ok(until) => {
-                    let before = keys.len();
-                    keys.push(its.use_key(job.once.first()));
-                    keys.extend(job.once.second().map(|mark| its.use_key(mark)).filter(|key| *key != keys[before]));
-                    arguments.push(((keys.len() - before) as i64, until.as_millis()));
-                    now = now.max(Some(job.now));
-                    sent.push(job);
+            let until = match job.once.as_ref().map(|once| open.until(once, job.now)).transpose() {
+                Ok(until) => until,
+                Err(unavailable) => {
+                    let _ = job.answer.send(Err(unavailable));
+                    continue;
                 }
-                Err(unavailable) => drop(job.answer.send(Err(unavailable))),
+            };
+            let before = keys.len();
+            if let Some(once) = &job.once {
+                keys.push(its.use_key(once.first()));
+                keys.extend(once.second().map(|mark| its.use_key(mark)).filter(|key| *key != keys[before]));
             }
+            let marks = keys.len() - before;
+            keys.extend(job.count.as_ref().map(|count| its.count_key(count)));
+            let (step, burst) = job.count.as_ref().map_or((0, 0), Counting::quarters);
+            arguments.push((marks, until.map_or(0, Timestamp::as_millis), step, burst));
+            now = now.max(Some(job.now));
+            sent.push(job);
         }
         let now = now?;
         let mut command = Cmd::new();
@@ -91,8 +99,8 @@ impl Sender {
             command.arg(key.as_slice());
         }
         command.arg(&*open.token).arg(now.as_millis());
-        for (marks, until) in arguments {
-            command.arg(marks).arg(until);
+        for (marks, until, step, burst) in arguments {
+            command.arg(marks).arg(until).arg(step).arg(burst);
         }
         Some((command, sent))
     }
@@ -104,16 +112,15 @@ fn hand_out(sent: Vec<Vec<Job>>, answers: Vec<Value>) -> Done {
     for (jobs, answer) in sent.into_iter().zip(answers) {
         let answer = answer.extract_error().map_err(|error| told(&error));
         let answer = answer.and_then(|it| spent(it).ok_or_else(|| "it answered something else".to_owned()));
-        match answer.as_deref() {
-            Ok("other") => unsettled.extend(jobs),
-            Ok("clock") => refuse(jobs, "its clock is off ours"),
-            Ok(letters) if letters.len() == jobs.len() => {
+        match answer.as_ref().map(|(letters, ahead)| (letters.as_str(), ahead)) {
+            Ok(("other", _)) => unsettled.extend(jobs),
+            Ok(("clock", _)) => refuse(jobs, "its clock is off ours"),
+            Ok((letters, ahead)) if letters.len() == jobs.len() && ahead.len() == counted(&jobs) => {
+                let mut ahead = ahead.iter();
                 for (job, letter) in jobs.into_iter().zip(letters.bytes()) {
-                    let _ = job.answer.send(match letter {
-                        b'F' => Ok(Seen::First),
-                        b'A' => Ok(Seen::Again),
-                        _ => Err(unavailable("what could be used until then is forgotten by now")),
-                    });
+                    let by = job.count.as_ref().and_then(|count| Some((count.quota, *ahead.next()?)));
+                    // Whoever asked may be gone.
+                    let _ = job.answer.send(meaning(letter, by));
                 }
             }
             Ok(_) => broken = Some("it answered for another number of uses".to_owned()),
@@ -135,6 +142,24 @@ fn hand_out(sent: Vec<Vec<Job>>, answers: Vec<Value>) -> Done {
         job.again = true;
     }
     Done::Unsettled(once)
+}
+
+/// What a letter stands for, and how far ahead of its quota a count is, in microseconds.
+fn meaning(letter: u8, count: Option<(Quota, i64)>) -> Told {
+    let tally = |refused| {
+        let (quota, ahead) = count?;
+        Some(quota.tally(Duration::from_micros(u64::try_from(ahead).ok()?), refused))
+    };
+    match letter {
+        b'F' => Ok((Seen::First, tally(false))),
+        b'O' => Ok((Seen::First, tally(true))),
+        b'A' => Ok((Seen::Again, None)),
+        _ => Err(unavailable("what could be used until then is forgotten by now")),
+    }
+}
+
+fn counted(jobs: &[Job]) -> usize {
+    jobs.iter().filter(|job| job.count.is_some()).count()
 }
 
 /// These were not carried out, or not so that it could be told.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use countersign::{Seen, Timestamp, Unavailable, Use};
+use countersign::{Count, Quota, Seen, Tally, Timestamp, Unavailable, Use};
 use tokio::sync::{mpsc, oneshot};
 
 use super::mark::Mark;
@@ -34,14 +34,47 @@ pub(super) struct Open {
     pub(super) queue: mpsc::Sender<Job>,
 }
 
-/// A use that waits for its answer.
+/// A use that waits for its answer, a request to be counted, or both in one.
 pub(super) struct Job {
     pub(super) part: usize,
-    pub(super) once: Use,
+    pub(super) once: Option<Use>,
+    pub(super) count: Option<Counting>,
     pub(super) now: Timestamp,
     /// Whether it was sent already, under a mark that did not stand any more.
     pub(super) again: bool,
-    pub(super) answer: oneshot::Sender<Result<Seen, Unavailable>>,
+    pub(super) answer: oneshot::Sender<Told>,
+}
+
+/// What is told of a job.
+pub(super) type Told = Result<(Seen, Option<Tally>), Unavailable>;
+
+/// A count of a partner at a route.
+pub(super) struct Counting {
+    /// What it is called within its part.
+    pub(super) name: String,
+    pub(super) quota: Quota,
+}
+
+impl Counting {
+    pub(super) fn of(count: &Count<'_>) -> Self {
+        Self { name: format!("rate:{} {}", count.partner, count.route), quota: count.quota }
+    }
+
+    /// Which of so many parts it lies in: the same for all gateways.
+    pub(super) fn part(&self, parts: usize) -> usize {
+        // FNV-1a: a few bytes, spread evenly. Partners are the operator's, so nobody picks names that meet.
+        let hash = self
+            .name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        usize::try_from((hash >> 32) % parts as u64).unwrap_or(0)
+    }
+
+    /// Step and burst in quarters of a microsecond, which is as fine as the store counts; at least one each.
+    pub(super) fn quarters(&self) -> (u64, u64) {
+        let quarters = |nanos: u64| (nanos / 250).clamp(1, LONGEST);
+        (quarters(self.quota.step()), quarters(self.quota.burst()))
+    }
 }
 
 impl Part {
@@ -71,6 +104,10 @@ impl Part {
         let mut key = self.key("").into_bytes();
         key.extend(crate::replay::shard::cut(mark));
         key
+    }
+
+    pub(super) fn count_key(&self, count: &Counting) -> Vec<u8> {
+        self.key(&count.name).into_bytes()
     }
 
     fn key(&self, name: &str) -> String {
@@ -103,3 +140,6 @@ impl Open {
         Ok(until)
     }
 }
+
+/// A year, in quarters of a microsecond: beyond it a double would not be exact.
+const LONGEST: u64 = 365 * 86_400 * 4_000_000;

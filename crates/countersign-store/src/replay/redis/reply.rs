@@ -38,9 +38,14 @@ pub(super) fn found_in(value: Value) -> Option<Found> {
     Some(Found { now: Timestamp::from_millis(now), token, mark, high })
 }
 
-/// The letters of `spend.lua`, or its word for why there are none.
-pub(super) fn spent(value: Value) -> Option<String> {
-    text_of(value.into_sequence().ok()?.into_iter().nth(1)?)
+/// The letters of `spend.lua`, or its word for why there are none, and how far ahead each count is.
+pub(super) fn spent(value: Value) -> Option<(String, Vec<i64>)> {
+    let mut fields = value.into_sequence().ok()?.into_iter().skip(1);
+    let letters = text_of(fields.next()?)?;
+    let number = |value| if let Value::Int(number) = value { Some(number) } else { None };
+    let ahead =
+        fields.next().map_or(Some(Vec::new()), |ahead| ahead.into_sequence().ok()?.into_iter().map(number).collect());
+    Some((letters, ahead?))
 }
 
 /// Longer than a store that is well ever takes, and short enough for a caller to wait.

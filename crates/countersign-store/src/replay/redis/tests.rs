@@ -8,10 +8,11 @@ mod cluster;
 mod contract;
 mod faults;
 mod losses;
+mod rates;
 
 use std::time::SystemTime;
 
-use countersign::UseMark;
+use countersign::{Count, Quota, ReplayStore, Seen, Tally, Unavailable, Use, UseMark};
 
 use self::redis_server::RedisServer;
 use super::*;
@@ -67,6 +68,13 @@ impl Node {
     /// `None` where it could not be told.
     async fn spend(&self, once: &Use) -> Option<Seen> {
         self.replay.first_use(once, now()).await.ok()
+    }
+
+    /// `None` where it could not be told.
+    async fn count(&self, once: Option<&Use>, partner: &str, quota: Quota) -> Option<(Seen, Tally)> {
+        let count = Count { route: "/orders", partner, quota };
+        let (seen, tally) = self.replay.first_use_counted(once, &count, now()).await.ok()?;
+        Some((seen, tally?))
     }
 
     /// Why a use that was never seen can't be told.

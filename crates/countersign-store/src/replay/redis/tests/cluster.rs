@@ -115,3 +115,18 @@ async fn a_url_that_is_not_for_what_is_there() {
     let many = Node::at(&format!("redis+cluster://127.0.0.1:{}", single.port), tempfile::tempdir().unwrap(), REACH);
     many.until(|| many.replay.missing(now()).is_some_and(|why| why.contains("cluster support disabled")), "none").await;
 }
+
+#[tokio::test]
+async fn a_partner_with_keys_all_over_a_cluster_has_one_rate() {
+    let servers = three().await;
+    let nodes = [node(&servers).await, node(&servers).await];
+    let quota = Quota { requests: 20, per: Duration::from_secs(3600) };
+    let mut passed = 0;
+    for (number, once) in of_every_part().iter().enumerate() {
+        let (seen, tally) = nodes[number % 2].count(Some(once), "acme", quota).await.unwrap();
+        assert_eq!(seen, Seen::First);
+        passed += usize::from(tally.wait.is_none());
+        assert_eq!(nodes[0].spend(once).await, Some(Seen::Again));
+    }
+    assert_eq!(passed, 20);
+}
