@@ -4,7 +4,6 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -142,33 +141,11 @@ fn a_body_larger_than_its_memory_goes_through_a_gateway_as_it_is() {
     assert_eq!(std::fs::read_dir(dir.path("countersign-data/spool")).unwrap().count(), 0);
 }
 
-/// A gateway whose disk for bodies takes 1 MiB. Where no file system can be mounted for it, no file of it grows beyond that.
-fn on_a_small_disk(dir: &Dir) -> Gateway {
-    const MOUNT: &str = "mount -t tmpfs -o size=1m tmpfs small && exec \"$0\" gateway";
-    const LIMIT: &str = "trap '' XFSZ; ulimit -f 2048; exec \"$0\" gateway";
-    std::fs::create_dir(dir.path("small")).unwrap();
-    let unshare = |more: &[&str], then: &str| {
-        let mut command = Command::new("unshare");
-        command.arg("--mount").args(more).args(["sh", "-c", then, env!("CARGO_BIN_EXE_countersign")]);
-        command.current_dir(dir.here());
-        command
-    };
-    for more in [&[][..], &["--map-root-user"]] {
-        let works = unshare(more, "mount -t tmpfs -o size=1m tmpfs small").output();
-        if works.is_ok_and(|output| output.status.success()) {
-            return Gateway::started(dir, unshare(more, MOUNT));
-        }
-    }
-    let mut command = Command::new("sh");
-    command.args(["-c", LIMIT, env!("CARGO_BIN_EXE_countersign")]).current_dir(dir.here());
-    Gateway::started(dir, command)
-}
-
 #[test]
 fn a_full_disk_is_503_for_whoever_needs_it_and_nothing_for_the_others() {
     let (api, told) = api();
     let (dir, key) = deployment(api, "spool_dir = \"small\"");
-    let gateway = on_a_small_disk(&dir);
+    let gateway = Gateway::on_a_small_disk(&dir);
     std::thread::scope(|scope| {
         let large = |nonce: usize| {
             let (address, key) = (gateway.address, &key);

@@ -55,7 +55,7 @@ pub(crate) struct Outcome {
 }
 
 impl Load {
-    /// So many requests a second on a few connections, in turn to each of `gateways`.
+    /// So many requests a second on a few connections, in turn to each of `gateways`, each with an order of its own.
     pub(crate) fn start(sender: &Sender, gateways: &[SocketAddr], target: &'static str, rate: u32) -> Self {
         let (stop, faults) = (Arc::new(AtomicBool::new(false)), Arc::default());
         let pause = Duration::from_secs(1) * CONNECTIONS / rate;
@@ -102,12 +102,23 @@ fn send_on(
         if stop.load(Relaxed) {
             break;
         }
-        let (gateway, connection) = (gateways[number % gateways.len()], &mut connections[number % gateways.len()]);
+        static ORDER: AtomicU64 = AtomicU64::new(0);
+        let order =
+            format!("{{\"order\": {}, \"lines\": [{{\"sku\": \"A-1\", \"count\": 2}}]}}", ORDER.fetch_add(1, Relaxed));
         let began = Instant::now();
-        match exchange(connection, sender, gateway, target) {
+        let mut outcome = Err(std::io::ErrorKind::NotConnected.into());
+        // Where nobody listens nothing was sent, and the next one is asked.
+        for turn in 0..gateways.len() {
+            let turn = (number + turn) % gateways.len();
+            outcome = exchange(&mut connections[turn], sender, gateways[turn], target, &order);
+            if !outcome.as_ref().is_err_and(|fault| fault.kind() == std::io::ErrorKind::ConnectionRefused) {
+                break;
+            }
+        }
+        match outcome {
             Ok(200) => latencies.push(began.elapsed()),
-            Ok(status) => faults.lock().unwrap().push(format!("{gateway}: {status}")),
-            Err(fault) => faults.lock().unwrap().push(format!("{gateway}: {fault}")),
+            Ok(status) => faults.lock().unwrap().push(status.to_string()),
+            Err(fault) => faults.lock().unwrap().push(fault.to_string()),
         }
         due = (due + pause).max(Instant::now());
         std::thread::sleep(due - Instant::now());
@@ -122,9 +133,10 @@ fn exchange(
     sender: &Sender,
     gateway: SocketAddr,
     target: &str,
+    body: &str,
 ) -> std::io::Result<u16> {
     if let Some(kept) = connection
-        && let Ok(Some((status, keep))) = ask(kept, &sender.request(gateway, target, BODY))
+        && let Ok(Some((status, keep))) = ask(kept, &sender.request(gateway, target, body))
     {
         if !keep {
             *connection = None;
@@ -135,7 +147,7 @@ fn exchange(
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut fresh = BufReader::new(stream);
-    let answer = ask(&mut fresh, &sender.request(gateway, target, BODY))?;
+    let answer = ask(&mut fresh, &sender.request(gateway, target, body))?;
     let (status, keep) =
         answer.ok_or_else(|| std::io::Error::other("a new connection was closed without an answer"))?;
     *connection = keep.then_some(fresh);
@@ -168,4 +180,3 @@ fn ask(stream: &mut BufReader<TcpStream>, request: &str) -> std::io::Result<Opti
 
 const CONNECTIONS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(20);
-const BODY: &str = "{\"order\": 7, \"lines\": [{\"sku\": \"A-1\", \"count\": 2}]}";

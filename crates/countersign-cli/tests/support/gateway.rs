@@ -75,6 +75,28 @@ impl Gateway {
         Self { address, admin, child }
     }
 
+    /// One whose `spool_dir = "small"` takes 1 MiB. Where no file system can be mounted for it, no file of it grows beyond that.
+    pub fn on_a_small_disk(dir: &Dir) -> Self {
+        const MOUNT: &str = "mount -t tmpfs -o size=1m tmpfs small && exec \"$0\" gateway";
+        const LIMIT: &str = "trap '' XFSZ; ulimit -f 2048; exec \"$0\" gateway";
+        std::fs::create_dir(dir.path("small")).unwrap();
+        let unshare = |more: &[&str], then: &str| {
+            let mut command = Command::new("unshare");
+            command.arg("--mount").args(more).args(["sh", "-c", then, env!("CARGO_BIN_EXE_countersign")]);
+            command.current_dir(dir.here());
+            command
+        };
+        for more in [&[][..], &["--map-root-user"]] {
+            let works = unshare(more, "mount -t tmpfs -o size=1m tmpfs small").output();
+            if works.is_ok_and(|output| output.status.success()) {
+                return Self::started(dir, unshare(more, MOUNT));
+            }
+        }
+        let mut command = Command::new("sh");
+        command.args(["-c", LIMIT, env!("CARGO_BIN_EXE_countersign")]).current_dir(dir.here());
+        Self::started(dir, command)
+    }
+
     /// The most memory that it ever had, in bytes: its peak resident set.
     pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
