@@ -134,6 +134,59 @@ fn a_full_disk_for_spooling() {
     });
 }
 
+/// Callers who leave at every moment of a request: nothing of them stays behind.
+#[test]
+fn ten_thousand_aborted_requests_leave_no_open_file_behind() {
+    let stage = Stage::new("");
+    let large = "x".repeat(200 << 10);
+    let request = |body: &str| stage.sender.request(stage.gateway.address, "/orders", body);
+    // Of the large ones a file is open when they leave.
+    let (small, spooled) = (request("{}"), request(&large));
+    let head = small.find("\r\n\r\n").unwrap() + 4;
+    let stranger = "POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx";
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let parts = [
+        "",
+        "POST /or",
+        &small[..head - 2],
+        &small[..head],
+        &small[..small.len() - 1],
+        &small,
+        &spooled[..spooled.len() - 1],
+        stranger,
+        &preface[..20],
+        preface,
+    ];
+    let abort = |part: &str| {
+        let mut stream = TcpStream::connect(stage.gateway.address).unwrap();
+        // It may have been refused by now.
+        let _ = stream.write_all(part.as_bytes());
+    };
+    parts.iter().for_each(|part| abort(part));
+    let settled = |most: usize, what: &str| {
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            let open = stage.gateway.open_files();
+            if open <= most {
+                return open;
+            }
+            assert!(Instant::now() < end, "{what}: {open} files are open, and {most} were before");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    std::thread::sleep(Duration::from_secs(1));
+    let before = settled(1000, "at first");
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let abort = &abort;
+            scope.spawn(move || (0..2500).for_each(|number| abort(parts[(thread + number) % parts.len()])));
+        }
+    });
+    // Connections to the upstream are kept for a while, one for each that was needed at a time.
+    settled(before + 8, "after ten thousand aborted requests");
+    stage.under("after ten thousand aborted requests", |_, until| std::thread::sleep(until - Instant::now()));
+}
+
 /// Shells and service managers let a process open 1024 files, of which it may have more if it asks.
 #[test]
 fn more_connections_than_files_at_the_start() {

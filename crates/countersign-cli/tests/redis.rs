@@ -145,6 +145,22 @@ fn a_replay_store_that_is_down_is_503_and_no_replay_passes_after_it_is_back() {
     assert!(admin(&gateway, "/metrics").1.contains("\ncountersign_replay_losses_total 1\n"));
 }
 
+/// Out of rotation it sees no request that could tell.
+#[test]
+fn a_gateway_is_ready_again_as_soon_as_its_store_answers() {
+    let server = RedisServer::start();
+    let dir = deployment(&server, &["one"]);
+    let gateway = start(&dir, "one");
+    server.signal("-STOP");
+    assert_eq!(send(gateway.address, &signed(&dir)).0, 503);
+    ready(&gateway, 503, "");
+    server.signal("-CONT");
+    let back = Instant::now();
+    ready(&gateway, 200, "");
+    assert!(back.elapsed() < Duration::from_secs(4), "{:?}", back.elapsed());
+    assert_eq!(send(gateway.address, &signed(&dir)).0, 200);
+}
+
 #[test]
 fn a_gateway_starts_without_its_store_and_admits_once_it_is_there() {
     let mut server = RedisServer::start();

@@ -2,7 +2,11 @@
 
 mod support;
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
+use std::process::Command;
 use std::time::Duration;
 
 use support::Dir;
@@ -95,4 +99,51 @@ fn nothing_is_told_before_it_serves_and_nothing_where_nobody_listens() {
     drop(ear);
     gateway.signal("-HUP");
     assert_eq!(gateway.end("-TERM"), Some(0), "a service manager that is gone stops nobody: {}", dir.read("log"));
+}
+
+/// What systemd does with a .socket unit: it listens, and hands the socket to one process after the other.
+#[test]
+fn callers_wait_at_a_socket_of_the_service_manager_while_one_process_ends_and_the_next_begins() {
+    let dir = Dir::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    dir.write(
+        "countersign.toml",
+        &format!(
+            "[gateway]\nlisten = [\"{address}\"]\nworkers = 2\n[admin]\nlisten = \"127.0.0.1:0\"\n[[route]]\npath = \"/orders\"\n\
+             upstream = \"http://{}\"\n",
+            upstream()
+        ),
+    );
+    let start = || {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "exec 3<&0 0</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" gateway"]);
+        shell.arg(env!("CARGO_BIN_EXE_countersign")).current_dir(dir.here());
+        shell.stdin(OwnedFd::from(listener.try_clone().unwrap()));
+        Gateway::started(&dir, shell)
+    };
+    let ask = move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET /orders HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\n\r\n").unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    };
+    let answer = |mut stream: TcpStream| {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    for _ in 0..3 {
+        let gateway = start();
+        assert_eq!(gateway.address, address);
+        assert!(answer(ask()).starts_with("HTTP/1.1 401 "));
+        let meanwhile = std::thread::spawn(ask);
+        assert_eq!(gateway.end("-TERM"), Some(0));
+        let waiting = [ask(), ask(), meanwhile.join().unwrap()];
+        let gateway = start();
+        for stream in waiting {
+            assert!(answer(stream).starts_with("HTTP/1.1 401 "));
+        }
+        assert_eq!(gateway.end("-TERM"), Some(0));
+    }
 }

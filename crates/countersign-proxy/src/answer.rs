@@ -65,6 +65,10 @@ impl Front for AtGate {
         self.gate.metrics.connections.fetch_add(change, Relaxed);
     }
 
+    fn listening(&self) -> Option<Undecided> {
+        Some(self.gate.deciding.expect())
+    }
+
     fn spoken(&self) -> Spoken {
         self.spoken
     }
@@ -92,6 +96,8 @@ impl Front for AtGate {
 struct Visit {
     entry: Entry,
     route: Option<Arc<Route>>,
+    /// The route that a request would have had, had it been sent to us.
+    missed: Option<Arc<Route>>,
     has_body: bool,
     body: Option<Inbound>,
 }
@@ -103,7 +109,8 @@ async fn answer(at: &AtGate, opening: Opening, expected: Option<Undecided>) -> R
     let now = gate.clock.now();
     let trace = TraceId::new(now);
     let table = gate.table.load_full();
-    let mut visit = Visit { entry: Entry::new(&gate.log, trace, now), route: None, has_body: false, body: None };
+    let mut visit =
+        Visit { entry: Entry::new(&gate.log, trace, now), route: None, missed: None, has_body: false, body: None };
     let begun = gate.deciding.begin();
     drop(expected);
     let outcome = {
@@ -118,7 +125,7 @@ async fn answer(at: &AtGate, opening: Opening, expected: Option<Undecided>) -> R
         })
         .await
     };
-    let Visit { mut entry, route, has_body, body } = visit;
+    let Visit { mut entry, route, missed, has_body, body } = visit;
     let mut response = match outcome {
         Ok(mut response) => {
             count(gate, route.as_deref(), entry.observed.as_ref().map(|(code, _)| *code));
@@ -137,7 +144,7 @@ async fn answer(at: &AtGate, opening: Opening, expected: Option<Undecided>) -> R
             }
             entry.claimed = fault.claimed().map(|(scheme, key)| (scheme, key.to_owned()));
             entry.answered(Some(fault.code().status()), Some(fault.code()), Some(&fault.reason()));
-            refusal::answer(&fault, route.as_deref(), has_body, trace, gate.clock.now())
+            refusal::answer(&fault, route.or(missed).as_deref(), has_body, trace, gate.clock.now())
         }
     };
     response.headers_mut().insert(headers::TRACE, trace.header());
@@ -163,12 +170,13 @@ async fn pass(
     };
     // What nobody tells of the scheme, the connection shows.
     believed.https = believed.https.or(channel.is_secure().then_some(true));
-    let Arrival { head, body, upgrade } =
+    let Arrival { head, body, upgrade, astray } =
         arrival::read(opening, &table.public_url, &believed, table.limits.head_fields);
     visit.body = Some(body);
     visit.entry.source = Some(believed.source);
     visit.entry.undecided = Some(begun?);
     unreadable?;
+    visit.missed = astray.and_then(|target| table.route(target.split('?').next().unwrap_or_default()).ok().cloned());
     let head = head?;
     visit.has_body = head.has_body();
     if well_known::is_jwks(&head) && (table.tokens.is_some() || !table.sealing.is_empty()) {
@@ -189,7 +197,8 @@ async fn pass(
     let caller = caller?;
     let Some(body) = &mut visit.body else { return Err(Unavailable::new("gateway", "a body was lost").into()) };
     let head = head.on_channel_of(caller.partner.clone());
-    let caller = Caller { address: believed.source, ..caller };
+    let by_proxy = table.trusted.believes(channel.peer());
+    let caller = Caller { address: believed.source, by_proxy, ..caller };
     let crossing =
         Crossing { gate, upstreams, route, openers: &table.openers, limits: &table.limits, channel, caller, upgrade };
     if let Some((exchange, act, _)) = exchange {
@@ -205,7 +214,7 @@ fn within_rate(gate: &Gate, table: &Table, source: IpAddr, started: Instant) -> 
     if standing.is_over() { Err(Fault::Limited(standing)) } else { Ok(()) }
 }
 
-fn source_quota(table: &Table, source: IpAddr) -> Option<Quota> {
+pub(crate) fn source_quota(table: &Table, source: IpAddr) -> Option<Quota> {
     table.limits.source_rate.filter(|_| table.is_limited(source))
 }
 

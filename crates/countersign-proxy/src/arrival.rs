@@ -16,6 +16,8 @@ pub(crate) struct Arrival {
     pub(crate) body: Inbound,
     /// The protocol that it asks to go on in.
     pub(crate) upgrade: Option<Upgrade>,
+    /// The target of one that was sent to a host that is none of ours: its route says how much that is told of.
+    pub(crate) astray: Option<String>,
 }
 
 /// A request as it arrived, in one form for both versions of HTTP.
@@ -84,9 +86,13 @@ pub(crate) fn read(opening: Opening, public: &[Origin], told: &Told, most_fields
             let many = || Rejection::new(Code::HeadTooLarge, format!("more than {most_fields} fields"));
             if headers.len() <= most_fields { Ok(host) } else { Err(many()) }
         })
-        .and_then(|host| origin(told.host.as_deref().unwrap_or(&host), told.https, public))
-        .and_then(|origin| Head::request(method, &target, origin, headers, has_body));
-    Arrival { head, body, upgrade }
+        .map(|host| origin(told.host.as_deref().unwrap_or(&host), told.https, public));
+    let (head, astray) = match head {
+        Ok(Ok(origin)) => (Head::request(method, &target, origin, headers, has_body), None),
+        Ok(Err(foreign)) => (Err(foreign), Some(target)),
+        Err(rejection) => (Err(rejection), None),
+    };
+    Arrival { head, body, upgrade, astray }
 }
 
 /// RFC 9113 §8.2.3: cookie crumbs "MUST be concatenated into a single octet string using the two-octet delimiter of 0x3B, 0x20"
@@ -155,7 +161,12 @@ fn origin(host: &str, https: Option<bool>, public: &[Origin]) -> Result<Origin, 
     let is_asked = |ours: &&Origin| Origin::new(ours.scheme() == "https", host).is_ok_and(|theirs| theirs == **ours);
     let ours = public.iter().filter(is_asked);
     let ours = ours.clone().find(is_told).or_else(|| ours.clone().next());
-    ours.cloned().ok_or_else(|| malformed("the Host is not one of ours"))
+    ours.cloned().ok_or_else(|| {
+        let known: Vec<String> =
+            public.iter().map(|ours| format!("{}://{}", ours.scheme(), ours.authority())).collect();
+        let why = format!("the Host is not one of ours, which are {}", known.join(", "));
+        Rejection::new(Code::Malformed, why).advising("send it to a host that this API has, signed for that host")
+    })
 }
 
 /// The announced length: one number or none, as was checked.

@@ -2,13 +2,11 @@
 
 use countersign::{Basis, Bearer, Fresh, Head, Refusal};
 
-use crate::chain::Crossing;
+use crate::chain::{Admitted, Crossing};
 use crate::fault::Fault;
 use crate::inbound::Inbound;
 use crate::log::Entry;
 use crate::pace::Pace;
-use crate::rate::Standing;
-use crate::record::Recorded;
 use crate::spool::Held;
 
 impl Crossing<'_> {
@@ -32,13 +30,14 @@ impl Crossing<'_> {
         head: Head,
         body: &mut Inbound,
         entry: &mut Entry,
-    ) -> Result<(Recorded, Option<Standing>), Fault> {
+    ) -> Result<Admitted, Fault> {
         self.announced_length_fits(body)?;
         let bearer = self.borne(head)?;
         let standing = self.within_rate(bearer.token().partner()).await?;
         let held = self.passing(body);
         let recorded = self.gate.recorder.record(Basis::Bearer(bearer.carrying(held)), entry).await?;
-        Ok((recorded, standing))
+        // A tunnel that a token opened ends with the certificate alone.
+        Ok(Admitted { recorded, standing, signer: None })
     }
 
     /// A request with a token that holds.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use countersign::{
-    Authentic, Claim, Code, Count, Fresh, Head, Keys, Open, Openers, Ready, Refusal, Rejection, Tally, Timestamp,
+    Authentic, Claim, Code, Count, Fresh, Head, Keys, Open, Openers, Ready, Refusal, Rejection, SignedBy, Tally, Timestamp,
     Unavailable,
 };
 use http::Response;
@@ -20,21 +20,30 @@ use crate::record::Recorded;
 use crate::settings::Limits;
 use crate::spool::{Held, Spool};
 use crate::table::Route;
-use crate::upgrade::Upgrade;
+use crate::upgrade::{Tunnel, Upgrade};
 use crate::upstream::{Relay, Upstreams};
 
 /// Where a request came in, and where it may go.
 pub(crate) struct Crossing<'a> {
-    pub(crate) gate: &'a Gate,
+    pub(crate) gate: &'a Arc<Gate>,
     pub(crate) upstreams: &'a Upstreams,
     pub(crate) route: &'a Route,
     pub(crate) openers: &'a Arc<Openers>,
     pub(crate) limits: &'a Limits,
     /// The connection, and who is at its other end.
-    pub(crate) channel: &'a Channel,
+    pub(crate) channel: &'a Arc<Channel>,
     pub(crate) caller: Caller,
     /// The protocol that is asked for, which only a signed request is given.
     pub(crate) upgrade: Option<Upgrade>,
+}
+
+/// What may go on.
+pub(crate) struct Admitted {
+    pub(crate) recorded: Recorded,
+    /// What its quota leaves to its partner.
+    pub(crate) standing: Option<Standing>,
+    /// The key that signed, where a tunnel may outlive the request.
+    pub(crate) signer: Option<SignedBy>,
 }
 
 impl Crossing<'_> {
@@ -53,14 +62,19 @@ impl Crossing<'_> {
             self.announced_length_fits(body)?;
             return self.observe(permit, head, body, entry).await;
         }
-        let (recorded, standing) = if route.policy.is_by_token_alone() {
+        let Admitted { recorded, standing, signer } = if route.policy.is_by_token_alone() {
             self.bear(head, body, entry).await?
         } else {
             self.admit(head, body, entry).await?
         };
         let mut response = match &self.upgrade {
             None => self.upstreams.forward(recorded, &self.caller, route, limits).await?,
-            Some(upgrade) => self.upstreams.switch(recorded, upgrade.clone(), &self.caller, route, limits).await?,
+            Some(upgrade) => {
+                let mut response =
+                    self.upstreams.switch(recorded, upgrade.clone(), &self.caller, route, limits).await?;
+                Tunnel::bind(&mut response, self.still_granted(signer));
+                response
+            }
         };
         if let Some(standing) = standing {
             standing.tell(response.headers_mut());
@@ -77,7 +91,7 @@ impl Crossing<'_> {
         head: Head,
         body: &mut Inbound,
         entry: &mut Entry,
-    ) -> Result<(Recorded, Option<Standing>), Fault> {
+    ) -> Result<Admitted, Fault> {
         let Self { gate, route, limits, .. } = self;
         self.announced_length_fits(body)?;
         let claim = Claim::read(head, &route.policy)?;
@@ -103,11 +117,22 @@ impl Crossing<'_> {
         let fresh = authentic.first_use_counted(&keys, &*gate.replay, limit, now).await;
         gate.replay_answered(!matches!(fresh, Err(Refusal::Unavailable(_))), now);
         let (fresh, tally) = fresh?;
+        let signer = self.upgrade.is_some().then(|| fresh.signer());
         let standing = self.told(tally, &fresh.identity().partner)?;
         let fresh = self.accompanied(fresh)?;
         let ready = unpack(fresh, self.openers, held).await?;
         let recorded = gate.recorder.record(ready.basis(), entry).await?;
-        Ok((recorded, standing))
+        Ok(Admitted { recorded, standing, signer })
+    }
+
+    /// Whether a tunnel may go on: its signer's key and its caller's certificate are judged as they would be for a request.
+    fn still_granted(&self, signer: Option<SignedBy>) -> impl Fn() -> bool + Send + Sync + 'static {
+        let (gate, channel) = (Arc::clone(self.gate), Arc::clone(self.channel));
+        move || {
+            let now = gate.clock.now();
+            let usable = |signer: &SignedBy| gate.keys(now).is_ok_and(|keys| signer.is_usable(&keys, now));
+            signer.as_ref().is_none_or(usable) && channel.caller(gate.table.load().client_auth(), now).is_ok()
+        }
     }
 
     /// Counts a request that spends no use, as [`Crossing::told`] does.

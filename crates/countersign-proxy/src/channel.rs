@@ -27,6 +27,8 @@ pub(crate) struct Caller {
     pub(crate) partner: Option<Arc<str>>,
     /// Its certificate as an upstream is told of it.
     pub(crate) certificate: Option<HeaderValue>,
+    /// Whether a trusted proxy speaks for it: then that says which certificate it was shown.
+    pub(crate) by_proxy: bool,
 }
 
 impl Channel {
@@ -60,7 +62,7 @@ impl Channel {
     /// `channel_mismatch` where the certificate has ended or was revoked since it was shown, is no longer of an authority
     /// that we know, or is asked for and not there. The connection is over then.
     pub(crate) fn caller(&self, auth: Option<&Arc<ClientAuth>>, now: Timestamp) -> Result<Caller, Rejection> {
-        let nobody = Caller { address: self.peer, partner: None, certificate: None };
+        let nobody = Caller { address: self.peer, partner: None, certificate: None, by_proxy: false };
         match (auth, &self.shown) {
             _ if self.is_over() => Err(ended("it was refused before")),
             (None, _) => Ok(nobody),

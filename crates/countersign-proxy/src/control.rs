@@ -70,8 +70,16 @@ impl Control {
         let Gate { steering, deciding, .. } = &*self.gate;
         steering.pause();
         let decided = async {
-            while steering.is_accepting() || deciding.undecided() > 0 {
-                tokio::time::sleep(Duration::from_millis(1)).await;
+            loop {
+                while steering.is_accepting() || deciding.undecided() > 0 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                deciding.stop(true);
+                // Who began in between was told so, or is seen here.
+                if deciding.undecided() == 0 {
+                    break;
+                }
+                deciding.stop(false);
             }
         };
         let _ = tokio::time::timeout(limit, decided).await;

@@ -11,11 +11,12 @@ pub(crate) struct Deciding {
     over: AtomicBool,
 }
 
-/// A request that was not decided yet, or a caller who was taken and has not asked yet. It counts until it is dropped.
+/// A request that was not decided yet, a caller who was taken and has not asked yet, or a connection on which one may begin:
+/// told to wind down, it hears what is there already, and nothing more. It counts until it is dropped.
 pub(crate) struct Undecided(Arc<Deciding>);
 
 impl Deciding {
-    /// A caller who was taken: the first request is to come.
+    /// A caller who was taken, or a connection that listens: a request may come.
     pub(crate) fn expect(self: &Arc<Self>) -> Undecided {
         self.undecided.fetch_add(1, SeqCst);
         Undecided(Arc::clone(self))

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use crate::answer::AtGate;
+use crate::answer::{AtGate, source_quota};
 use crate::caller;
 use crate::channel::Channel;
 use crate::connection;
@@ -58,6 +59,13 @@ async fn secure(
         let limits = &gate.table.load().limits;
         (limits.handshake_time, limits.max_handshakes)
     };
+    let quota = source_quota(&gate.table.load(), peer);
+    let spent = |quota| gate.rates.sources.is_spent(peer, quota, gate.rates.time(Instant::now()));
+    if quota.is_some_and(spent) {
+        // A private operation is dearer than all that would be refused behind it.
+        gate.metrics.refused_connections.fetch_add(1, Relaxed);
+        return None;
+    }
     let shaken = gate.handshakes.shake(stream, tls, limit, most).await;
     let shown = shaken.and_then(|it| {
         let shown = Shown::read(it.chain).map_err(Unsecured::Failed)?;
@@ -77,6 +85,9 @@ async fn secure(
                 Unsecured::Plain => "HTTP in the clear",
                 Unsecured::Failed(why) => why,
             };
+            if let Some(quota) = quota {
+                gate.rates.sources.failed_handshake(peer, quota, gate.rates.time(Instant::now()));
+            }
             let now = gate.clock.now();
             if gate.handshakes.may_tell(now) {
                 gate.log.note(now, "handshake failed", &format!("{}: {why}", peer.to_canonical()));

@@ -81,7 +81,7 @@ impl Crossing<'_> {
         body: &mut Inbound,
         entry: &mut Entry,
     ) -> Result<Response<Reply>, Fault> {
-        let (recorded, _) = self.admit(head, body, entry).await?;
+        let recorded = self.admit(head, body, entry).await?.recorded;
         let (payload, site) = signed(recorded)?;
         let vouched = Vouched::read(&payload, act.path())?;
         let gate = self.gate;

@@ -26,6 +26,15 @@ impl Fault {
         }
     }
 
+    /// What can be done about it.
+    pub(crate) fn advice(&self, told: Code) -> &'static str {
+        match self {
+            // Of what was folded into another code nothing more is told.
+            Self::Refused(Refusal::Rejected(rejection)) if rejection.code() == told => rejection.advice(),
+            _ => told.advice(),
+        }
+    }
+
     /// For the operator's log.
     pub(crate) fn reason(&self) -> Cow<'_, str> {
         match self {

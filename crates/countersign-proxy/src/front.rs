@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use http::Response;
 
 use crate::arrival::Opening;
+use crate::deciding::Undecided;
 use crate::framing::Fault;
 use crate::reply::Reply;
 use crate::settings::Limits;
@@ -26,6 +27,11 @@ pub(crate) trait Front: Clone + Send + Unpin + 'static {
 
     /// A connection was opened, or by a negative number closed.
     fn connections(&self, change: i64);
+
+    /// What counts, as long as it is held, that a request may still begin on this connection.
+    fn listening(&self) -> Option<Undecided> {
+        None
+    }
 
     /// Which HTTP is spoken.
     fn spoken(&self) -> Spoken {

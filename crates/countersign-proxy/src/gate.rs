@@ -81,7 +81,8 @@ impl Gate {
             missing.push(("log", "the last lines could not be written".to_owned()));
         }
         let failed = health.replay_failed.load(Relaxed);
-        if failed != 0 && now.as_millis() - failed < REPLAY_FAILURE_COUNTS {
+        // It may have been that one use, or the store may be back: it is asked, where it can tell.
+        if failed != 0 && now.as_millis() - failed < REPLAY_FAILURE_COUNTS && self.replay.admits(now) != Some(true) {
             missing.push(("replay store", "the last request got no answer from it".to_owned()));
         }
         if let Some(auth) = self.table.load().client_auth().filter(|auth| auth.required())
@@ -105,5 +106,6 @@ impl Gate {
     }
 }
 
-/// A gateway out of rotation sees no request that could tell that the store is back; so a failure counts for a while only.
+/// A gateway out of rotation sees no request that could tell that the store is back; so where the store
+/// itself can't tell, a failure counts for a while only.
 const REPLAY_FAILURE_COUNTS: i64 = 10_000;

@@ -72,6 +72,58 @@ pub(crate) fn is_for_us_alone(name: &HeaderName, named: &HashSet<HeaderName>) ->
     (!named.is_empty() && named.contains(name)) || with_dashes(name.as_str(), ends_here)
 }
 
+/// What proxies tell APIs of who called, in fields of their own. An API that reads one believes whoever wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// Where from. Ours is `Forwarded`, with `X-Forwarded-For`.
+    Address,
+    /// By which client certificate. Ours is `Client-Cert`.
+    Certificate,
+}
+
+/// What this field says in the words of a proxy: it goes on only where it was signed, or where a trusted proxy tells a
+/// certificate.
+pub(crate) fn word_of_a_proxy(name: &HeaderName) -> Option<Word> {
+    // Most names begin otherwise.
+    if !matches!(name.as_str().as_bytes(), [b'c' | b'f' | b's' | b't' | b'x', ..]) {
+        return None;
+    }
+    let is = |judge: fn(&str) -> bool| with_dashes(name.as_str(), judge);
+    if is(tells_address) {
+        return Some(Word::Address);
+    }
+    is(tells_certificate).then_some(Word::Certificate)
+}
+
+/// Removes those from trailers, where no proxy says them.
+pub(crate) fn remove_words_of_proxies(trailers: &mut HeaderMap) {
+    remove(trailers, |name| word_of_a_proxy(name).is_some());
+}
+
+fn tells_address(name: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        "x-real-ip",
+        "x-client-ip",
+        "client-ip",
+        "true-client-ip",
+        "x-cluster-client-ip",
+        "x-originating-ip",
+        "x-remote-ip",
+        "x-remote-addr",
+        "x-original-forwarded-for",
+        "cf-connecting-ip",
+        "fastly-client-ip",
+        "x-envoy-external-address",
+    ];
+    NAMES.contains(&name)
+}
+
+fn tells_certificate(name: &str) -> bool {
+    const BEGINNINGS: [&str; 5] = ["x-ssl-", "ssl-client-", "x-client-cert", "x-tls-client-", "x-arr-clientcert"];
+    name == "x-forwarded-client-cert" || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+}
+}
+
 fn ends_here(name: &str) -> bool {
     // Most names begin otherwise than any of these: that is seen by one comparison.
     matches!(name.as_bytes(), [b'c' | b'e' | b'f' | b'h' | b'k' | b'p' | b't' | b'u' | b'x', ..])
@@ -81,11 +133,8 @@ fn ends_here(name: &str) -> bool {
 fn ends_here_if_listed(name: &str) -> bool {
     is_hop_by_hop(name)
         || name.starts_with("countersign-")
-        || name.starts_with("x-forwarded-")
-        || matches!(
-            name,
-            "host" | "content-length" | "expect" | "client-cert" | "client-cert-chain" | "forwarded" | "x-real-ip"
-        )
+        || name.starts_with("x-forwarded-") && !tells_certificate(name)
+        || matches!(name, "host" | "content-length" | "expect" | "client-cert" | "client-cert-chain" | "forwarded")
 }
 
 /// Removes from a response what belongs to this hop, and what only we may say.
@@ -240,6 +289,21 @@ mod tests {
         ]);
         remove_incoming(&mut map, &HashSet::new());
         assert_eq!(left(&map), ["accept", "countersigned"]);
+    }
+
+    #[test]
+    fn what_only_proxies_may_say_of_a_caller_is_known_in_every_spelling() {
+        let word = |name: &str| word_of_a_proxy(&name.parse().unwrap());
+        for name in ["X-Real-IP", "x_real_ip", "X-Client-IP", "True-Client-IP", "Client_IP", "CF-Connecting-IP"] {
+            assert_eq!(word(name), Some(Word::Address), "{name}");
+        }
+        for name in ["X-SSL-Client-Cert", "X-SSL-Client-S-DN", "x_ssl_client_verify", "X-Forwarded-Client-Cert", "SSL_CLIENT_S_DN"]
+        {
+            assert_eq!(word(name), Some(Word::Certificate), "{name}");
+        }
+        for name in ["X-Real-Ipswich", "Client-Cert", "X-Forwarded-For", "SSL", "Accept", "X"] {
+            assert_eq!(word(name), None, "{name}");
+        }
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Metrics {
                 &mut text,
                 "countersign_connections_refused_total",
                 "counter",
-                "Connections closed at once: too many of their source, or no PROXY header",
+                "Connections closed at once: too many, or too many failures, of their source, or no PROXY header",
                 self.refused_connections.load(Relaxed) as f64,
             );
             gauge(

@@ -9,7 +9,7 @@ use countersign::{Basis, Delivery, Head, Unavailable};
 use http::{HeaderName, header};
 
 use crate::channel::Caller;
-use crate::headers::{self, Connection};
+use crate::headers::{self, Connection, Word};
 use crate::record::Recorded;
 use crate::sent::Sent;
 use crate::spool::{Held, Share};
@@ -45,11 +45,16 @@ impl Outgoing {
         let announced = from.headers().contains_key(header::CONTENT_LENGTH) || from.has_body();
         let mut trailers = from.trailers().clone();
         headers::remove_incoming(&mut trailers, &named);
+        headers::remove_words_of_proxies(&mut trailers);
+        let may_be_said = |name: &HeaderName| match headers::word_of_a_proxy(name) {
+            None => true,
+            Some(word) => covered(name) || (caller.by_proxy && word == Word::Certificate),
+        };
 
         let mut head = Draft::new(method, path, from.query()).map_err(unwritable)?;
         head.text(&header::HOST, &[origin.authority()]).map_err(unwritable)?;
         for (name, value) in from.headers() {
-            if !headers::is_for_us_alone(name, &named) {
+            if !headers::is_for_us_alone(name, &named) && may_be_said(name) {
                 head.field(name, value);
             }
         }
@@ -153,7 +158,7 @@ mod tests {
         let log = Log::start(Box::new(std::io::sink()), Arc::default()).unwrap();
         let mut entry = Entry::new(&log, TraceId::new(now), now);
         let basis = Basis::Observed(policy.permit().unwrap(), outcome);
-        let caller = Caller { address: [127, 0, 0, 1].into(), partner: None, certificate: None };
+        let caller = Caller { address: [127, 0, 0, 1].into(), partner: None, certificate: None, by_proxy: false };
         let recorded = Recorder::default().record(basis, &mut entry).await.unwrap();
         let Outgoing { message, share } = Outgoing::of(recorded, &caller, None).unwrap();
         let text = std::str::from_utf8(message.head()).unwrap();

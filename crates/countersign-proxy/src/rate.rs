@@ -101,6 +101,12 @@ impl Cell {
         Standing { name, quota, tally: quota.tally(ahead, over(done)) }
     }
 
+    /// Whether one more would be too much.
+    fn is_spent(&self, quota: Quota, now: Duration) -> bool {
+        let now = nanos(now);
+        self.0.load(Relaxed).max(now).saturating_add(quota.step()) - now > quota.burst()
+    }
+
     /// Takes so many more, whether they are there or not. The debt ends: never more than a burst is owed.
     fn charge(&self, quota: Quota, requests: u64, now: Duration) {
         let (now, most) = (nanos(now), quota.burst());

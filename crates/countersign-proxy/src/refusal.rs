@@ -25,7 +25,7 @@ pub(crate) fn answer(
         Disclosure::Code => fault.code().public(),
         Disclosure::Components | Disclosure::Full => fault.code(),
     };
-    let mut problem = problem(code, trace, now);
+    let mut problem = problem(fault, code, trace, now);
     if disclosure != Disclosure::Code
         && let Some(detail) = fault.detail()
     {
@@ -59,18 +59,18 @@ pub(crate) fn answer(
 
 /// Writes a refusal in full, for callers who are the operator's own.
 pub(crate) fn tell(fault: &Fault, trace: TraceId, now: Timestamp) -> Response<Reply> {
-    let mut problem = problem(fault.code(), trace, now);
+    let mut problem = problem(fault, fault.code(), trace, now);
     problem["detail"] = fault.reason().into();
     written(fault, fault.code(), &problem)
 }
 
-fn problem(code: Code, trace: TraceId, now: Timestamp) -> Value {
+fn problem(fault: &Fault, code: Code, trace: TraceId, now: Timestamp) -> Value {
     json!({
         "type": format!("urn:countersign:refusal:{code}"),
         "title": code.title(),
         "status": code.status(),
         "code": code.as_str(),
-        "advice": code.advice(),
+        "advice": fault.advice(code),
         "trace": trace.as_str(),
         "server_time": now.as_secs(),
     })

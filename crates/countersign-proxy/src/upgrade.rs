@@ -8,7 +8,7 @@ use countersign::{Code, Rejection};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::connection::Stream;
 use crate::framing::is_token;
@@ -65,11 +65,12 @@ fn is_protocol(protocol: &[u8]) -> bool {
 pub(crate) struct Tunnel {
     upgrade: Upgrade,
     far: Arc<Mutex<Option<Box<dyn Stream>>>>,
+    holds: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl Tunnel {
     pub(crate) fn new(upgrade: Upgrade, far: Box<dyn Stream>) -> Self {
-        Self { upgrade, far: Arc::new(Mutex::new(Some(far))) }
+        Self { upgrade, far: Arc::new(Mutex::new(Some(far))), holds: None }
     }
 
     /// Puts the fields of this hop on the answer that grants it.
@@ -80,11 +81,27 @@ impl Tunnel {
         }
     }
 
-    /// Carries bytes both ways until both sides have ended, one breaks off, or nothing moved for `idle`.
+    /// Lets the tunnel of an answer live only while what it was granted for `holds`, which is asked several times a second.
+    pub(crate) fn bind(response: &mut Response<impl Sized>, holds: impl Fn() -> bool + Send + Sync + 'static) {
+        if let Some(tunnel) = response.extensions_mut().get_mut::<Self>() {
+            tunnel.holds = Some(Arc::new(holds));
+        }
+    }
+
+    /// Carries bytes both ways until both sides have ended, one breaks off, nothing moved for `idle`, or what it was granted for
+    /// does not hold any more.
     pub(crate) async fn carry(self, near: impl Stream, idle: Duration) {
         let far = self.far.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let withdrawn = async {
+            while self.holds.as_ref().is_none_or(|holds| holds()) {
+                sleep(LOOK).await;
+            }
+        };
         if let Some(far) = far {
-            both_ways(near, far, idle).await;
+            tokio::select! {
+                () = both_ways(near, far, idle) => {}
+                () = withdrawn => {}
+            }
         }
     }
 }
@@ -125,6 +142,9 @@ async fn one_way(
         moved.send_replace(Instant::now());
     }
 }
+
+/// How often it is asked whether a tunnel may go on: a key that is revoked has to stop working within a second.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Of one direction; what is not taken waits with its sender.
 const BUFFER: usize = 16 << 10;

@@ -277,18 +277,13 @@ impl Authentic {
         }
         let Self { head, policy, signed, key, closed } = self;
         let identity = Identity::of(&signed.facts, &key);
-        Ok((Fresh { head, policy, signed, identity, closed, now, token: None }, tally))
+        Ok((Fresh { head, policy, signed, key, identity, closed, now, token: None }, tally))
     }
 
     /// Age and key, judged again.
     fn still_holds(&self, keys: &Keys, now: Timestamp) -> Result<(), Rejection> {
         self.signed.facts.check_time(&self.policy, now)?;
-        let record = self.key.record();
-        let still_usable = keys
-            .versions(record.scheme, &record.id)
-            .iter()
-            .any(|now_known| now_known.fingerprint() == self.key.fingerprint() && now_known.usable(now));
-        if still_usable {
+        if is_usable(&self.key, keys, now) {
             return Ok(());
         }
         Err(Rejection::new(Code::KeyNotUsable, "the key was withdrawn while the body came"))
@@ -308,6 +303,24 @@ impl Authentic {
         let [high, low, ..] = *key.fingerprint();
         let until = policy.remember_until(facts.scheme, created);
         Some(Use { first, second, signed: created, until, group: u16::from_be_bytes([high, low]) })
+    }
+}
+
+/// Whether this very key still verifies.
+fn is_usable(key: &VerifyingKey, keys: &Keys, now: Timestamp) -> bool {
+    let record = key.record();
+    let mut known = keys.versions(record.scheme, &record.id).iter();
+    known.any(|known| known.fingerprint() == key.fingerprint() && known.usable(now))
+}
+
+/// The key that something was granted for which goes on after the request, so that it can end with the key.
+pub struct SignedBy(Arc<VerifyingKey>);
+
+impl SignedBy {
+    /// Whether a message signed by it at `now` would still be judged good, by these keys.
+    #[must_use]
+    pub fn is_usable(&self, keys: &Keys, now: Timestamp) -> bool {
+        is_usable(&self.0, keys, now)
     }
 }
 

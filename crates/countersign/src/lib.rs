@@ -75,7 +75,7 @@ mod vouched;
 pub use accept::AcceptSignature;
 pub use algorithm::{Algorithm, Scheme, UnknownName};
 pub use basis::{Accompanied, Basis, Bearer, Outcome, Unverified};
-pub use claim::{Authentic, Claim, Delivery, Fresh, Identity, Open, Ready};
+pub use claim::{Authentic, Claim, Delivery, Fresh, Identity, Open, Ready, SignedBy};
 pub use key::{
     AppHmacForm, InvalidKey, KeyRecord, KeyState, Keys, Layout, Material, NonceForm, SharedSecret, TimestampUnit,
     VerifyingKey,

@@ -13,18 +13,33 @@ pub struct Rejection {
     code: Code,
     reason: Cow<'static, str>,
     claimed: Option<Box<(Scheme, String)>>,
+    /// In place of the code's.
+    advice: Option<&'static str>,
 }
 
 impl Rejection {
     /// A rejection with its reason: one clause, no full stop.
     pub fn new(code: Code, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, reason: reason.into(), claimed: None }
+        Self { code, reason: reason.into(), claimed: None, advice: None }
     }
 
     /// The stable code, at full detail. [`Code::public`] folds it for callers that are told only the code.
     #[must_use]
     pub fn code(&self) -> Code {
         self.code
+    }
+
+    /// The same with better advice than [`Code::advice`] has, in its form. It may be told to everybody, as that is.
+    #[must_use]
+    pub fn advising(mut self, advice: &'static str) -> Self {
+        self.advice = Some(advice);
+        self
+    }
+
+    /// What the sender can do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        self.advice.unwrap_or(self.code.advice())
     }
 
     /// Which check failed, and on what.

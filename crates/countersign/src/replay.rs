@@ -133,6 +133,12 @@ pub trait ReplayStore: Send + Sync {
     /// Spends the marks of `once` if all are new.
     fn first_use<'a>(&'a self, once: &'a Use, now: Timestamp) -> BoxFuture<'a, Result<Seen, Unavailable>>;
 
+    /// Whether a use of a message that was signed at `now` could be judged now. `None` where only a use can tell. For whoever
+    /// says whether it is ready; no verdict follows from it.
+    fn admits(&self, _now: Timestamp) -> Option<bool> {
+        None
+    }
+
     /// As [`ReplayStore::first_use`], and where it is the first, or there is no use to spend, counts the request for all who
     /// share this store, in one step with it where it can. A request that is refused by its tally has spent its use, and
     /// costs nothing of the quota.

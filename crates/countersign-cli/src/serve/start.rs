@@ -1,10 +1,15 @@
+use std::time::Duration;
+
 use countersign_proxy::Sockets;
+use countersign_store::{DataLock, LockError};
+use listenfd::ListenFd;
+use tokio::time::{Instant, sleep};
 
 use super::Locks;
 use crate::exit::Failure;
 use crate::handover::{self, Handed, Predecessor};
 use crate::place::Place;
-use crate::replay;
+use crate::{output, replay};
 
 /// What a gateway begins with: its locks, and what another hands to it.
 pub(crate) struct Start {
@@ -17,9 +22,9 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// With locks and sockets of its own, until its end.
+    /// With locks of its own, until its end, and sockets of its own where no service manager listens for it.
     pub(crate) fn alone(place: &Place) -> Result<Self, Failure> {
-        let (locks, sockets) = (Locks::acquire(place)?, Sockets::default());
+        let (locks, sockets) = (Locks::acquire(place)?, of_service_manager(place));
         Ok(Self { locks, sockets, predecessor: None, may_be_taken_over: false })
     }
 
@@ -30,8 +35,17 @@ impl Start {
 
     /// With all that the gateway has which serves on this data directory; as [`Start::replaceable`] where there is none.
     pub(crate) async fn taking_over(place: &Place) -> Result<Self, Failure> {
-        let Some(handed) = handover::find(&place.config.data).await? else {
-            return Self::replaceable(place);
+        let data = &place.config.data;
+        let end = Instant::now() + SETTLING;
+        let handed = loop {
+            if let Some(handed) = handover::find(data).await? {
+                break handed;
+            }
+            // One that has itself just taken over, or that is just starting, has the lock and does not offer anything yet.
+            match DataLock::acquire(data) {
+                Err(LockError::Held { .. }) if Instant::now() < end => sleep(Duration::from_millis(20)).await,
+                _ => return Self::replaceable(place),
+            }
         };
         let Handed { shared_memory, locks, sockets, predecessor } = handed;
         // Nobody can hand on what the other does not have: neither the memory nor the right to be alone with the registry.
@@ -45,3 +59,33 @@ impl Start {
         Ok(Self { locks, sockets, predecessor: Some(predecessor), may_be_taken_over: true })
     }
 }
+
+/// What a service manager listens on for us (sd_listen_fds(3)): it keeps them open, so that callers wait while one process ends
+/// and the next begins. Told apart by their addresses.
+fn of_service_manager(place: &Place) -> Sockets {
+    let mut handed = ListenFd::from_env();
+    let mut sockets = Sockets { kept_open: handed.len() > 0, ..Sockets::default() };
+    let admin = place.config.admin.listen;
+    for at in 0..handed.len() {
+        match handed.take_tcp_listener(at) {
+            Ok(Some(listener)) => match listener.local_addr() {
+                Ok(own) if own == admin => sockets.admin = Some(listener),
+                Ok(own) if place.config.gateway.listen.contains(&own) => sockets.listen.push(listener),
+                own => {
+                    let own = own.map_or_else(|fault| fault.to_string(), |own| own.to_string());
+                    let hint = "make ListenStream= of the .socket unit and `listen` of [gateway] or [admin] the same";
+                    output::warning(
+                        format!("the service manager listens on {own}, which is not asked for"),
+                        &[hint.to_owned()],
+                    );
+                }
+            },
+            Ok(None) => {}
+            Err(fault) => output::warning(format!("a socket of the service manager is no TCP listener: {fault}"), &[]),
+        }
+    }
+    sockets
+}
+
+/// For a gateway that begins or ends.
+const SETTLING: Duration = Duration::from_secs(5);

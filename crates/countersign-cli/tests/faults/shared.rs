@@ -41,7 +41,8 @@ fn a_rolling_restart_by_plain_drain() {
             for (name, address) in NAMES.into_iter().zip(addresses) {
                 let before = gateways.remove(0);
                 assert_eq!(before.end("-TERM"), Some(0));
-                let config = dir.read(&format!("{name}.toml")).replace("[\"127.0.0.1:0\"]", &format!("[\"{address}\"]"));
+                let config =
+                    dir.read(&format!("{name}.toml")).replace("[\"127.0.0.1:0\"]", &format!("[\"{address}\"]"));
                 dir.write(&format!("{name}.toml"), &config);
                 gateways.push(Gateway::started(dir, dir.command(&format!("gateway --config {name}.toml"))));
                 ready(gateways.last().unwrap());

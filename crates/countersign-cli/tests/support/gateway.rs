@@ -104,6 +104,11 @@ impl Gateway {
         1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
     }
 
+    /// How many files, sockets among them, it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     /// Ends it with a signal, and says which code it exits with.
     pub fn end(self, signal: &str) -> Option<i32> {
         self.signal(signal);

@@ -57,8 +57,13 @@ pub(super) async fn serve(
         // An error means that nobody is left to stop us any other way.
         let _ = stop.wait_for(|stop| *stop).await;
     });
-    let (mut waits, mut over) = (false, false);
+    let (mut waits, mut over, mut first) = (false, false, true);
     loop {
+        let listening = front.listening();
+        // Behind an answer that did not say so: the next request is another process's to decide.
+        if !std::mem::take(&mut first) && listening.as_ref().is_some_and(|it| it.check().is_err()) {
+            break;
+        }
         let heard = poll_fn(|cx| {
             let heard = lock(&wire).poll_head(cx);
             if heard.is_ready() {
@@ -88,7 +93,11 @@ pub(super) async fn serve(
             }
         };
         let wants = request.wants;
-        let mut response = front.clone().answer(peer, opening(&wire, request, chunked)).await;
+        let mut answering = pin!(front.clone().answer(peer, opening(&wire, request, chunked)));
+        let begun = poll_fn(|cx| Poll::Ready(answering.as_mut().poll(cx))).await;
+        // It counts by itself now.
+        drop(listening);
+        let mut response = if let Poll::Ready(response) = begun { response } else { answering.await };
         let tunnel = response.extensions_mut().remove::<Tunnel>();
         let closes = !wants.persists || over || is_told() || says_close(&response);
         let sent = send(&wire, response, wants, closes && tunnel.is_none()).await;

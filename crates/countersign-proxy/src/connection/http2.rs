@@ -30,6 +30,8 @@ use crate::settings::Limits;
 
 /// How long a caller may take for what it was told to end.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How long after it was told to end its requests may be on their way to us.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Bytes of an answer that wait for a caller who does not take them.
 const SEND_BUFFER: usize = 64 << 10;
 /// How long the answer to our ping may take.
@@ -73,7 +75,8 @@ pub(super) async fn serve<S: Stream>(
     let mut deadline = pin!(sleep_until(Instant::now() + limits.idle_time));
     let patience = limits.write_time.max(Duration::from_millis(1));
     let mut round = interval_at(Instant::now() + patience, patience);
-    let mut told = false;
+    let (mut told, mut listening) = (false, front.listening());
+    let mut lull = pin!(sleep_until(Instant::now()));
     poll_fn(|cx| {
         if connection.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
@@ -96,13 +99,18 @@ pub(super) async fn serve<S: Stream>(
             connection.as_mut().graceful_shutdown();
             told = true;
             deadline.as_mut().reset(Instant::now() + FAREWELL);
+            lull.as_mut().reset(Instant::now() + LAST_WORDS);
             cx.waker().wake_by_ref();
         } else if late && idle {
             return Poll::Ready(());
         }
+        if told && lull.as_mut().poll(cx).is_ready() {
+            listening = None;
+        }
         Poll::Pending
     })
     .await;
+    drop(listening);
 }
 
 /// An answer that counts as under way until its body has ended.

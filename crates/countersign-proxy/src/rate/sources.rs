@@ -29,6 +29,18 @@ impl Sources {
         if (other.is_over(), one.tally.remaining) < (one.is_over(), other.tally.remaining) { other } else { one }
     }
 
+    /// A handshake failed, which nobody counted before: that costs as many as [`FAILURE`], too.
+    pub(crate) fn failed_handshake(&self, source: IpAddr, quota: Quota, now: Duration) {
+        for cell in self.cells(source) {
+            cell.charge(quota, FAILURE, now);
+        }
+    }
+
+    /// Whether it may ask for nothing more now, as far as that can be told without counting anything.
+    pub(crate) fn is_spent(&self, source: IpAddr, quota: Quota, now: Duration) -> bool {
+        self.cells(source).iter().all(|cell| cell.is_spent(quota, now))
+    }
+
     /// A request was refused: that costs as many as [`FAILURE`].
     pub(crate) fn failed(&self, source: IpAddr, quota: Quota, now: Duration) {
         for cell in self.cells(source) {

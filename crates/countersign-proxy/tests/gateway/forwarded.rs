@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_proxy::{Limits, Quota};
+use countersign_proxy::{Disclosure, Limits, Quota};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -155,4 +155,114 @@ async fn a_stranger_can_not_use_the_proxy_protocol() {
         assert_eq!(ask(stage.address, &signed(&stage).await.bytes()).await.status, 200, "without one it is served");
         assert_eq!(stage.upstream.requests(), 1);
     }
+}
+
+const OF_PROXIES: [&str; 9] = [
+    "X-Real-IP",
+    "X-Client-IP",
+    "True-Client-IP",
+    "X_Real_IP",
+    "X-SSL-Client-Cert",
+    "X-SSL-Client-S-DN",
+    "X-SSL-Client-Verify",
+    "SSL-Client-Cert",
+    "X-Forwarded-Client-Cert",
+];
+
+#[tokio::test]
+async fn a_stranger_can_not_say_in_a_proxys_words_who_it_is() {
+    let stage = Stage::with(Setting { public_url: vec!["http://api.test"], ..Setting::default() }).await;
+    let request = OF_PROXIES.iter().fold(signed(&stage).await, |request, name| request.with(name, "CN=globex"));
+    let answer = ask(stage.address, &request.bytes()).await;
+    let echo = answer.json();
+    assert_eq!(answer.status, 200, "{echo}");
+    for name in OF_PROXIES {
+        assert!(arrived(&echo, &name.to_ascii_lowercase()).is_empty(), "{name}: {echo}");
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_tells_a_certificate_and_no_second_address() {
+    let stage = Stage::with(behind_a_proxy()).await;
+    let request = OF_PROXIES.iter().fold(signed(&stage).await, |request, name| request.with(name, "CN=acme"));
+    let echo = ask(stage.address, &request.bytes()).await.json();
+    for name in OF_PROXIES {
+        let expected = if name.ends_with("IP") { vec![] } else { vec!["CN=acme"] };
+        assert_eq!(arrived(&echo, &name.to_ascii_lowercase()), expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_partner_signed_goes_on() {
+    let stage = Stage::with(Setting { public_url: vec!["http://api.test"], ..Setting::default() }).await;
+    let covered = ["@method", "@authority", "@path", "@query", "x-real-ip"];
+    let request = stage.partner.get("/orders").field("X-Real-IP", "203.0.113.9").cover(&covered).sign().await;
+    let echo = ask(stage.address, &request.with("X-Client-IP", "203.0.113.9").bytes()).await.json();
+    assert_eq!((arrived(&echo, "x-real-ip"), arrived(&echo, "x-client-ip")), (vec!["203.0.113.9"], vec![]), "{echo}");
+}
+
+#[tokio::test]
+async fn a_foreign_host_is_told_what_is_wrong_with_it_as_far_as_the_route_lets() {
+    for (refusals, detail) in [(Disclosure::Code, false), (Disclosure::Components, true)] {
+        let setting = Setting { public_url: vec!["https://api.test"], refusals, ..Setting::default() };
+        let stage = Stage::with(setting).await;
+        for target in ["/orders", "/orders?a=b"] {
+            let request = format!("GET {target} HTTP/1.1\r\nHost: elsewhere.test\r\nConnection: close\r\n\r\n");
+            let problem = ask(stage.address, request.as_bytes()).await.json();
+            assert_eq!((&problem["status"], &problem["code"]), (&400.into(), &"malformed".into()));
+            assert_eq!(problem["advice"], "send it to a host that this API has, signed for that host");
+            assert_eq!(
+                problem["detail"].as_str(),
+                detail.then_some("the Host is not one of ours, which are https://api.test")
+            );
+        }
+        // Of a path that leads nowhere nothing more is told.
+        let request = b"GET /nowhere HTTP/1.1\r\nHost: elsewhere.test\r\nConnection: close\r\n\r\n";
+        assert!(ask(stage.address, request).await.json()["detail"].is_null());
+    }
+}
+
+/// One customer of IPv6 has more addresses than there are counters, and may write one of IPv4 as one of IPv6.
+#[tokio::test]
+async fn a_flood_from_all_addresses_of_a_customer_is_one_flood() {
+    let quota = Quota { requests: 3, per: Duration::from_hours(1) };
+    let limits = Limits { source_rate: Some(quota), ..Setting::default().limits };
+    let stage = Stage::with(Setting { limits, ..proxied() }).await;
+    for (family, source, status) in [
+        ("TCP6", "2001:db8::1", 200),
+        ("TCP6", "2001:db8::2", 200),
+        ("TCP6", "2001:db8::ffff:ffff:ffff:ffff", 200),
+        ("TCP6", "2001:0db8:0000:0000:9::", 429),
+        ("TCP6", "2001:db8:0:1::1", 200),
+        ("TCP4", "203.0.113.9", 200),
+        ("TCP6", "::ffff:203.0.113.9", 200),
+        ("TCP6", "::ffff:cb00:7109", 200),
+        ("TCP4", "203.0.113.9", 429),
+        ("TCP6", "::ffff:203.0.113.9", 429),
+    ] {
+        let to = if family == "TCP6" { "2001:db8::80" } else { "192.0.2.1" };
+        let header = format!("PROXY {family} {source} {to} 4711 443\r\n");
+        let answer = ask(stage.address, &[header.as_bytes(), &signed(&stage).await.bytes()].concat()).await;
+        assert_eq!(answer.status, status, "{source}");
+    }
+    // The log names the address in one spelling.
+    let lines = stage.log.lines(10).await;
+    assert_eq!(
+        (&lines[2]["source"], &lines[7]["source"]),
+        (&"2001:db8::ffff:ffff:ffff:ffff".into(), &"203.0.113.9".into())
+    );
+}
+
+/// A second header is the caller's own, and no request.
+#[tokio::test]
+async fn a_caller_can_not_write_a_proxy_header_behind_the_proxys() {
+    let stage = Stage::with(proxied()).await;
+    let v2 = [b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c".as_slice(), &[10, 0, 0, 1, 192, 0, 2, 1, 1, 2, 3, 4]].concat();
+    for second in [&b"PROXY TCP4 10.0.0.1 192.0.2.1 4711 443\r\n"[..], &v2] {
+        let first = b"PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n";
+        let all = send(stage.address, &[first, second, &signed(&stage).await.bytes()].concat()).await;
+        assert!(all.is_empty() || answers(&all)[0].status == 400, "{}", String::from_utf8_lossy(&all));
+    }
+    assert_eq!(stage.upstream.requests(), 0);
+    assert!(!stage.log.text().contains("10.0.0.1"));
 }

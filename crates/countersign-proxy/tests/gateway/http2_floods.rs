@@ -53,6 +53,25 @@ async fn a_head_that_grows_when_it_is_unpacked_is_too_large() {
     good_requests_pass(&stage).await;
 }
 
+/// CVE-2023-44487, "rapid reset": a request costs its caller a frame, and it takes none of the streams that it may have.
+#[tokio::test]
+async fn rapid_resets_end_the_connection() {
+    let stage = Stage::start().await;
+    for target in ["/orders/slow", "/elsewhere"] {
+        let mut connection = Connection::open(&stage).await;
+        let head = block(&fields(&stage.partner.get(target)).await);
+        let cancel = 8_u32.to_be_bytes();
+        let streams = (0..20_000_u32).map(|number| {
+            let id = 2 * number + 1;
+            [frame(HEADERS, END_STREAM | END_HEADERS, id, &head), frame(RST_STREAM, 0, id, &cancel)].concat()
+        });
+        let end = flood(&mut connection, streams).await;
+        assert!(matches!(end, End::Closed(_)), "{target}: {end:?}");
+    }
+    assert!(stage.upstream.requests() < 300, "{}", stage.upstream.requests());
+    good_requests_pass(&stage).await;
+}
+
 /// CVE-2025-8671, "MadeYouReset": the caller makes us reset its streams, which it may then open again at once.
 #[tokio::test]
 async fn made_you_reset_ends_the_connection() {

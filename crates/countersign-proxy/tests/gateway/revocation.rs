@@ -7,11 +7,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::client::Resumption;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::authority::{Authority, Wanted};
 use crate::mutual::{Mutual, get, readyz};
+use crate::stage::{Setting, Stage};
 use crate::tls::{Caller, ask_on};
+use crate::upstream::Upstream;
 
 #[tokio::test]
 async fn a_revoked_certificate_is_refused_at_the_handshake() {
@@ -192,4 +194,32 @@ async fn a_reload_under_load_drops_nothing_and_a_broken_pair_keeps_the_old_one()
         done.unwrap();
     }
     assert_eq!(stage.upstream.requests(), 160);
+}
+
+#[tokio::test]
+async fn a_tunnel_ends_within_a_second_of_its_certificate_being_revoked() {
+    let mutual = Mutual::with_crl(&[]);
+    let setting = Setting { tls: Some(mutual.settings()), ..Setting::default() };
+    let stage = Stage::before(Upstream::switching("websocket").await, setting);
+    let mut tunnels = Vec::new();
+    for serial in [7, 8] {
+        let mut stream = mutual.caller(Wanted { serial, ..Wanted::default() }).connect(&stage).await.unwrap();
+        let request = stage.partner.get("/orders/live").sign().await.keep_alive();
+        let request = request.with("Connection", "Upgrade").with("Upgrade", "websocket");
+        stream.write_all(&request.bytes()).await.unwrap();
+        // The answer, and the request as the upstream echoes it.
+        let mut heard = Vec::new();
+        while heard.windows(4).filter(|it| it == b"\r\n\r\n").count() < 2 {
+            heard.push(stream.read_u8().await.unwrap());
+        }
+        assert!(heard.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&heard));
+        tunnels.push(stream);
+    }
+    mutual.revoke(&[7], -30, 3600);
+    mutual.reload(&stage).unwrap();
+    let mut byte = [0];
+    let ended = tokio::time::timeout(Duration::from_secs(2), tunnels[0].read(&mut byte)).await.expect("it goes on");
+    assert!(!matches!(ended, Ok(1)));
+    tunnels[1].write_all(b"x").await.unwrap();
+    assert_eq!(tunnels[1].read_u8().await.unwrap(), b'x');
 }

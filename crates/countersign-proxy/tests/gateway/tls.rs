@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use countersign_proxy::{Limits, TlsSettings};
+use countersign_proxy::{Limits, Quota, TlsSettings};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::client::Resumption;
@@ -291,4 +291,27 @@ async fn files_that_do_not_fit_make_no_gateway() {
         let fault = refused(files.settings());
         assert!(fault.contains("can't read") && fault.contains(file), "{fault}");
     }
+}
+
+/// A handshake costs more than any request that is refused behind it.
+#[tokio::test]
+async fn a_flood_of_failed_handshakes_ends_before_the_next_private_operation() {
+    let files = Files::new();
+    let limits = Limits {
+        source_rate: Some(Quota { requests: 50, per: Duration::from_hours(1) }),
+        limit_loopback: true,
+        ..Setting::default().limits
+    };
+    let stage = Stage::with(Setting { tls: Some(files.settings()), limits, ..Setting::default() }).await;
+    let caller = Caller::new(&files, None);
+    assert_eq!(caller.ask(&stage, &stage.partner.get("/orders").bytes().await).await.unwrap().status, 200);
+    for _ in 0..5 {
+        let answer = client::send(stage.address, b"\x16\x03\x01\x00\x05hello").await;
+        assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    }
+    let refused = caller.connect(&stage).await;
+    assert!(refused.is_err(), "a source whose handshakes keep failing still gets one");
+    let metrics = crate::operation::admin(&stage, "/metrics").await.body;
+    assert!(metrics.contains("countersign_connections_refused_total 1\n"), "{metrics}");
+    assert_eq!(stage.upstream.requests(), 1);
 }

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use countersign::Demands;
+use countersign::{Demands, KeyState, Keys};
 use countersign_proxy::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::admitted::arrived;
 use crate::client::{Answer, ask, next, read_all};
-use crate::signer::Request;
+use crate::signer::{Partner, Request};
 use crate::stage::{Setting, Stage};
 use crate::upstream::Upstream;
 
@@ -212,4 +212,33 @@ async fn a_tunnel_holds_the_end_up_no_longer_than_a_request_may() {
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     let lived = chatter.await.unwrap();
     assert!(lived > Duration::from_millis(400) && lived < Duration::from_secs(10), "{lived:?}");
+}
+
+#[tokio::test]
+async fn a_tunnel_ends_within_a_second_of_its_key_being_revoked() {
+    let stage = Stage::before(Upstream::switching("websocket").await, Setting::default());
+    let other = Partner::new("globex", "globex-2026");
+    let keys = |state| Keys::new([stage.partner.key(state), other.key(KeyState::Active)]);
+    stage.keys.store(keys(KeyState::Active).into());
+    let (mut revoked, _) = ask_to_switch(&stage, &asking(&stage, "websocket").await).await;
+    let theirs = other.get("/orders/live?a=b").sign().await.keep_alive();
+    let theirs = theirs.with("Connection", "Upgrade").with("Upgrade", "websocket");
+    let (mut kept, answer) = ask_to_switch(&stage, &theirs).await;
+    assert_eq!(answer.status, 101);
+    for stream in [&mut revoked, &mut kept] {
+        next_head(stream).await;
+        stream.write_all(b"x").await.unwrap();
+        hears(stream, b"x").await;
+    }
+    // A key that is only to end one day is still good.
+    stage.keys.store(keys(KeyState::Retiring).into());
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    revoked.write_all(b"y").await.unwrap();
+    hears(&mut revoked, b"y").await;
+    let started = Instant::now();
+    stage.keys.store(keys(KeyState::Revoked).into());
+    assert!(read_all(&mut revoked).await.is_empty());
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    kept.write_all(b"z").await.unwrap();
+    hears(&mut kept, b"z").await;
 }

@@ -162,6 +162,14 @@ impl ReplayStore for MemoryReplay {
     fn first_use<'a>(&'a self, once: &'a Use, now: Timestamp) -> BoxFuture<'a, Result<Seen, Unavailable>> {
         Box::pin(std::future::ready(self.spend(once, now)))
     }
+
+    fn admits(&self, now: Timestamp) -> Option<bool> {
+        let began = self.floor.is_none_or(|floor| now >= floor);
+        let open = self.shards.iter().all(|shard| shard.lock().is_ok_and(|shard| !shard.closed));
+        // One use has two marks at most.
+        let room = self.used() + 2 <= self.capacity || self.sweep(now) && self.used() + 2 <= self.capacity;
+        Some(began && open && room)
+    }
 }
 
 impl fmt::Debug for MemoryReplay {

@@ -57,6 +57,15 @@ async fn a_use_of_two_marks_needs_room_for_both() {
 }
 
 #[tokio::test]
+async fn it_says_whether_it_would_admit_a_use_of_now() {
+    let memory = MemoryReplay::ephemeral(2);
+    assert_eq!(memory.admits(now()), Some(true));
+    spend(&memory, signed(1, now()), now()).await;
+    assert_eq!(memory.admits(now()), Some(false), "full for a use of two marks");
+    assert_eq!(memory.admits(later(500)), Some(true), "what has ended makes room, without a use that asks for it");
+}
+
+#[tokio::test]
 async fn a_replay_after_the_clock_stepped_back() {
     let memory = MemoryReplay::ephemeral(10_000);
     let once = signed(1, now());

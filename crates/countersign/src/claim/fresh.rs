@@ -5,10 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::Identity;
+use super::{Identity, SignedBy};
 use crate::algorithm::Scheme;
 use crate::basis::{Accompanied, Basis};
 use crate::coverage::Coverage;
+use crate::key::VerifyingKey;
 use crate::message::Head;
 use crate::policy::{Demands, Policy};
 use crate::rejection::{Code, Rejection};
@@ -24,6 +25,7 @@ pub struct Fresh {
     pub(super) head: Head,
     pub(super) policy: Arc<Policy>,
     pub(super) signed: Box<Signed>,
+    pub(super) key: Arc<VerifyingKey>,
     pub(super) identity: Identity,
     /// The body, where fields in it are to be opened.
     pub(super) closed: Option<Bytes>,
@@ -75,13 +77,19 @@ impl Fresh {
         Ok(self)
     }
 
+    /// The key that signed, for what outlives the request.
+    #[must_use]
+    pub fn signer(&self) -> SignedBy {
+        SignedBy(Arc::clone(&self.key))
+    }
+
     /// Takes out what the upstream will get: the signed payload, or `body` as it was kept while it passed
     /// [`Open::push`](super::Open::push). Sealed fields are opened here by `openers`.
     ///
     /// # Errors
     /// `malformed` where a sealed field can't be opened; `token_missing` where the policy demands a user token and none was checked.
     pub fn unpack<B>(self, openers: &Openers, body: B) -> Result<Ready<B>, Rejection> {
-        let Self { mut head, policy, mut signed, identity, closed, now, token } = self;
+        let Self { mut head, policy, mut signed, identity, closed, now, token, .. } = self;
         if policy.demands.user_token && token.is_none() {
             return Err(Rejection::new(Code::TokenMissing, "no user token was checked"));
         }

@@ -45,6 +45,10 @@ impl ReplayStore for RedisReplay {
         Box::pin(async move { Ok(self.spend(Some(once), None, now).await?.0) })
     }
 
+    fn admits(&self, now: Timestamp) -> Option<bool> {
+        Some(self.missing(now).is_none())
+    }
+
     fn first_use_counted<'a>(
         &'a self,
         once: Option<&'a Use>,

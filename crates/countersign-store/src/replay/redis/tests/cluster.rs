@@ -130,3 +130,28 @@ async fn a_partner_with_keys_all_over_a_cluster_has_one_rate() {
     }
     assert_eq!(passed, 20);
 }
+
+/// The replica of a primary that was lost takes its slots. Whether it has all that was admitted nobody knows.
+#[tokio::test]
+async fn a_replay_after_a_failover_in_a_cluster() {
+    let mut servers = three().await;
+    let replica = RedisServer::with(&["--save", "", "--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]);
+    assert_eq!(replica.ask(&["CLUSTER", "MEET", "127.0.0.1", &servers[0].port.to_string()]), "+OK");
+    let node = node(&servers).await;
+    let id = servers[2].ask(&["CLUSTER", "MYID"]);
+    node.until(|| replica.ask(&["CLUSTER", "REPLICATE", &id]) == "+OK", "a replica").await;
+    node.until(|| replica.ask(&["INFO", "replication"]).contains("master_link_status:up"), "copied").await;
+    let uses = of_every_part();
+    assert_eq!(spend_all(&node, &uses).await, vec![Some(Seen::First); 32]);
+    servers[2].kill();
+    assert_eq!(replica.ask(&["CLUSTER", "FAILOVER", "TAKEOVER"]), "+OK");
+    node.until(|| node.replay.floor().is_some(), "noticed").await;
+    node.ready().await;
+    let seen = spend_all(&node, &uses).await;
+    assert!(!seen.contains(&Some(Seen::First)), "a captured request passed a second time: {seen:?}");
+    // It goes on with what is signed above the floor, everywhere.
+    let floor = node.replay.floor().unwrap();
+    let above: Vec<_> = (0..32).map(|group| signed(floor).in_group(group)).collect();
+    let seen = spend_all(&node, &above).await;
+    assert_eq!(seen, vec![Some(Seen::First); 32]);
+}
