@@ -1,6 +1,7 @@
 //! What the upstream receives: built from the basis alone.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -30,7 +31,11 @@ impl Outgoing {
     ///
     /// # Errors
     /// [`Unavailable`] where an identity can't be written as a header: nothing goes on under half a name.
-    pub(crate) fn of(recorded: Recorded, caller: &Caller, upgrade: Option<&Upgrade>) -> Result<Self, Unavailable> {
+    pub(crate) async fn of(
+        recorded: Recorded,
+        caller: &Caller,
+        upgrade: Option<&Upgrade>,
+    ) -> Result<Self, Unavailable> {
         let (basis, trace) = recorded.into_parts();
         let from = head(&basis);
         let (Some(method), Some(path), Some(origin)) = (from.method(), from.path(), from.origin()) else {
@@ -85,6 +90,24 @@ impl Outgoing {
                 let share = held.replaced_by(body.len());
                 (Sent::Kept(body, trailers), share)
             }
+            Delivery::Reframed { before, kept, after, body } => match body {
+                Held::Memory(body, share) => {
+                    let part = part_of(&body, &kept)?;
+                    let body = Bytes::from([&before[..], part, &after].concat());
+                    head.text(&CONTENT_DIGEST, &["sha-256=:", &sha_256(&body), ":"]).map_err(unwritable)?;
+                    let share = Held::Memory(Bytes::new(), share).replaced_by(body.len());
+                    (Sent::Kept(body, trailers), share)
+                }
+                Held::File(body) => {
+                    let body = body.reframed(before, kept, after)?;
+                    let digest = STANDARD.encode(body.sha256().await?);
+                    head.text(&CONTENT_DIGEST, &["sha-256=:", &digest, ":"]).map_err(unwritable)?;
+                    (Sent::Spooled(Box::new(body), trailers), None)
+                }
+                Held::Passing(_) => {
+                    return Err(Unavailable::new("gateway", "what nobody verified was about to be framed anew"));
+                }
+            },
         };
         Ok(Self { message: head.end(body, announced), share })
     }
@@ -116,6 +139,12 @@ fn identify(head: &mut Draft, basis: &Basis<Held>, trace: TraceId) -> Result<(),
 /// RFC 9530 §2.
 fn sha_256(body: &Bytes) -> String {
     STANDARD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body))
+}
+
+fn part_of<'a>(body: &'a Bytes, place: &Range<u64>) -> Result<&'a [u8], Unavailable> {
+    let place = usize::try_from(place.start).ok().zip(usize::try_from(place.end).ok());
+    let part = place.and_then(|(begin, end)| body.get(begin..end));
+    part.ok_or_else(|| Unavailable::new("gateway", "a part of a body is not where it was"))
 }
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
@@ -160,7 +189,7 @@ mod tests {
         let basis = Basis::Observed(policy.permit().unwrap(), outcome);
         let caller = Caller { address: [127, 0, 0, 1].into(), partner: None, certificate: None, by_proxy: false };
         let recorded = Recorder::default().record(basis, &mut entry).await.unwrap();
-        let Outgoing { message, share } = Outgoing::of(recorded, &caller, None).unwrap();
+        let Outgoing { message, share } = Outgoing::of(recorded, &caller, None).await.unwrap();
         let text = std::str::from_utf8(message.head()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let mut lines = head.split("\r\n");

@@ -61,7 +61,7 @@ impl Upstreams {
     ) -> Result<Response<Relay>, Fault> {
         let started = Instant::now();
         // The share of the room is held until the upstream has answered.
-        let Outgoing { mut message, share: _share } = Outgoing::of(recorded, caller, None)?;
+        let Outgoing { mut message, share: _share } = Outgoing::of(recorded, caller, None).await?;
         let course = message.body().course().cloned();
         let answer = self.exchange(&mut message, &route.upstream, limits).await;
         route.metrics.upstream_took(started.elapsed());

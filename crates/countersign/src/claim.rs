@@ -156,7 +156,8 @@ impl Open {
     pub fn weight(&self) -> usize {
         match self.kind {
             _ if self.closed.is_some() => 8,
-            OpenKind::Head(_) | OpenKind::Trailers(_) | OpenKind::Stream(_) | OpenKind::Keyed(_) => 0,
+            OpenKind::Head(_) | OpenKind::Trailers(_) | OpenKind::Keyed(_) => 0,
+            OpenKind::Stream(ref stream) => stream.weight(),
             OpenKind::Whole(..) => 8,
         }
     }

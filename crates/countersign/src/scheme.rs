@@ -5,6 +5,7 @@ pub(crate) mod http_message_signatures;
 pub(crate) mod pki;
 pub(crate) mod trusted_site;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,7 +26,6 @@ pub(crate) enum Reading {
     /// They are made of the head; the body is only hashed, and may be spooled.
     Head(http_message_signatures::Candidates),
     /// They end with the body, or with a hash of it: computed as it passes, and it may be spooled.
-    #[allow(dead_code, reason = "no scheme reads so yet: bodies larger than memory would")]
     Stream(Box<dyn Stream>),
     /// They are made of the body, which has to be in memory as a whole.
     Whole(Box<dyn Whole>),
@@ -37,6 +37,8 @@ pub(crate) enum Reading {
 pub(crate) trait Stream: Send {
     /// Takes the next part of the body.
     fn push(&mut self, chunk: &[u8]) -> Result<(), Rejection>;
+    /// How many bytes of memory a byte that comes now may take, as [`crate::Open::weight`] has it.
+    fn weight(&self) -> usize;
     /// Ends the body.
     fn finish(self: Box<Self>, head: &Head, policy: &Policy) -> Result<Box<Signed>, Rejection>;
 }
@@ -120,6 +122,18 @@ pub(crate) enum Payload {
     AsReceived,
     /// What was signed, with its content type where that changes.
     Derived(Bytes, Option<HeaderValue>),
+    /// A part of what came, between bytes that were made anew.
+    Reframed(Reframed),
+}
+
+/// A body built anew around a part of the one that came.
+#[derive(Clone, Debug)]
+pub(crate) struct Reframed {
+    pub(crate) before: Bytes,
+    /// Where the part stands in the body as it came.
+    pub(crate) kept: Range<u64>,
+    pub(crate) after: Bytes,
+    pub(crate) content_type: HeaderValue,
 }
 
 /// Finds the one scheme that marked this message. A message with the marks of two is ambiguous; no scheme is tried after

@@ -72,8 +72,9 @@ fn pass(pair: &Pair, request: &Request) -> Result<Ready<bytes::Bytes>, Code> {
 /// The body and its content type as the upstream gets them.
 fn delivered(ready: Ready<bytes::Bytes>) -> (String, Vec<u8>) {
     let (head, delivery, _) = ready.into_parts();
-    let Delivery::Derived(body, _) = delivery else { panic!("the body as it came") };
-    (head.headers()["content-type"].to_str().unwrap().to_owned(), body.to_vec())
+    let Delivery::Reframed { before, kept, after, body } = delivery else { panic!("the body as it came") };
+    let body = [&before[..], &body[kept.start as usize..kept.end as usize], &after].concat();
+    (head.headers()["content-type"].to_str().unwrap().to_owned(), body)
 }
 
 /// What a sender is told who wants to sign this.

@@ -25,7 +25,7 @@ impl Upstreams {
         route: &Route,
         limits: &Limits,
     ) -> Result<Response<Relay>, Fault> {
-        let Outgoing { mut message, share: _share } = Outgoing::of(recorded, caller, Some(&upgrade))?;
+        let Outgoing { mut message, share: _share } = Outgoing::of(recorded, caller, Some(&upgrade)).await?;
         let mut fault = failed("there is no upstream");
         for Member { destination, condition } in route.upstream.candidates() {
             let _one = condition.begin();

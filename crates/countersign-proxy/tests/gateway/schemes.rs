@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use countersign::{
     Algorithm, AppHmacForm, Demands, Draft, Form, Head, KeyRecord, KeyState, Keys, Layout, Material, NonceForm, Origin,
     Scheme, SharedSecret, SigningKey, TimestampUnit, VerifyingKey,
@@ -289,6 +291,31 @@ async fn an_uploaded_form_arrives_built_anew() {
     let text = String::from_utf8(next.body.clone()).unwrap().replace("--b", "--c");
     let other = next.typed("multipart/form-data; boundary=c").bent(|post| post.body = text.into_bytes());
     assert_eq!(sender.refused(&other).await, "replayed");
+}
+
+/// Beyond what is kept in memory the file of a form lies in a file, and goes on out of it.
+#[tokio::test]
+async fn a_large_form_is_built_anew_around_its_file() {
+    let sender = Sender::new(Scheme::Pki, None, |demands| demands.max_body = 4 << 20).await;
+    for size in [100, 63 << 10, 65 << 10, 300_000, 1 << 20] {
+        let file: String = "a\r\n--\r\n--c".chars().cycle().take(size).collect();
+        let form = String::from_utf8(upload(&format!("m-{size}"))).unwrap().replace("Grüße", &file);
+        let echo =
+            sender.passes(&sender.sign("/orders", "multipart/form-data; boundary=b", form.as_bytes()).await).await;
+        let body = echo["body"].as_str().unwrap();
+        let content_type = arrived(&echo, "content-type").concat();
+        let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
+        // The fields come first now, and the file is as it was.
+        assert!(body.find("name=\"message_id\"").unwrap() < body.find("name=\"file\"").unwrap());
+        assert!(body.ends_with(&format!("\r\n\r\n{file}\r\n--{boundary}--\r\n")), "{size}");
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());
+        assert_eq!(arrived(&echo, "content-digest"), [format!("sha-256=:{}:", STANDARD.encode(digest))]);
+    }
+    let mut spoilt = sender.sign("/orders", "multipart/form-data; boundary=b", &upload("x")).await;
+    let at = spoilt.body.windows(4).position(|four| four == "Grü".as_bytes()).unwrap();
+    spoilt.body[at] ^= 1;
+    assert_eq!(sender.refused(&spoilt).await, "bad_signature");
+    assert_eq!(sender.stage.upstream.requests(), 5);
 }
 
 #[tokio::test]

@@ -142,6 +142,10 @@ pub(super) fn pass(
 pub(super) fn delivered(delivery: Delivery<Bytes>) -> Bytes {
     match delivery {
         Delivery::AsReceived(bytes) | Delivery::Received(bytes, _) | Delivery::Derived(bytes, _) => bytes,
+        Delivery::Reframed { before, kept, after, body } => {
+            let place = usize::try_from(kept.start).unwrap()..usize::try_from(kept.end).unwrap();
+            [&before[..], &body[place], &after].concat().into()
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The end of the chain: what was verified for the first time, and what of it goes on.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use crate::message::Head;
 use crate::policy::{Demands, Policy};
 use crate::rejection::{Code, Rejection};
 use crate::scheme::app_hmac::CREDENTIALS;
-use crate::scheme::{Payload, Signed};
+use crate::scheme::{Payload, Reframed, Signed};
 use crate::seal::Openers;
 use crate::time::Timestamp;
 use crate::token::{Token, TokenJudge};
@@ -48,7 +49,7 @@ impl Fresh {
     pub fn takes_long(&self) -> bool {
         let derived = match &self.signed.payload {
             Payload::Derived(bytes, _) => bytes.len(),
-            Payload::AsReceived => 0,
+            Payload::AsReceived | Payload::Reframed(_) => 0,
         };
         self.policy.opens() && derived.max(self.closed.as_ref().map_or(0, Bytes::len)) > 4 << 10
     }
@@ -111,6 +112,13 @@ impl Fresh {
                     Delivery::Derived(opened, body)
                 }
             },
+            (Payload::Reframed(reframed), closed) => {
+                // No form is a document with fields to open, and is told so.
+                closed.as_ref().map(opened).transpose()?;
+                let Reframed { before, kept, after, content_type } = reframed;
+                describe_derived(head.headers_mut(), Some(content_type));
+                Delivery::Reframed { before, kept, after, body }
+            }
             (Payload::Derived(bytes, content_type), _) => {
                 let opened = opened(&bytes)?;
                 describe_derived(head.headers_mut(), content_type);
@@ -184,6 +192,17 @@ pub enum Delivery<B> {
     Received(Bytes, B),
     /// Made anew from what was signed, or with opened fields. Beside it what the caller kept, which does not go on.
     Derived(Bytes, B),
+    /// A part of what the caller kept, between bytes that were made anew of what was signed.
+    Reframed {
+        /// What stands before it.
+        before: Bytes,
+        /// Where the part begins in what came, and where it ends.
+        kept: Range<u64>,
+        /// What stands behind it.
+        after: Bytes,
+        /// What came, as the caller kept it.
+        body: B,
+    },
 }
 
 impl<B> Ready<B> {

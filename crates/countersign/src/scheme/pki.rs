@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header;
 
-use super::{Payload, Reading, Signed, Whole, check_target_of_body_only};
+use super::{Reading, Signed, Stream, Whole, check_target_of_body_only};
 use crate::algorithm::{Algorithm, Scheme};
 use crate::json::{self, Malformed, Value};
 use crate::judge::{Claimed, Facts};
@@ -38,7 +38,11 @@ pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Reading, Rejection> {
     // Where nobody is named it is nobody: no key has an empty id.
     let signer = key_id.or_else(|| policy.demands.pki.signer.clone()).unwrap_or_default();
     match body::Kind::of(head)? {
-        Some(kind) => Ok(Reading::Whole(Box::new(SignedBody { signer, signature, kind }))),
+        Some(body::Kind::Json) => Ok(Reading::Whole(Box::new(SignedJson { signer, signature }))),
+        Some(body::Kind::Multipart(boundary)) => {
+            let reader = multipart::Reader::new(&boundary);
+            Ok(Reading::Stream(Box::new(SignedForm { signer, signature, reader })))
+        }
         None => Err(malformed("this scheme takes application/json or multipart/form-data")),
     }
 }
@@ -70,15 +74,47 @@ fn malformed(reason: &'static str) -> Rejection {
     Rejection::new(Code::Malformed, reason)
 }
 
-struct SignedBody {
+struct SignedJson {
     signer: String,
     signature: Vec<u8>,
-    kind: body::Kind,
 }
 
-impl Whole for SignedBody {
+impl Whole for SignedJson {
     fn finish(self: Box<Self>, head: &Head, body: &Bytes, policy: &Policy) -> Result<Box<Signed>, Rejection> {
-        let body = body::Body::read(&self.kind, body)?;
+        body::Body::read(&body::Kind::Json, body)?.signed(self.signer, self.signature, head, policy)
+    }
+}
+
+/// A form, which is read as it passes.
+struct SignedForm {
+    signer: String,
+    signature: Vec<u8>,
+    reader: multipart::Reader,
+}
+
+impl Stream for SignedForm {
+    fn push(&mut self, chunk: &[u8]) -> Result<(), Rejection> {
+        Ok(self.reader.push(chunk)?)
+    }
+
+    fn weight(&self) -> usize {
+        self.reader.weight()
+    }
+
+    fn finish(self: Box<Self>, head: &Head, policy: &Policy) -> Result<Box<Signed>, Rejection> {
+        body::Body::Form(self.reader.finish()?).signed(self.signer, self.signature, head, policy)
+    }
+}
+
+impl body::Body<'_> {
+    fn signed(
+        self,
+        signer: String,
+        signature: Vec<u8>,
+        head: &Head,
+        policy: &Policy,
+    ) -> Result<Box<Signed>, Rejection> {
+        let body = self;
         let settings = &policy.demands.pki;
         let (created, nonce) =
             if settings.replay_unprotected { (None, None) } else { (body.timestamp(settings)?, body.nonce()?) };
@@ -92,10 +128,10 @@ impl Whole for SignedBody {
             Ok(()) => None,
         };
         let bytes = body.printed();
-        let (derived, content_type) = body.rebuilt(&bytes)?;
+        let payload = body.rebuilt(&bytes)?;
         let facts = Facts {
             scheme: Scheme::Pki,
-            signer: self.signer,
+            signer,
             algorithm: Claimed::Known(Algorithm::RsaPssSha256),
             created,
             expires: None,
@@ -103,7 +139,7 @@ impl Whole for SignedBody {
             missing,
             timed: !settings.replay_unprotected,
         };
-        Ok(Signed::body(facts, bytes, self.signature, Payload::Derived(derived, content_type)))
+        Ok(Signed::body(facts, bytes, signature, payload))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::json::{Document, Malformed};
 use crate::message::Head;
 use crate::policy::Pki;
 use crate::rejection::{Code, Rejection};
-use crate::scheme::media_type;
+use crate::scheme::{Payload, media_type};
 use crate::time::Timestamp;
 
 /// What the head says of the body.
@@ -35,7 +35,7 @@ impl Kind {
 
 pub(super) enum Body<'a> {
     Json(Document<'a>),
-    Form(Form<'a>),
+    Form(Form),
 }
 
 impl<'a> Body<'a> {
@@ -78,15 +78,15 @@ impl<'a> Body<'a> {
         out
     }
 
-    /// What goes on, and its content type where that changes.
-    pub(super) fn rebuilt(&self, signed: &[u8]) -> Result<(Bytes, Option<HeaderValue>), Malformed> {
+    /// What goes on.
+    pub(super) fn rebuilt(&self, signed: &[u8]) -> Result<Payload, Malformed> {
         match self {
             // Nobody signed the content type: a charset in it would make another document of the same bytes.
             Self::Json(_) => {
                 let content_type = HeaderValue::from_static("application/json");
-                Ok((Bytes::copy_from_slice(signed), Some(content_type)))
+                Ok(Payload::Derived(Bytes::copy_from_slice(signed), Some(content_type)))
             }
-            Self::Form(form) => form.rebuild(signed).map(|(body, content_type)| (body, Some(content_type))),
+            Self::Form(form) => form.rebuild(signed).map(Payload::Reframed),
         }
     }
 }

@@ -1,29 +1,41 @@
 //! Multipart bodies: read so strictly that every receiver would read the same, signed by what they say, and built anew
-//! for the upstream, so that nothing that was not signed goes on.
+//! for the upstream, so that nothing that was not signed goes on. They are read as they pass, by `reader`: of the file a hash is
+//! left, and where it stands.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use bytes::Bytes;
 use http::HeaderValue;
 
 use super::parameters;
-use super::part::Part;
 use crate::json::{Malformed, print_python_str};
 use crate::primitive::sha256;
+use crate::scheme::Reframed;
+
+mod reader;
+
+pub(super) use reader::Reader;
 
 /// The name of the part that is the file.
 const FILE: &str = "file";
-const MAX_PARTS: usize = 128;
-/// Of all fields together, in bytes.
-const MAX_TEXT: usize = 1 << 20;
 
 /// A form with one file.
-pub(super) struct Form<'a> {
+#[derive(Debug)]
+pub(super) struct Form {
     /// By code point, as Python sorts them.
-    fields: BTreeMap<&'a str, &'a str>,
-    file_name: Option<&'a str>,
-    content_type: Option<&'a str>,
-    content: &'a [u8],
+    fields: BTreeMap<String, String>,
+    file: File,
+}
+
+/// The part that is the file.
+#[derive(Debug)]
+struct File {
+    name: Option<String>,
+    content_type: Option<String>,
+    /// Where its content stands in the body.
+    place: Range<u64>,
+    sha256: [u8; 32],
 }
 
 /// The boundary that a `Content-Type` of `multipart/form-data` announces (RFC 2046 §5.1.1): 1 to 70 of its characters, a
@@ -42,55 +54,23 @@ pub(super) fn boundary(content_type: &str) -> Result<&str, Malformed> {
     Ok(boundary)
 }
 
-impl<'a> Form<'a> {
-    /// Reads a body: parts between boundaries, and nothing around them but a last line end.
-    pub(super) fn read(body: &'a [u8], boundary: &str) -> Result<Self, Malformed> {
-        let delimiter = format!("\r\n--{boundary}");
-        let mut rest = body
-            .strip_prefix(&delimiter.as_bytes()[2..])
-            .ok_or(Malformed("the body does not begin with its boundary"))?;
-        let mut fields = BTreeMap::new();
-        let mut file = None;
-        let (mut parts, mut text_left) = (0, MAX_TEXT);
-        while let Some(after) = rest.strip_prefix(b"\r\n") {
-            let end = find(after, delimiter.as_bytes()).ok_or(Malformed("the last boundary is missing"))?;
-            parts += 1;
-            if parts > MAX_PARTS {
-                return Err(Malformed("the form has more than 128 parts"));
-            }
-            let part = Part::read(&after[..end])?;
-            let again = if part.name == FILE {
-                file.replace((part.file_name, part.file_type()?, part.content)).is_some()
-            } else {
-                let text = part.text()?;
-                text_left =
-                    text_left.checked_sub(text.len()).ok_or(Malformed("the text parts are longer than 1 MiB"))?;
-                fields.insert(part.name, text).is_some()
-            };
-            if again {
-                return Err(Malformed("a part name stands twice"));
-            }
-            rest = &after[end + delimiter.len()..];
-        }
-        match rest {
-            b"--" | b"--\r\n" => {}
-            [b'-', b'-', ..] => return Err(Malformed("something stands after the last boundary")),
-            // RFC 2046 compares the beginning of a line only, so to some receivers this is a boundary.
-            _ => return Err(Malformed("a boundary does not end where its line does")),
-        }
-        let (file_name, content_type, content) = file.ok_or(Malformed("the form has no part named file"))?;
-        Ok(Self { fields, file_name, content_type, content })
+impl Form {
+    /// Reads a body that is at hand.
+    pub(super) fn read(body: &[u8], boundary: &str) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(boundary);
+        reader.push(body)?;
+        reader.finish()
     }
 
     /// A field by its name.
-    pub(super) fn field(&self, name: &str) -> Option<&'a str> {
-        self.fields.get(name).copied()
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(String::as_str)
     }
 
     /// Appends what is signed: the printing of an object with five members, of which no JSON body can have the same.
     pub(super) fn print_python(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"content_type\": ");
-        print_optional(self.content_type, out);
+        print_optional(self.file.content_type.as_deref(), out);
         out.extend_from_slice(b", \"fields\": {");
         for (nth, (name, text)) in self.fields.iter().enumerate() {
             if nth > 0 {
@@ -101,48 +81,47 @@ impl<'a> Form<'a> {
             print_python_str(text, out);
         }
         out.extend_from_slice(b"}, \"filename\": ");
-        print_optional(self.file_name, out);
-        let hash = hex(&sha256(self.content));
-        out.extend_from_slice(format!(", \"sha256\": \"{hash}\", \"size\": {}}}", self.content.len()).as_bytes());
+        print_optional(self.file.name.as_deref(), out);
+        let (hash, size) = (hex(&self.file.sha256), self.file.place.end - self.file.place.start);
+        out.extend_from_slice(format!(", \"sha256\": \"{hash}\", \"size\": {size}}}").as_bytes());
     }
 
     /// The same form anew: fields by name, then the file, and no header that was not signed. `signed` is its printing.
-    pub(super) fn rebuild(&self, signed: &[u8]) -> Result<(Bytes, HeaderValue), Malformed> {
+    pub(super) fn rebuild(&self, signed: &[u8]) -> Result<Reframed, Malformed> {
         let boundary = self.free_boundary(signed);
-        let mut out = Vec::with_capacity(self.content.len() + signed.len() + 1024);
+        let File { name: file_name, content_type, place, .. } = &self.file;
+        let mut before = Vec::with_capacity(signed.len() + 1024);
         for (name, text) in &self.fields {
             let header = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
-            out.extend_from_slice(header.as_bytes());
-            out.extend_from_slice(text.as_bytes());
-            out.extend_from_slice(b"\r\n");
+            before.extend_from_slice(header.as_bytes());
+            before.extend_from_slice(text.as_bytes());
+            before.extend_from_slice(b"\r\n");
         }
         let mut header = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{FILE}\"");
-        if let Some(file_name) = self.file_name {
+        if let Some(file_name) = file_name {
             header.push_str(&format!("; filename=\"{file_name}\""));
         }
-        if let Some(content_type) = self.content_type {
+        if let Some(content_type) = content_type {
             header.push_str(&format!("\r\nContent-Type: {content_type}"));
         }
         header.push_str("\r\n\r\n");
-        out.extend_from_slice(header.as_bytes());
-        out.extend_from_slice(self.content);
-        out.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        before.extend_from_slice(header.as_bytes());
+        let after = Bytes::from(format!("\r\n--{boundary}--\r\n"));
         let content_type = HeaderValue::from_str(&format!("multipart/form-data; boundary={boundary}"))
             .map_err(|_| Malformed("the form can't be built anew"))?;
-        Ok((out.into(), content_type))
+        Ok(Reframed { before: before.into(), kept: place.clone(), after, content_type })
     }
 
     /// A boundary that occurs nowhere in the form, at the beginning of a line or not; the same for the same form. It is
-    /// made of a hash over all of the form, so the first one is as good as certain to be free.
+    /// made of a hash over what was signed, the hash of the file among it: a file that holds it would have to be made for
+    /// its own hash, so the file, which has passed, need not be looked through.
     fn free_boundary(&self, signed: &[u8]) -> String {
         let mut seed = sha256(signed);
         loop {
-            // `Z` is no hex digit, as `find` needs it.
             let boundary = format!("Z{}", hex(&seed[..24]));
-            let within = |text: &[u8]| find(text, boundary.as_bytes()).is_some();
-            let names = [self.file_name, self.content_type].into_iter().flatten();
-            let texts = self.fields.iter().flat_map(|(name, text)| [*name, *text]).chain(names);
-            if !within(self.content) && !texts.into_iter().any(|text| within(text.as_bytes())) {
+            let names = [&self.file.name, &self.file.content_type].into_iter().flatten();
+            let mut texts = self.fields.iter().flat_map(|(name, text)| [name, text]).chain(names);
+            if !texts.any(|text| text.contains(&boundary)) {
                 return boundary;
             }
             seed = sha256(&seed);
@@ -194,13 +173,22 @@ mod tests {
 
     #[test]
     fn a_boundary_that_the_form_holds_is_not_taken() {
-        let form = |content| Form { fields: BTreeMap::new(), file_name: None, content_type: None, content };
-        let taken = form(b"").free_boundary(b"signed");
+        let file = || File { name: None, content_type: None, place: 0..0, sha256: [7; 32] };
+        let form = |fields| Form { fields, file: file() };
+        let taken = form(BTreeMap::new()).free_boundary(b"signed");
         let content = format!("x{taken}");
-        let other = form(content.as_bytes()).free_boundary(b"signed");
+        let other = form(BTreeMap::from([("name".to_owned(), content.clone())])).free_boundary(b"signed");
         assert_ne!(taken, other);
         assert!((1..=70).contains(&other.len()));
-        let fields = BTreeMap::from([("name", content.as_str())]);
-        assert_eq!(Form { fields, ..form(b"") }.free_boundary(b"signed"), other);
+        let named = Form { fields: BTreeMap::new(), file: File { name: Some(content), ..file() } };
+        assert_eq!(named.free_boundary(b"signed"), other);
+        // Another file has another one, since its hash is signed.
+        let signed = |sha256| {
+            let mut out = Vec::new();
+            Form { fields: BTreeMap::new(), file: File { sha256, ..file() } }.print_python(&mut out);
+            out
+        };
+        let of = |signed: &[u8]| form(BTreeMap::new()).free_boundary(signed);
+        assert_ne!(of(&signed([7; 32])), of(&signed([8; 32])));
     }
 }

@@ -1,26 +1,20 @@
-//! One part of a form: its header, which is read strictly because little of it is signed, and its content.
+//! The header of one part of a form, which is read strictly because little of it is signed.
 
 use super::parameters::{self, BLANK, is_token};
 use crate::json::Malformed;
 
-/// The longest header of a part, with the empty line that ends it.
-const MAX_HEADER: usize = 8 << 10;
-
-/// A part as it stands between two boundaries. Nothing is unescaped anywhere, so everything is where it came.
-pub(super) struct Part<'a> {
+/// The header of a part. Nothing is unescaped anywhere, so everything is where it came.
+pub(super) struct PartHeader<'a> {
     pub(super) name: &'a str,
     pub(super) file_name: Option<&'a str>,
-    pub(super) content_type: Option<&'a str>,
-    pub(super) content: &'a [u8],
+    content_type: Option<&'a str>,
+    /// What it says of its content's length.
+    length: Option<&'a str>,
 }
 
-impl<'a> Part<'a> {
-    pub(super) fn read(part: &'a [u8]) -> Result<Self, Malformed> {
-        let end = part[..part.len().min(MAX_HEADER)]
-            .windows(4)
-            .position(|four| four == b"\r\n\r\n")
-            .ok_or(Malformed("the header of a part has no end within 8 KiB"))?;
-        let (header, content) = (&part[..end], &part[end + 4..]);
+impl<'a> PartHeader<'a> {
+    /// Reads its lines, without the empty one behind them.
+    pub(super) fn read(header: &'a [u8]) -> Result<Self, Malformed> {
         let header = str::from_utf8(header).map_err(|_| Malformed("the header of a part is not UTF-8"))?;
         let (mut disposition, mut content_type, mut length, mut encoding) = (None, None, None, None);
         for line in header.split("\r\n") {
@@ -41,18 +35,20 @@ impl<'a> Part<'a> {
                 return Err(Malformed("a part has a header twice"));
             }
         }
-        if length.is_some_and(|length| length != content.len().to_string()) {
-            return Err(Malformed("the Content-Length of a part is not true"));
-        }
         if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("binary")) {
             return Err(Malformed("a part has a Content-Transfer-Encoding other than binary"));
         }
         let (name, file_name) = names(disposition.ok_or(Malformed("a part has no Content-Disposition"))?)?;
-        Ok(Self { name, file_name, content_type, content })
+        Ok(Self { name, file_name, content_type, length })
     }
 
-    /// The content as the text of a field. Its content type is not signed, so it may say only what holds without it.
-    pub(super) fn text(&self) -> Result<&'a str, Malformed> {
+    /// What it says of the length of its content, to be compared once that is known.
+    pub(super) fn length(&self) -> Option<&'a str> {
+        self.length
+    }
+
+    /// Whether this can be the header of a field. Its content type is not signed, so it may say only what holds without it.
+    pub(super) fn is_text(&self) -> Result<(), Malformed> {
         if self.file_name.is_some() {
             return Err(Malformed("a part other than file has a file name"));
         }
@@ -66,7 +62,7 @@ impl<'a> Part<'a> {
                 return Err(Malformed("a text part is of another type than text/plain in UTF-8"));
             }
         }
-        str::from_utf8(self.content).map_err(|_| Malformed("a text part is not UTF-8"))
+        Ok(())
     }
 
     /// The content type of the file, as it is signed and goes on.
