@@ -176,7 +176,7 @@ fn since_epoch() -> Duration {
 fn a_body_larger_than_its_memory_goes_through_a_gateway_as_it_is() {
     let length = std::env::var("LARGE_BODY_BYTES").map_or(256 << 20, |length| length.parse().unwrap());
     let (api, told) = api();
-    let (dir, key) = deployment(api, "spool_space = \"2GiB\"");
+    let (dir, key) = deployment(api, "spool_space = \"3GiB\"");
     let gateway = Gateway::start(&dir);
     let started = Instant::now();
     let answer = upload(gateway.address, &key, "a nonce of this test", length);
