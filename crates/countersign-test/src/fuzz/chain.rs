@@ -140,13 +140,7 @@ pub(super) fn pass(
 
 /// The body that goes on.
 pub(super) fn delivered(delivery: Delivery<Bytes>) -> Bytes {
-    match delivery {
-        Delivery::AsReceived(bytes) | Delivery::Received(bytes, _) | Delivery::Derived(bytes, _) => bytes,
-        Delivery::Reframed { before, kept, after, body } => {
-            let place = usize::try_from(kept.start).unwrap()..usize::try_from(kept.end).unwrap();
-            [&before[..], &body[place], &after].concat().into()
-        }
-    }
+    delivery.into_bytes()
 }
 
 /// The same message in one part and byte by byte has to end the same.

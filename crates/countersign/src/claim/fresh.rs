@@ -205,6 +205,21 @@ pub enum Delivery<B> {
     },
 }
 
+impl Delivery<Bytes> {
+    /// The body that goes on, for a caller who kept all that came in memory.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        match self {
+            Self::AsReceived(bytes) | Self::Received(bytes, _) | Self::Derived(bytes, _) => bytes,
+            Self::Reframed { before, kept, after, body } => {
+                let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+                let part = body.get(place(kept.start)..place(kept.end)).unwrap_or_default();
+                [&before[..], part, &after].concat().into()
+            }
+        }
+    }
+}
+
 impl<B> Ready<B> {
     /// Who signed.
     #[must_use]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::{
-    Claim, Delivery, Demands, Head, HttpMessageSignatures, Identity, Origin, Pki, Policy, Refusal, Rejection,
-    ReplayStore, Scheme, Timestamp, Unavailable,
+    Claim, Demands, Head, HttpMessageSignatures, Identity, Origin, Pki, Policy, Refusal, Rejection, ReplayStore,
+    Scheme, Timestamp, Unavailable,
 };
 
 use crate::exit::Failure;
@@ -139,7 +139,7 @@ impl Case {
         let fresh = open.finish(keys, self.now)?.first_use(keys, replay, self.now).await?;
         let (_, delivery, identity) = fresh.unpack(openers, kept)?.into_parts();
         if let Some(wanted) = &self.delivers {
-            let (Delivery::AsReceived(body) | Delivery::Received(body, _) | Delivery::Derived(body, _)) = delivery;
+            let body = delivery.into_bytes();
             if body != wanted.as_bytes() {
                 let found = String::from_utf8_lossy(&body).into_owned();
                 return Err(Unavailable::new("delivered", format!("{found}, not {wanted}")).into());
