@@ -25,12 +25,7 @@ impl Crossing<'_> {
     ///
     /// # Errors
     /// What [`Bearer::check`] says; `rate_limited`, which only a token that holds can tell whom to count for.
-    pub(crate) async fn bear(
-        &self,
-        head: Head,
-        body: &mut Inbound,
-        entry: &mut Entry,
-    ) -> Result<Admitted, Fault> {
+    pub(crate) async fn bear(&self, head: Head, body: &mut Inbound, entry: &mut Entry) -> Result<Admitted, Fault> {
         self.announced_length_fits(body)?;
         let bearer = self.borne(head)?;
         let standing = self.within_rate(bearer.token().partner()).await?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use countersign::{
-    Authentic, Claim, Code, Count, Fresh, Head, Keys, Open, Openers, Ready, Refusal, Rejection, SignedBy, Tally, Timestamp,
-    Unavailable,
+    Authentic, Claim, Code, Count, Fresh, Head, Keys, Open, Openers, Ready, Refusal, Rejection, SignedBy, Tally,
+    Timestamp, Unavailable,
 };
 use http::Response;
 
@@ -86,12 +86,7 @@ impl Crossing<'_> {
     ///
     /// # Errors
     /// The first fault, in the order of the contract; then nothing came of the request.
-    pub(crate) async fn admit(
-        &self,
-        head: Head,
-        body: &mut Inbound,
-        entry: &mut Entry,
-    ) -> Result<Admitted, Fault> {
+    pub(crate) async fn admit(&self, head: Head, body: &mut Inbound, entry: &mut Entry) -> Result<Admitted, Fault> {
         let Self { gate, route, limits, .. } = self;
         self.announced_length_fits(body)?;
         let claim = Claim::read(head, &route.policy)?;

@@ -122,7 +122,6 @@ fn tells_certificate(name: &str) -> bool {
     const BEGINNINGS: [&str; 5] = ["x-ssl-", "ssl-client-", "x-client-cert", "x-tls-client-", "x-arr-clientcert"];
     name == "x-forwarded-client-cert" || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
 }
-}
 
 fn ends_here(name: &str) -> bool {
     // Most names begin otherwise than any of these: that is seen by one comparison.
@@ -297,8 +296,13 @@ mod tests {
         for name in ["X-Real-IP", "x_real_ip", "X-Client-IP", "True-Client-IP", "Client_IP", "CF-Connecting-IP"] {
             assert_eq!(word(name), Some(Word::Address), "{name}");
         }
-        for name in ["X-SSL-Client-Cert", "X-SSL-Client-S-DN", "x_ssl_client_verify", "X-Forwarded-Client-Cert", "SSL_CLIENT_S_DN"]
-        {
+        for name in [
+            "X-SSL-Client-Cert",
+            "X-SSL-Client-S-DN",
+            "x_ssl_client_verify",
+            "X-Forwarded-Client-Cert",
+            "SSL_CLIENT_S_DN",
+        ] {
             assert_eq!(word(name), Some(Word::Certificate), "{name}");
         }
         for name in ["X-Real-Ipswich", "Client-Cert", "X-Forwarded-For", "SSL", "Accept", "X"] {
