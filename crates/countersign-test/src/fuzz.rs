@@ -19,6 +19,7 @@ mod pki_multipart;
 mod replay_state;
 mod request;
 mod response;
+mod sealed_fields;
 mod token;
 mod trusted_site;
 
@@ -33,5 +34,6 @@ pub use pki_multipart::pki_multipart;
 pub use replay_state::replay_state;
 pub use request::request;
 pub use response::response;
+pub use sealed_fields::sealed_fields;
 pub use token::token;
 pub use trusted_site::trusted_site;

@@ -65,6 +65,11 @@ fn response() {
 }
 
 #[test]
+fn sealed_fields() {
+    replay("sealed_fields", fuzz::sealed_fields);
+}
+
+#[test]
 fn token() {
     replay("token", fuzz::token);
 }
