@@ -2,6 +2,7 @@
 //! message signed and verified by Countersign and by httpsig-hyper. README.md says what is measured, and how.
 
 pub mod allocations;
+pub mod dudect;
 pub mod message;
 pub mod ours;
 pub mod primitive;
