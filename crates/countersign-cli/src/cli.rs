@@ -4,7 +4,8 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completion, curl, demo, gateway, init, key, lint, man, open, partner, registry, seal, sidecar, sign, token, user,
+    completion, curl, demo, gateway, init, key, lint, man, open, partner, registry, seal, seal_key, sidecar, sign, token,
+    user,
     vectors, verify, version,
 };
 use crate::exit::{Exit, Failure};
@@ -35,6 +36,7 @@ enum Command {
     Verify(verify::Args),
     Seal(seal::Args),
     Open(open::Args),
+    SealKey(seal_key::Args),
     Curl(curl::Args),
     Vectors(vectors::Args),
     Completion(completion::Args),
@@ -80,6 +82,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Seal(args) => seal::run(&args),
         Command::Open(args) => open::run(&args),
+        Command::SealKey(args) => seal_key::run(args),
         Command::Curl(args) => curl::run(args),
         Command::Vectors(args) => vectors::run(args),
         Command::Completion(args) => completion::run(&args),

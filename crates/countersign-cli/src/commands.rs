@@ -12,6 +12,7 @@ pub(crate) mod open;
 pub(crate) mod partner;
 pub(crate) mod registry;
 pub(crate) mod seal;
+pub(crate) mod seal_key;
 pub(crate) mod sidecar;
 pub(crate) mod sign;
 pub(crate) mod token;

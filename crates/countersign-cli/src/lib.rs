@@ -25,6 +25,7 @@ mod random;
 mod reference;
 mod remember;
 mod replay;
+mod seal_keys;
 mod serve;
 mod stdin;
 mod supervisor;

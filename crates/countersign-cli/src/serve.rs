@@ -19,6 +19,7 @@ use crate::handover::{Offer, Predecessor};
 use crate::last_use::LastUseWriter;
 use crate::place::Place;
 use crate::replay::Replay;
+use crate::seal_keys::{self, SealKeys};
 use crate::users::RegistryUsers;
 use crate::{moment, output, token_keys, wire};
 
@@ -36,6 +37,7 @@ pub(crate) struct Serving {
     snapshots: Snapshots,
     replay: Replay,
     uses: LastUseWriter,
+    seal_keys: SealKeys,
     clock: Clock,
     marking: Arc<AtomicBool>,
     predecessor: Option<Predecessor>,
@@ -60,8 +62,11 @@ impl Serving {
         }
         let (replay, clock) = Replay::open(&config.replay, locks.data(), reach(config)).await?;
         let settings = wire::settings(config, replay.raised())?;
+        let seal_keys = SealKeys::of(config)?;
+        seal_keys::renew(&registry, config, clock.now()).await?;
         let following = clock.clone();
         let snapshots = Snapshots::follow(&registry, config.registry.max_stale, move || following.now()).await?;
+        seal_keys.take_own(&snapshots, clock.now());
         let uses = LastUseWriter::start(&registry);
         let users = Users::open(&registry).await?;
         let marking = Arc::new(AtomicBool::new(true));
@@ -76,6 +81,7 @@ impl Serving {
             used: Some(uses.used()),
             token_keys: Some(Arc::new(move |now| own_keys.token_keys(now))),
             users: Some(Arc::new(RegistryUsers(users))),
+            openers: Some(seal_keys.source()),
             sockets,
             ..Handles::new(Arc::new(move |now| keys.keys(now)), replay.store())
         };
@@ -103,6 +109,7 @@ impl Serving {
             snapshots,
             replay,
             uses,
+            seal_keys,
             clock,
             marking,
             predecessor,
@@ -146,17 +153,19 @@ impl Serving {
     /// What takes in another configuration while this one is served.
     pub(crate) fn reloader(&self) -> Reloader {
         let (replay, clock) = (self.replay.clone(), self.clock.clone());
-        let registry = self.registry.clone();
-        Reloader { control: self.gateway.control(), config: self.config.clone(), registry, replay, clock }
+        let (registry, seal_keys) = (self.registry.clone(), self.seal_keys.clone());
+        Reloader { control: self.gateway.control(), config: self.config.clone(), registry, replay, clock, seal_keys }
     }
 
     /// Serves until `shutdown` is ready, then ends in order: the replay memory is written down for the next start. Also where
     /// another process took over: then its id is given back.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Option<u32>, Failure> {
-        let Self { gateway, config, registry, snapshots, replay, uses, clock, marking, locks, .. } = self;
+        let Self { gateway, config, registry, snapshots, replay, uses, seal_keys, clock, marking, locks, .. } = self;
         // Whoever served so far sees by it that this process does now.
         drop(self.predecessor);
         let marks = tokio::spawn(mark(replay.clone(), clock.clone(), marking));
+        let follows = tokio::spawn(seal_keys.follow(snapshots.clone(), clock.clone()));
+        let renews = tokio::spawn(seal_keys::keep_renewed(registry.clone(), config.clone(), clock.clone()));
         let sockets = self.may_be_taken_over.then(|| gateway.sockets()).transpose().map_err(Failure::ours)?;
         let control = gateway.control();
         let (ending, ended) = oneshot::channel::<()>();
@@ -188,7 +197,9 @@ impl Serving {
                 (running.await, Some(pid))
             }
         };
-        marks.abort();
+        for task in [&marks, &follows, &renews] {
+            task.abort();
+        }
         drop(snapshots);
         // Whoever took over goes on from what was written for it.
         let closed = if taken.is_some() { Ok(()) } else { replay.close(clock.now()) };
@@ -236,6 +247,7 @@ pub(crate) struct Reloader {
     registry: Registry,
     replay: Replay,
     clock: Clock,
+    seal_keys: SealKeys,
 }
 
 impl Reloader {
@@ -253,11 +265,13 @@ impl Reloader {
             if let Some(token) = &config.token {
                 token_keys::ensure(&self.registry, token, moment::now()).await?;
             }
+            let files = wire::openers(&config)?;
             let raised = self.replay.raise(reach(&config), &self.clock).await?;
             let settings = wire::settings(&config, raised)?;
             let (control, new) = (self.control.clone(), settings.clone());
             let reloaded = tokio::task::spawn_blocking(move || control.reload(&new)).await.map_err(Failure::ours)?;
             reloaded.map_err(Failure::usage)?;
+            self.seal_keys.take_files(files);
             let opened = |it: &Config| {
                 let (registry, replay) = (it.registry.clone(), it.replay.clone());
                 (it.data.clone(), registry.url, registry.max_stale, replay.url, replay.max_entries)

@@ -48,7 +48,7 @@ pub(crate) fn settings(config: &Config, raised: Vec<Raised>) -> Result<GatewaySe
         trusted_proxies: gateway.trusted_proxies.clone(),
         proxy_protocol: gateway.proxy_protocol,
         tls: gateway.tls.as_ref().map(tls),
-        openers: Arc::new(openers(config)?),
+        openers: Arc::default(),
         tokens: config.token.as_ref().map(|token| Arc::new(tokens(token))),
         exchange: config.token.as_ref().map(|token| exchange(token, memory.clone())),
         routes: config.routes.iter().map(|it| route(it, &memory)).collect::<Result<_, _>>()?,

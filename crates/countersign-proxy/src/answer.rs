@@ -179,8 +179,9 @@ async fn pass(
     visit.missed = astray.and_then(|target| table.route(target.split('?').next().unwrap_or_default()).ok().cloned());
     let head = head?;
     visit.has_body = head.has_body();
-    if well_known::is_jwks(&head) && (table.tokens.is_some() || !table.sealing.is_empty()) {
-        return Ok(well_known::jwks(gate, table)?);
+    let openers = gate.openers(table);
+    if well_known::is_jwks(&head) && (table.tokens.is_some() || !openers.keys().is_empty()) {
+        return Ok(well_known::jwks(gate, table, &openers)?);
     }
     if head.target() == Some("*") {
         return Err(Rejection::new(Code::NoRoute, "OPTIONS * asks about the gateway, which has nothing to tell").into());
@@ -199,8 +200,7 @@ async fn pass(
     let head = head.on_channel_of(caller.partner.clone());
     let by_proxy = table.trusted.believes(channel.peer());
     let caller = Caller { address: believed.source, by_proxy, ..caller };
-    let crossing =
-        Crossing { gate, upstreams, route, openers: &table.openers, limits: &table.limits, channel, caller, upgrade };
+    let crossing = Crossing { gate, upstreams, route, openers, limits: &table.limits, channel, caller, upgrade };
     if let Some((exchange, act, _)) = exchange {
         return crossing.vouch((exchange, act), head, body, &mut visit.entry).await;
     }

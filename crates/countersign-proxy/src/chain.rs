@@ -28,7 +28,7 @@ pub(crate) struct Crossing<'a> {
     pub(crate) gate: &'a Arc<Gate>,
     pub(crate) upstreams: &'a Upstreams,
     pub(crate) route: &'a Route,
-    pub(crate) openers: &'a Arc<Openers>,
+    pub(crate) openers: Arc<Openers>,
     pub(crate) limits: &'a Limits,
     /// The connection, and who is at its other end.
     pub(crate) channel: &'a Arc<Channel>,
@@ -115,7 +115,7 @@ impl Crossing<'_> {
         let signer = self.upgrade.is_some().then(|| fresh.signer());
         let standing = self.told(tally, &fresh.identity().partner)?;
         let fresh = self.accompanied(fresh)?;
-        let ready = unpack(fresh, self.openers, held).await?;
+        let ready = unpack(fresh, &self.openers, held).await?;
         let recorded = gate.recorder.record(ready.basis(), entry).await?;
         Ok(Admitted { recorded, standing, signer })
     }

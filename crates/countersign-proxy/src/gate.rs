@@ -3,12 +3,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use countersign::{Keys, ReplayStore, Timestamp, Unavailable};
+use countersign::{Keys, Openers, ReplayStore, Timestamp, Unavailable};
 
 use crate::caller::Connections;
 use crate::clock::Clock;
 use crate::deciding::Deciding;
-use crate::handles::{KeySource, Measure, ReadyCheck, TokenKeySource, UserStore};
+use crate::handles::{KeySource, Measure, OpenerSource, ReadyCheck, TokenKeySource, UserStore};
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::rate::Rates;
@@ -23,6 +23,7 @@ pub(crate) struct Gate {
     pub(crate) table: ArcSwap<Table>,
     pub(crate) keys: KeySource,
     pub(crate) token_keys: Option<TokenKeySource>,
+    pub(crate) openers: Option<OpenerSource>,
     pub(crate) replay: Arc<dyn ReplayStore>,
     pub(crate) users: Option<Arc<dyn UserStore>>,
     pub(crate) recorder: Recorder,
@@ -64,6 +65,11 @@ impl Gate {
     /// The keys at `now`.
     pub(crate) fn keys(&self, now: Timestamp) -> Result<Arc<Keys>, Unavailable> {
         (self.keys)(now)
+    }
+
+    /// What opens sealed fields now.
+    pub(crate) fn openers(&self, table: &Table) -> Arc<Openers> {
+        self.openers.as_ref().map_or_else(|| Arc::clone(&table.openers), |openers| openers())
     }
 
     /// What is missing for this gateway to serve, in words; nothing when it is ready.

@@ -63,8 +63,20 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`] for settings that make no gateway, or an address or a directory that can't be had.
     pub fn bind(settings: GatewaySettings, handles: Handles) -> Result<Self, GatewayError> {
-        let Handles { keys, token_keys, replay, clock, log, checks, snapshot_age, measures, used, users, mut sockets } =
-            handles;
+        let Handles {
+            keys,
+            token_keys,
+            openers,
+            replay,
+            clock,
+            log,
+            checks,
+            snapshot_age,
+            measures,
+            used,
+            users,
+            mut sockets,
+        } = handles;
         let metrics = Arc::new(Metrics::default());
         let rates = Rates::new();
         let table = Table::new(&settings, &metrics, &rates)?.with_tls(&settings, &clock, None)?;
@@ -92,6 +104,7 @@ impl Gateway {
             table: ArcSwap::from_pointee(table),
             keys,
             token_keys,
+            openers,
             replay,
             users,
             recorder: Recorder::new(used),

@@ -2,7 +2,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{BoxFuture, Identity, Keys, Refusal, ReplayStore, Timestamp, TokenKeys, Unavailable, Vouched};
+use countersign::{BoxFuture, Identity, Keys, Openers, Refusal, ReplayStore, Timestamp, TokenKeys, Unavailable, Vouched};
 
 use crate::clock::Clock;
 use crate::sockets::Sockets;
@@ -15,6 +15,9 @@ pub struct Handles {
     /// The keys that user tokens are signed with, at this moment, and what was revoked; `None` where no tokens are issued or taken.
     /// As cheap, and an error means the same.
     pub token_keys: Option<TokenKeySource>,
+    /// What opens sealed fields at this moment, in place of the settings' own: keys that come and go while the gateway runs.
+    /// Asked for every request, so it has to be cheap.
+    pub openers: Option<OpenerSource>,
     /// The memory of what was admitted.
     pub replay: Arc<dyn ReplayStore>,
     /// The clock of all verdicts.
@@ -41,6 +44,7 @@ impl Handles {
         Self {
             keys,
             token_keys: None,
+            openers: None,
             replay,
             clock: Clock::system(),
             log: Box::new(std::io::stderr()),
@@ -59,6 +63,9 @@ pub type KeySource = Arc<dyn Fn(Timestamp) -> Result<Arc<Keys>, Unavailable> + S
 
 /// Where the keys of user tokens come from.
 pub type TokenKeySource = Arc<dyn Fn(Timestamp) -> Result<Arc<TokenKeys>, Unavailable> + Send + Sync>;
+
+/// Where the keys come from that open sealed fields.
+pub type OpenerSource = Arc<dyn Fn() -> Arc<Openers> + Send + Sync>;
 
 /// Whom an admitted request is told of.
 pub type Used = Arc<dyn Fn(&Identity, Timestamp) + Send + Sync>;

@@ -98,7 +98,7 @@ pub use client_certificate::{ClientCertificate, InvalidCertificate};
 pub use clock::Clock;
 pub use control::Control;
 pub use gateway::{Gateway, GatewayError};
-pub use handles::{Handles, KeySource, Measure, ReadyCheck, TokenKeySource, Used, User, UserStore};
+pub use handles::{Handles, KeySource, Measure, OpenerSource, ReadyCheck, TokenKeySource, Used, User, UserStore};
 pub use settings::{
     AdminSettings, ClientAuthSettings, Disclosure, ExchangeSettings, GatewaySettings, HealthCheck, InvalidSettings,
     Limits, Protocol, RouteSettings, TlsSettings,

@@ -24,7 +24,8 @@ pub struct GatewaySettings {
     pub proxy_protocol: bool,
     /// What is served, and what each demands.
     pub routes: Vec<RouteSettings>,
-    /// What opens the sealed fields of routes whose policy has some; what seals for them is published as a JWK set.
+    /// What opens the sealed fields of routes whose policy has some; what seals for them is published as a JWK set. Counts for
+    /// nothing where [`Handles::openers`](crate::Handles::openers) gives some.
     pub openers: Arc<Openers>,
     /// What is written into user tokens and expected there; `None` where none are issued or taken.
     pub tokens: Option<Arc<TokenSettings>>,

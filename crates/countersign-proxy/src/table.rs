@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use countersign::{Code, Openers, Origin, Policy, Quota, Rejection, SealingKey, TokenSettings};
+use countersign::{Code, Origin, Policy, Quota, Rejection, TokenSettings};
 
 use crate::caller::Trusted;
 use crate::clock::Clock;
@@ -20,8 +20,6 @@ pub(crate) struct Table {
     pub(crate) proxy_protocol: bool,
     pub(crate) limits: Limits,
     pub(crate) openers: Arc<Openers>,
-    /// What is published for those who seal, as JWKs.
-    pub(crate) sealing: Vec<String>,
     /// What is written into user tokens, and expected there.
     pub(crate) tokens: Option<Arc<TokenSettings>>,
     /// How callers are spoken to; `None` for in the clear.
@@ -61,7 +59,6 @@ impl Table {
             trusted: Trusted::new(&settings.trusted_proxies),
             proxy_protocol: settings.proxy_protocol,
             openers: Arc::clone(&settings.openers),
-            sealing: settings.openers.public().map(SealingKey::jwk).collect(),
             tokens: settings.tokens.clone(),
             limits,
             exchange: settings.exchange.as_ref().map(|it| Exchange::new(it, metrics)).transpose()?,

@@ -1,6 +1,6 @@
 //! What this gateway itself publishes, before any route.
 
-use countersign::{Head, Unavailable};
+use countersign::{Head, Openers, SealingKey, Unavailable};
 use http::{HeaderValue, Method, Response, header};
 
 use crate::gate::Gate;
@@ -17,11 +17,12 @@ pub(crate) fn is_jwks(head: &Head) -> bool {
 ///
 /// # Errors
 /// [`Unavailable`] where the registry can't be read: half a set would make others refuse good tokens.
-pub(crate) fn jwks(gate: &Gate, table: &Table) -> Result<Response<Reply>, Unavailable> {
+pub(crate) fn jwks(gate: &Gate, table: &Table, openers: &Openers) -> Result<Response<Reply>, Unavailable> {
     let now = gate.clock.now();
     let tokens = table.tokens.is_some().then(|| gate.tokens(now)).transpose()?;
     let signing = tokens.iter().flat_map(|tokens| tokens.jwks(now));
-    let keys: Vec<&str> = table.sealing.iter().map(String::as_str).chain(signing).collect();
+    let sealing: Vec<String> = openers.public().map(SealingKey::jwk).collect();
+    let keys: Vec<&str> = sealing.iter().map(String::as_str).chain(signing).collect();
     let mut response = Response::new(Reply::own(format!("{{\"keys\":[{}]}}", keys.join(","))));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
     // A key that is new is used by others from the next time on that they ask; our own wait so long before they sign.

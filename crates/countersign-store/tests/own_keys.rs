@@ -199,3 +199,45 @@ async fn a_lost_sealing_key_is_said_and_not_made_anew() {
 async fn raw(place: &Place) -> sqlx::AnyPool {
     sqlx::AnyPool::connect(&format!("sqlite://{}", place.file().display())).await.unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_gateways_that_rotate_at_once_one_does() {
+    let place = Place::new();
+    let registry = place.open().await;
+    let (first, _) = registry.add_own_key(&token_key(), now()).await.unwrap();
+    let rotate = |registry: Registry, id: String| {
+        tokio::spawn(async move { registry.succeed_own_key(&id, &token_key(), OVERLAP, later(10)).await.unwrap() })
+    };
+    let mut rotating = Vec::new();
+    for _ in 0..8 {
+        rotating.push(rotate(place.open().await, first.id.clone()));
+    }
+    let mut made = 0;
+    for gateway in rotating {
+        made += usize::from(gateway.await.unwrap().is_some());
+    }
+    assert_eq!((made, registry.own_keys(OwnUse::Token).await.unwrap().len()), (1, 2));
+    assert_eq!(at(&registry, 311).await, [KeyState::Retiring, KeyState::Active]);
+}
+
+#[tokio::test]
+async fn a_key_is_retired_once_another_is_in_use_and_not_before() {
+    use KeyState::{Active, Retired, Retiring};
+    let place = Place::new();
+    let registry = place.open().await;
+    let (first, _) = registry.add_own_key(&token_key(), now()).await.unwrap();
+    let retire = |id: String, seconds: u64| {
+        let registry = registry.clone();
+        async move { registry.retire_own_key(OwnUse::Token, &id, later(seconds)).await }
+    };
+    let in_use = Refused::OwnKeyInUse { usage: OwnUse::Token, id: first.id.clone() };
+    assert_eq!(refused(retire(first.id.clone(), 1).await), in_use);
+    let next = registry.rotate_own_key(&token_key(), OVERLAP, later(10)).await.unwrap();
+    assert_eq!(refused(retire(first.id.clone(), 20).await), in_use);
+    assert!(matches!(refused(retire(next.id.clone(), 20).await), Refused::OwnKeyInUse { .. }));
+    assert!(matches!(refused(retire("nobody".to_owned(), 20).await), Refused::NoSuchOwnKey { .. }));
+    assert_eq!(at(&registry, 400).await, [Retiring, Active]);
+    let retired = retire(first.id.clone(), 400).await.unwrap();
+    assert_eq!((retired.not_after, at(&registry, 400).await), (Some(later(400)), vec![Retired, Active]));
+    assert_eq!(retire(first.id.clone(), 500).await.unwrap(), retired);
+}

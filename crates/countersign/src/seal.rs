@@ -12,6 +12,7 @@ mod tests;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -120,7 +121,7 @@ impl FieldSealer<'_> {
 /// The private keys that sealed fields are opened with, each found by its `kid` and by nothing else.
 #[derive(Default)]
 pub struct Openers {
-    keys: Vec<OpeningKey>,
+    keys: Vec<Arc<OpeningKey>>,
 }
 
 impl fmt::Debug for Openers {
@@ -131,13 +132,18 @@ impl fmt::Debug for Openers {
 
 impl Openers {
     /// The first is the one that others seal for; the rest open what was sealed for them before.
-    pub fn new(keys: impl IntoIterator<Item = OpeningKey>) -> Self {
-        Self { keys: keys.into_iter().collect() }
+    pub fn new<K: Into<Arc<OpeningKey>>>(keys: impl IntoIterator<Item = K>) -> Self {
+        Self { keys: keys.into_iter().map(Into::into).collect() }
+    }
+
+    /// The keys, in their order.
+    pub fn keys(&self) -> &[Arc<OpeningKey>] {
+        &self.keys
     }
 
     /// What seals for each of them.
     pub fn public(&self) -> impl Iterator<Item = &SealingKey> {
-        self.keys.iter().map(OpeningKey::public)
+        self.keys.iter().map(|key| key.public())
     }
 
     /// The document with these of its fields opened: only the sealed strings are replaced, everything else is as it came. What

@@ -64,9 +64,6 @@ pub(super) fn check_route(config: &Config, index: usize, route: &Route, issues: 
         let text = "open needs a signature: fields are opened for the partner who sealed them, and schemes is empty";
         told("open", text.to_owned(), "schemes = [\"http-message-signatures\"]");
     }
-    if !route.open.is_empty() && config.seal.keys.is_empty() {
-        told("open", "open needs a private key to open with".to_owned(), "keys = [\"seal.pem\"] in [seal] names it");
-    }
     if let Some(upstream) = upstream_is_ours(config, route) {
         told("upstream", format!("upstream is {upstream} itself: requests would go round in a circle"), "");
     }

@@ -53,7 +53,7 @@ pub use issue::{ConfigError, Issue, Place, Warning};
 pub use lint::Finding;
 pub use names::{
     Algorithm, Channel, ClientAuth, Durability, Http, Layout, Mode, Nonce, NonceForm, PkiReplay, Refusals, Scheme,
-    TokenAlgorithm, Unit, UnknownName, User, Zone,
+    SealAlgorithm, TokenAlgorithm, Unit, UnknownName, User, Zone,
 };
 pub use origin::Origin;
 pub use route::{Health, HttpMessageSignatures, Pki, Route};

@@ -219,6 +219,14 @@ names! {
         /// RSASSA-PKCS1-v1_5 with SHA-256.
         Rs256 = "RS256",
     }
+
+    /// What a gateway makes its keys for that others seal with.
+    "algorithm" SealAlgorithm {
+        /// `ECDH-ES+A256KW` on P-256.
+        EcdhEs = "ecdh-es",
+        /// `RSA-OAEP-256`, 3072 bits.
+        RsaOaep256 = "rsa-oaep-256",
+    }
 }
 
 impl Scheme {

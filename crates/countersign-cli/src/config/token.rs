@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::forms;
-use super::names::TokenAlgorithm;
+use super::names::{SealAlgorithm, TokenAlgorithm};
 use super::origin::Origin;
 use super::section::Section;
 
@@ -24,10 +24,17 @@ pub struct Token {
 }
 
 /// `[seal]`: sealed fields.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Seal {
-    /// Private keys that open them; the first is the one published as current.
+    /// Private keys that open them; the first is the one published as current. Empty (the default): the gateway makes its keys
+    /// and keeps them in the registry.
     pub keys: Vec<PathBuf>,
+    /// What the gateway makes its keys for; `ecdh-es`.
+    pub algorithm: SealAlgorithm,
+    /// How long a key is the current one before the gateway makes the next; a year.
+    pub rotate: Duration,
+    /// How long a key opens after that; 90 days.
+    pub overlap: Duration,
 }
 
 impl Token {
@@ -51,6 +58,13 @@ impl Token {
 
 impl Seal {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        Self { keys: section.paths("keys").unwrap_or_default() }
+        let days = |days: u64| Duration::from_hours(days * 24);
+        let range = days(1)..=days(3650);
+        Self {
+            keys: section.paths("keys").unwrap_or_default(),
+            algorithm: section.value("algorithm", forms::named).unwrap_or(SealAlgorithm::EcdhEs),
+            rotate: section.duration("rotate", range.clone()).unwrap_or(days(365)),
+            overlap: section.duration("overlap", range).unwrap_or(days(90)),
+        }
     }
 }

@@ -78,6 +78,14 @@ pub enum Refused {
     /// Not the name of a token, a user, a site or a partner.
     #[error("{0:?} is no id of a token, a user, a site or a partner")]
     TokenName(String),
+    /// A key of our own that nothing has succeeded yet can't be retired.
+    #[error("the {usage} key {id:?} is in use, or will be")]
+    OwnKeyInUse {
+        /// What it is for.
+        usage: OwnUse,
+        /// Its id.
+        id: String,
+    },
     /// The id has no such version.
     #[error("the key {id:?} has no version {version}")]
     NoSuchVersion {
@@ -203,6 +211,8 @@ impl Refused {
             Self::TokenName(_) => "an id has 1 to 128 printable characters and no blank".to_owned(),
             Self::NoSuchOwnKey { usage: OwnUse::Token, .. } => "countersign token key list".to_owned(),
             Self::NoSuchOwnKey { usage: OwnUse::Seal, .. } => "countersign seal-key list".to_owned(),
+            Self::OwnKeyInUse { usage: OwnUse::Token, .. } => "countersign token key rotate makes its successor".to_owned(),
+            Self::OwnKeyInUse { usage: OwnUse::Seal, .. } => "countersign seal-key rotate makes its successor".to_owned(),
             Self::NoSuchVersion { newest, .. } => format!("the newest is --version {newest}"),
             Self::TwoSchemes { schemes, .. } => {
                 let flags: Vec<_> = schemes.iter().map(|scheme| format!("--scheme {scheme}")).collect();

@@ -98,6 +98,9 @@ fn every_setting_of_the_contract_is_read() {
         ("https://tokens.example.net", "shop", true)
     );
     assert_eq!(config.seal.keys, ["seal-2.pem", "seal-1.pem"].map(Path::new));
+    let days = |days: u64| Duration::from_hours(days * 24);
+    assert_eq!((config.seal.rotate, config.seal.overlap), (days(180), days(30)));
+    assert_eq!(config.seal.algorithm, crate::config::SealAlgorithm::RsaOaep256);
 }
 
 #[test]

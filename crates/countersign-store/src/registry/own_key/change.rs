@@ -58,6 +58,49 @@ impl Registry {
         Ok(added)
     }
 
+    /// As [`Registry::rotate_own_key`], where `id` still is the last key; `None` where another has succeeded it already: of
+    /// processes that rotate at once one does.
+    ///
+    /// # Errors
+    /// As [`Registry::add_own_key`].
+    pub async fn succeed_own_key(
+        &self,
+        id: &str,
+        add: &OwnKeyAdd,
+        overlap: Overlap,
+        now: Timestamp,
+    ) -> Result<Option<OwnKeyEntry>, Error> {
+        let mut change = self.write().await?;
+        let all = select(&mut change, add.usage).await?;
+        let Some(last) = last(&all).filter(|last| last.id == id) else { return Ok(None) };
+        let begin = now.after(overlap.lead);
+        supersede(&mut change, last, begin, overlap, now).await?;
+        let added = self.insert(&mut change, add, begin, now).await?;
+        commit(change).await?;
+        Ok(Some(added))
+    }
+
+    /// Ends a key that has a successor in use: what was made with it is taken no more.
+    ///
+    /// # Errors
+    /// [`Refused::NoSuchOwnKey`]; [`Refused::OwnKeyInUse`] for one that nothing has succeeded yet; [`Failed`].
+    pub async fn retire_own_key(&self, usage: OwnUse, id: &str, now: Timestamp) -> Result<OwnKeyEntry, Error> {
+        let mut change = self.write().await?;
+        let all = select(&mut change, usage).await?;
+        let key = all.into_iter().find(|key| key.id == id);
+        let key = key.ok_or_else(|| Refused::NoSuchOwnKey { usage, id: id.to_owned() })?;
+        match key.state(now) {
+            KeyState::Retired | KeyState::Revoked => Ok(key),
+            KeyState::Retiring => {
+                let key = OwnKeyEntry { not_after: Some(now), ..key };
+                put(&mut change, &key, "own_key.retired", now).await?;
+                commit(change).await?;
+                Ok(key)
+            }
+            _ => Err(Refused::OwnKeyInUse { usage, id: key.id }.into()),
+        }
+    }
+
     /// Revokes a key for good: nothing made with it is taken any more. Where it was the last one, `successor` takes its
     /// place; where nothing else is in use, at once. Gives the keys as they are then.
     ///
