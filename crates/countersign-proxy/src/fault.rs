@@ -67,6 +67,11 @@ impl Fault {
         matches!(self, Self::Refused(Refusal::Rejected(_))) && !matches!(self.code(), Code::UserExists | Code::NoUser)
     }
 
+    /// Whether the detail is told at every level.
+    pub(crate) fn names_field(&self) -> bool {
+        matches!(self, Self::Refused(Refusal::Rejected(rejection)) if rejection.names_field())
+    }
+
     /// What the caller may be told beyond the code: of the caller's own faults only.
     pub(crate) fn detail(&self) -> Option<&str> {
         match self {

@@ -26,7 +26,7 @@ pub(crate) fn answer(
         Disclosure::Components | Disclosure::Full => fault.code(),
     };
     let mut problem = problem(fault, code, trace, now);
-    if disclosure != Disclosure::Code
+    if (disclosure != Disclosure::Code || fault.names_field())
         && let Some(detail) = fault.detail()
     {
         problem["detail"] = detail.into();

@@ -15,12 +15,25 @@ pub struct Rejection {
     claimed: Option<Box<(Scheme, String)>>,
     /// In place of the code's.
     advice: Option<&'static str>,
+    names_field: bool,
 }
 
 impl Rejection {
     /// A rejection with its reason: one clause, no full stop.
     pub fn new(code: Code, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, reason: reason.into(), claimed: None, advice: None }
+        Self { code, reason: reason.into(), claimed: None, advice: None, names_field: false }
+    }
+
+    /// A sealed field that does not open: its place, and nothing else of it.
+    pub(crate) fn closed(pointer: &str) -> Self {
+        Self { names_field: true, ..Self::new(Code::Malformed, format!("{pointer} can't be opened")) }
+    }
+
+    /// Whether the reason is the place of a sealed field and nothing more. Its sender, whose signature held, may know it whatever
+    /// else is told.
+    #[must_use]
+    pub fn names_field(&self) -> bool {
+        self.names_field
     }
 
     /// The stable code, at full detail. [`Code::public`] folds it for callers that are told only the code.

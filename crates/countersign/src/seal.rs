@@ -167,7 +167,7 @@ impl Openers {
         for (pointer, value) in places {
             let binding = Binding { pointer: &pointer, partner };
             let text = self.open_one(&value.as_str().unwrap_or_default(), binding, unbound, now);
-            let text = text.ok_or_else(|| Rejection::new(Code::Malformed, format!("{pointer} can't be opened")))?;
+            let text = text.ok_or_else(|| Rejection::closed(&pointer))?;
             splices.push((value.span(), text));
         }
         let opened = spliced(document, splices.iter().map(|(span, text)| (span.clone(), text.as_slice())));

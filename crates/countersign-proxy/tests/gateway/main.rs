@@ -25,6 +25,7 @@ mod replay;
 mod revocation;
 mod schemes;
 mod sealed;
+mod sealed_forms;
 mod several;
 mod signer;
 mod smuggling;
