@@ -121,12 +121,13 @@ impl SidecarSeal {
         };
         let partner = section.required("partner", forms::name);
         let year = Duration::from_hours(365 * 24);
+        let expires = section.duration("expires", Duration::from_secs(1)..=year).unwrap_or(Duration::from_mins(10));
         Some(Self {
             fields: section.list("fields", pointer).unwrap_or_default(),
             to,
             kid: section.value("kid", forms::printable),
             partner: partner?,
-            expires: section.duration("expires", Duration::from_secs(1)..=year).unwrap_or(Duration::from_mins(10)),
+            expires,
         })
     }
 }
