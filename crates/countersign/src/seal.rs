@@ -137,6 +137,7 @@ impl Openers {
     }
 
     /// The keys, in their order.
+    #[must_use]
     pub fn keys(&self) -> &[Arc<OpeningKey>] {
         &self.keys
     }

@@ -106,10 +106,27 @@ struct Header {
     kid: String,
     /// The point and `apu`, `apv` of an ECDH.
     epk: Option<(Vec<u8>, Vec<u8>, Vec<u8>)>,
-    /// `cty`, `ptr` and `sub`, where they are there; `None` inside for what is no string.
-    bound: [Option<Option<String>>; 3],
-    /// `exp`, where it is there; `None` inside for what is no number of seconds.
-    expires: Option<Option<i64>>,
+    /// `cty`, `ptr` and `sub`.
+    bound: [Member<String>; 3],
+    /// `exp`, in whole seconds.
+    expires: Member<i64>,
+}
+
+/// A member of the header that counts where it is there.
+enum Member<T> {
+    Absent,
+    /// Of another type.
+    Malformed,
+    Is(T),
+}
+
+impl<T> Member<T> {
+    fn of<'d, 'a>(member: Option<Value<'d, 'a>>, read: impl FnOnce(Value<'d, 'a>) -> Option<T>) -> Self {
+        match member {
+            None => Self::Absent,
+            Some(value) => read(value).map_or(Self::Malformed, Self::Is),
+        }
+    }
 }
 
 impl<'c> Sealed<'c> {
@@ -143,11 +160,17 @@ impl<'c> Sealed<'c> {
         let Some(header) = &self.header else { return false };
         let [cty, ptr, sub] = &header.bound;
         let wanted = [(cty, "json"), (ptr, binding.pointer), (sub, binding.partner)];
-        let held = wanted.iter().all(|(found, wanted)| match found {
-            Some(found) => found.as_deref() == Some(wanted),
-            None => unbound,
+        let held = wanted.into_iter().all(|(found, wanted)| match found {
+            Member::Is(found) => found == wanted,
+            Member::Absent => unbound,
+            Member::Malformed => false,
         });
-        held && header.expires.is_none_or(|at| at.is_some_and(|at| now.as_secs() < at))
+        let lives = match header.expires {
+            Member::Is(end) => now.as_secs() < end,
+            Member::Absent => true,
+            Member::Malformed => false,
+        };
+        held && lives
     }
 
     /// Which of the keys it is sealed for: the one that `kid` names, where that is for such content keys.
@@ -215,8 +238,9 @@ impl Header {
                 Some((point(members.member("epk")?)?, info("apu")?, info("apv")?))
             }
         };
-        let bound = ["cty", "ptr", "sub"].map(|name| text(name).map(|value| value.map(Cow::into_owned)));
-        let expires = members.member("exp").map(|at| at.as_integer().and_then(|at| at.parse().ok()));
+        let bound = ["cty", "ptr", "sub"]
+            .map(|name| Member::of(members.member(name), |value| value.as_str().map(Cow::into_owned)));
+        let expires = Member::of(members.member("exp"), |end| end.as_integer()?.parse().ok());
         Some(Self { management, kid: text("kid")??.into_owned(), epk, bound, expires })
     }
 }
