@@ -19,6 +19,7 @@ use crate::{output, wire};
 pub(crate) struct SealKeys {
     present: Arc<ArcSwap<Openers>>,
     parts: Arc<Mutex<Parts>>,
+    config: Arc<ArcSwap<Config>>,
 }
 
 #[derive(Default)]
@@ -32,8 +33,9 @@ struct Parts {
 impl SealKeys {
     /// With the files of a configuration, and none of the registry yet.
     pub(crate) fn of(config: &Config) -> Result<Self, Failure> {
-        let keys = Self { present: Arc::default(), parts: Arc::default() };
-        keys.take_files(wire::openers(config)?);
+        let config_of_now = Arc::new(ArcSwap::from_pointee(config.clone()));
+        let keys = Self { present: Arc::default(), parts: Arc::default(), config: config_of_now };
+        keys.take(config, &wire::openers(config)?);
         Ok(keys)
     }
 
@@ -43,8 +45,9 @@ impl SealKeys {
         Arc::new(move || present.load_full())
     }
 
-    /// Takes the files of another configuration in.
-    pub(crate) fn take_files(&self, files: Openers) {
+    /// Takes another configuration in, whose files are these.
+    pub(crate) fn take(&self, config: &Config, files: &Openers) {
+        self.config.store(Arc::new(config.clone()));
         self.change(|parts| parts.files = files.keys().to_vec());
     }
 
@@ -91,6 +94,20 @@ impl SealKeys {
         }
     }
 
+    /// Renews for ever. What fails is tried again, and told once.
+    pub(crate) async fn keep_renewed(self, registry: Registry, clock: Clock) {
+        let mut told = None;
+        loop {
+            tokio::time::sleep(EVERY).await;
+            let config = self.config.load_full();
+            let failed = renew(&registry, &config, clock.now()).await.err().map(|failure| failure.message);
+            if let Some(failure) = failed.as_ref().filter(|failure| told.as_ref() != Some(*failure)) {
+                output::warning(format!("no new key to seal for could be made: {failure}"), &[]);
+            }
+            told = failed;
+        }
+    }
+
     fn change(&self, change: impl FnOnce(&mut Parts)) {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut parts);
@@ -121,19 +138,6 @@ pub(crate) async fn renew(registry: &Registry, config: &Config, now: Timestamp) 
         _ => {}
     }
     Ok(())
-}
-
-/// Renews for ever. What fails is tried again, and told once.
-pub(crate) async fn keep_renewed(registry: Registry, config: Config, clock: Clock) {
-    let mut told = None;
-    loop {
-        tokio::time::sleep(EVERY).await;
-        let failed = renew(&registry, &config, clock.now()).await.err().map(|failure| failure.message);
-        if let Some(failure) = failed.as_ref().filter(|failure| told.as_ref() != Some(*failure)) {
-            output::warning(format!("no new key to seal for could be made: {failure}"), &[]);
-        }
-        told = failed;
-    }
 }
 
 /// A new key, on a thread of its own: RSA takes its time.

@@ -53,6 +53,7 @@ impl Serving {
         let Start { locks, sockets, mut predecessor, may_be_taken_over } = start;
         // Whatever may fail without the memory fails before anybody has to wait.
         wire::settings(config, Vec::new())?;
+        let seal_keys = SealKeys::of(config)?;
         let registry = place.registry_to_write().await?;
         if let Some(predecessor) = &mut predecessor {
             predecessor.stop().await?;
@@ -62,7 +63,6 @@ impl Serving {
         }
         let (replay, clock) = Replay::open(&config.replay, locks.data(), reach(config)).await?;
         let settings = wire::settings(config, replay.raised())?;
-        let seal_keys = SealKeys::of(config)?;
         seal_keys::renew(&registry, config, clock.now()).await?;
         let following = clock.clone();
         let snapshots = Snapshots::follow(&registry, config.registry.max_stale, move || following.now()).await?;
@@ -164,8 +164,8 @@ impl Serving {
         // Whoever served so far sees by it that this process does now.
         drop(self.predecessor);
         let marks = tokio::spawn(mark(replay.clone(), clock.clone(), marking));
+        let renews = tokio::spawn(seal_keys.clone().keep_renewed(registry.clone(), clock.clone()));
         let follows = tokio::spawn(seal_keys.follow(snapshots.clone(), clock.clone()));
-        let renews = tokio::spawn(seal_keys::keep_renewed(registry.clone(), config.clone(), clock.clone()));
         let sockets = self.may_be_taken_over.then(|| gateway.sockets()).transpose().map_err(Failure::ours)?;
         let control = gateway.control();
         let (ending, ended) = oneshot::channel::<()>();
@@ -271,7 +271,8 @@ impl Reloader {
             let (control, new) = (self.control.clone(), settings.clone());
             let reloaded = tokio::task::spawn_blocking(move || control.reload(&new)).await.map_err(Failure::ours)?;
             reloaded.map_err(Failure::usage)?;
-            self.seal_keys.take_files(files);
+            self.seal_keys.take(&config, &files);
+            seal_keys::renew(&self.registry, &config, self.clock.now()).await?;
             let opened = |it: &Config| {
                 let (registry, replay) = (it.registry.clone(), it.replay.clone());
                 (it.data.clone(), registry.url, registry.max_stale, replay.url, replay.max_entries)

@@ -184,6 +184,19 @@ fn files_stand_before_the_keys_of_the_registry_and_both_open() {
     assert_eq!(sidecar.send("POST", "/orders", JSON, ORDER).0, 200, "sealed for the one before");
 }
 
+#[test]
+fn a_route_that_opens_only_after_a_reload_has_its_key_then() {
+    let dir = without_files();
+    let config = dir.read("countersign.toml");
+    dir.write("countersign.toml", &config.replace("open = [\"/card/number\"]\n", ""));
+    let gateway = Gateway::start(&dir);
+    let get = format!("GET /.well-known/jwks.json HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", gateway.address);
+    assert_eq!(send(gateway.address, &get).0, 404);
+    dir.write("countersign.toml", &config);
+    until("a key", || (send(gateway.address, &get).0 == 200).then_some(()));
+    assert_eq!(asking(&dir, gateway.address).send("POST", "/orders", JSON, ORDER).0, 200);
+}
+
 /// Until its recipient has told whom to seal for, nothing goes out: least of all in the clear.
 #[test]
 fn without_a_key_to_seal_for_nothing_is_sent() {
