@@ -176,10 +176,11 @@ class Exchange(GatewayCase):
         token = new["access_token"]
         claims, head = self.claims(token), jwt.get_unverified_header(token)
         published = json.load(urllib.request.urlopen(f"{self.base}/.well-known/jwks.json", timeout=20))
-        public = json.dumps(published["keys"][0])
+        [key] = published["keys"]
+        public = base64.urlsafe_b64decode(key.get("x", key.get("n")) + "==")
         for forged in [
             jwt.encode(claims, None, "none", {"kid": head["kid"]}),
-            jwt.encode(claims, public.encode(), "HS256", {"kid": head["kid"]}),
+            jwt.encode(claims, public, "HS256", {"kid": head["kid"]}),
             jwt.encode(claims, secrets.token_bytes(32), "HS256", {"kid": head["kid"]}),
             token[: token.rindex(".")] + ".",
         ]:
