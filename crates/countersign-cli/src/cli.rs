@@ -4,9 +4,8 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completion, curl, demo, gateway, init, key, lint, man, open, partner, registry, seal, seal_key, sidecar, sign, token,
-    user,
-    vectors, verify, version,
+    completion, curl, demo, gateway, init, key, lint, man, open, partner, registry, seal, seal_key, sidecar, sign,
+    token, user, vectors, verify, version,
 };
 use crate::exit::{Exit, Failure};
 use crate::output;

@@ -2,7 +2,9 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{BoxFuture, Identity, Keys, Openers, Refusal, ReplayStore, Timestamp, TokenKeys, Unavailable, Vouched};
+use countersign::{
+    BoxFuture, Identity, Keys, Openers, Refusal, ReplayStore, Timestamp, TokenKeys, Unavailable, Vouched,
+};
 
 use crate::clock::Clock;
 use crate::sockets::Sockets;

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use countersign::{Code, Origin, Policy, Quota, Rejection, TokenSettings};
+use countersign::{Code, Openers, Origin, Policy, Quota, Rejection, TokenSettings};
 
 use crate::caller::Trusted;
 use crate::clock::Clock;

@@ -20,8 +20,8 @@ pub(crate) fn is_jwks(head: &Head) -> bool {
 pub(crate) fn jwks(gate: &Gate, table: &Table, openers: &Openers) -> Result<Response<Reply>, Unavailable> {
     let now = gate.clock.now();
     let tokens = table.tokens.is_some().then(|| gate.tokens(now)).transpose()?;
-    let signing = tokens.iter().flat_map(|tokens| tokens.jwks(now));
     let sealing: Vec<String> = openers.public().map(SealingKey::jwk).collect();
+    let signing = tokens.iter().flat_map(|tokens| tokens.jwks(now));
     let keys: Vec<&str> = sealing.iter().map(String::as_str).chain(signing).collect();
     let mut response = Response::new(Reply::own(format!("{{\"keys\":[{}]}}", keys.join(","))));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));

@@ -56,19 +56,19 @@ fn forged(header: &[u8], text: &[u8]) {
 
 /// What can be sealed opens to the byte.
 fn sealed(document: &[u8]) {
-    let sealer = FieldSealer { fields: &FIELDS, to: ACME.key.public(), partner: "acme", expires: Some(NOW) };
+    let sealer = FieldSealer { fields: &*FIELDS, to: ACME.key.public(), partner: "acme", expires: Some(NOW) };
     let Ok(sealed) = sealer.seal(document, &mut |bytes| Ok(bytes.fill(7))) else { return };
     let now = Timestamp::from_secs(NOW.as_secs() - 1);
-    let opened = OPENERS.open(&sealed.document, &FIELDS, "acme", false, now).expect("what we sealed opens");
+    let opened = OPENERS.open(&sealed.document, &*FIELDS, "acme", false, now).expect("what we sealed opens");
     assert_eq!(&opened[..], document);
     if !sealed.fields.is_empty() {
-        assert!(OPENERS.open(&sealed.document, &FIELDS, "globex", true, now).is_err(), "another partner's opens");
-        assert!(OPENERS.open(&sealed.document, &FIELDS, "acme", true, NOW).is_err(), "what expired opens");
+        assert!(OPENERS.open(&sealed.document, &*FIELDS, "globex", true, now).is_err(), "another partner's opens");
+        assert!(OPENERS.open(&sealed.document, &*FIELDS, "acme", true, NOW).is_err(), "what expired opens");
     }
 }
 
 fn opened(document: &[u8]) {
-    let Err(refused) = OPENERS.open(document, &FIELDS, "acme", true, NOW) else { return };
+    let Err(refused) = OPENERS.open(document, &*FIELDS, "acme", true, NOW) else { return };
     assert_eq!(refused.code(), Code::Malformed);
     if let Some(pointer) = refused.reason().strip_suffix(" can't be opened") {
         assert!(pointer == "/n" || pointer.starts_with("/a/"), "{pointer} was not asked for");
