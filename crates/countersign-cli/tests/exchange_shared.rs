@@ -37,7 +37,7 @@ fn deployment(server: &RedisServer) -> (Dir, [Gateway; 2], Site) {
 }
 
 #[test]
-fn hundreds_of_registrations_at_two_gateways_make_one_user() {
+fn mistake_23_hundreds_of_registrations_at_two_gateways_make_one_user() {
     let server = RedisServer::start();
     let (dir, gateways, site) = deployment(&server);
     let (site, addresses) = (Arc::new(site), [gateways[0].address, gateways[1].address]);

@@ -43,7 +43,7 @@ async fn a_user_is_registered_once_and_logged_in_by_the_same_partner() {
 }
 
 #[tokio::test]
-async fn a_site_that_logs_in_users_of_another_partner_finds_nobody() {
+async fn mistake_40_a_site_that_logs_in_users_of_another_partner_finds_nobody() {
     let place = Place::new();
     let (_, users) = open(&place).await;
     let alice = register(&users, "alice@example.com", "shop", "shop").await.unwrap();
@@ -52,7 +52,7 @@ async fn a_site_that_logs_in_users_of_another_partner_finds_nobody() {
 }
 
 #[tokio::test]
-async fn a_plus_tag_is_another_user() {
+async fn mistake_23_a_plus_tag_is_another_user() {
     let place = Place::new();
     let (_, users) = open(&place).await;
     let one = register(&users, "alice@example.com", "shop", "shop").await.unwrap();
@@ -61,7 +61,7 @@ async fn a_plus_tag_is_another_user() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn registrations_at_once_over_two_handles_make_one_user() {
+async fn mistake_23_registrations_at_once_over_two_handles_make_one_user() {
     let place = Place::new();
     let handles = [open(&place).await.1, open(&place).await.1];
     for round in 0..5 {

@@ -1,6 +1,6 @@
 //! What a trusted site says of a user: the payload of a `trusted-site` message to the exchange.
 
-use crate::json::{Document, Kind};
+use crate::json::{Document, Kind, Value};
 use crate::rejection::{Code, Rejection};
 
 /// For whom a site vouches, as its payload says. Plain data: it is worth as much as the proof beside it.
@@ -37,7 +37,7 @@ impl Vouched {
         {
             return Err(Rejection::new(Code::Malformed, "the payload is for another path"));
         }
-        let email = root.member("email").and_then(|email| email.as_str());
+        let email = root.member("email").and_then(Value::as_str);
         let email = email.ok_or_else(|| Rejection::new(Code::UserInvalid, "the payload has no email that is text"))?;
         Ok(Self { email: email.into_owned() })
     }

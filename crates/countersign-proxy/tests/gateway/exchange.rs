@@ -73,7 +73,7 @@ impl Exchange {
             body.len()
         )
         .into_bytes();
-        bytes.extend_from_slice(&body);
+        bytes.extend_from_slice(body);
         bytes
     }
 

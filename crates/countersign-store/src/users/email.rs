@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn other_case_is_the_same_address() {
+    fn mistake_23_other_case_is_the_same_address() {
         for text in ["Alice@Example.COM", "ALICE@EXAMPLE.com", "alice@example.com"] {
             assert_eq!(form(text).as_deref(), Ok("alice@example.com"));
         }
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plus_tag_is_part_of_the_address() {
+    fn mistake_23_a_plus_tag_is_part_of_the_address() {
         assert_eq!(form("alice+shop@example.com").as_deref(), Ok("alice+shop@example.com"));
         assert_eq!(form("al.ice@example.com").as_deref(), Ok("al.ice@example.com"));
     }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_looks_like_another_is_refused() {
+    fn mistake_23_an_address_that_looks_like_another_is_refused() {
         for text in [
             "\u{430}lice@example.com",           // a of Cyrillic
             "\u{430}\u{440}\u{435}@example.com", // all of it Cyrillic, and it reads "ape"

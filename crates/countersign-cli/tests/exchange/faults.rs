@@ -1,0 +1,92 @@
+//! Many at once, a database that somebody holds, and a process that is killed.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+
+use super::support::site::REGISTER;
+use super::{deployment, users};
+
+#[test]
+fn mistake_23_hundreds_of_registrations_at_once_make_one_user() {
+    let (dir, gateway, sites) = deployment("");
+    let sites = Arc::new(sites);
+    let address = gateway.address;
+    let asking: Vec<_> = (0..300)
+        .map(|number| {
+            let sites = Arc::clone(&sites);
+            thread::spawn(move || {
+                let email = ["ana@example.com", "ANA@example.com", "Ana@Example.COM"][number % 3];
+                let said = sites[number % 3].ask(address, REGISTER, email);
+                (said.status, said.body["user"]["id"].as_str().map(str::to_owned))
+            })
+        })
+        .collect();
+    let said: Vec<_> = asking.into_iter().map(|it| it.join().unwrap()).collect();
+    let ids: Vec<_> = said.iter().filter(|(status, _)| *status == 201).collect();
+    assert_eq!(ids.len(), 1, "{said:?}");
+    assert_eq!(said.iter().filter(|(status, _)| *status == 409).count(), 299, "{said:?}");
+    assert_eq!(users(&dir), ["ana@example.com"]);
+}
+
+#[test]
+fn with_the_database_held_by_another_registrations_are_unavailable_and_nobody_is_created() {
+    let (dir, gateway, [shop, ..]) = deployment("");
+    assert_eq!(shop.register(&gateway, "ana@example.com").status, 201);
+    let hold = "import sqlite3, sys\nc = sqlite3.connect('countersign-data/registry.db', isolation_level=None)\n\
+                c.execute('BEGIN IMMEDIATE')\nprint('held', flush=True)\nsys.stdin.read()";
+    let mut holder = Command::new("python3")
+        .args(["-c", hold])
+        .current_dir(dir.here())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "held\n");
+    let said = shop.register(&gateway, "bob@example.com");
+    assert_eq!((said.status, said.code()), (503, "unavailable"));
+    assert!(said.head.contains("retry-after: "), "{}", said.head);
+    // Who is there already is found all the same.
+    assert_eq!(shop.login(&gateway, "ana@example.com").status, 200);
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    assert_eq!(users(&dir), ["ana@example.com"]);
+    assert_eq!(shop.register(&gateway, "bob@example.com").status, 201);
+}
+
+/// What was answered 201 is there, whenever the process ends: of everyone else nobody was told anything.
+#[test]
+fn a_kill_under_load_loses_no_user_who_was_answered_201() {
+    let (dir, gateway, sites) = deployment("");
+    let (sites, address) = (Arc::new(sites), gateway.address);
+    let asking: Vec<_> = (0..24)
+        .map(|thread| {
+            let sites = Arc::clone(&sites);
+            thread::spawn(move || {
+                let mut registered = Vec::new();
+                for number in 0.. {
+                    let email = format!("user-{thread}-{number}@example.com");
+                    // A connection that broke off says nothing.
+                    let said = std::panic::catch_unwind(|| sites[thread % 3].ask(address, REGISTER, &email));
+                    match said.map(|said| said.status) {
+                        Ok(201) => registered.push(email),
+                        Ok(status) => panic!("{status}"),
+                        Err(_) => break,
+                    }
+                }
+                registered
+            })
+        })
+        .collect();
+    thread::sleep(std::time::Duration::from_millis(1500));
+    gateway.end("-KILL");
+    let told: BTreeSet<String> = asking.into_iter().flat_map(|it| it.join().unwrap()).collect();
+    assert!(told.len() > 100, "{} registrations are no load", told.len());
+    let there: BTreeSet<String> = users(&dir).into_iter().collect();
+    let lost: Vec<_> = told.difference(&there).collect();
+    assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), told.len());
+}
