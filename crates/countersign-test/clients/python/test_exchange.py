@@ -176,7 +176,7 @@ class Exchange(GatewayCase):
         token = new["access_token"]
         claims, head = self.claims(token), jwt.get_unverified_header(token)
         published = json.load(urllib.request.urlopen(f"{self.base}/.well-known/jwks.json", timeout=20))
-        [key] = published["keys"]
+        key = next(key for key in published["keys"] if key["use"] == "sig")
         public = base64.urlsafe_b64decode(key.get("x", key.get("n")) + "==")
         for forged in [
             jwt.encode(claims, None, "none", {"kid": head["kid"]}),
