@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use crate::admitted::arrived;
 use crate::client::{Answer, ask, next};
 use crate::stage::{Setting, Stage};
+use crate::upstream::Upstream;
 
 fn observing() -> Setting {
     let demands = Demands { path: "/orders".to_owned(), max_body: 1 << 20, observe: true, ..Demands::default() };
@@ -51,6 +52,32 @@ async fn what_would_pass_has_a_name_and_what_would_not_has_none() {
         [("accepted", None), ("replayed", observed), ("digest_mismatch", observed), ("unsigned", observed)]
     );
     assert_eq!((&lines[2]["key"], &lines[2]["partner"]), (&"acme-2026".into(), &serde_json::Value::Null));
+}
+
+#[tokio::test]
+async fn what_passes_leaves_in_one_piece_with_as_much_of_its_body_as_is_there() {
+    let large = "x".repeat(5000);
+    for (framing, body, arrives) in [
+        ("Content-Length: 3", "abc".to_owned(), "content-length: 3\r\n\r\nabc".to_owned()),
+        ("Content-Length: 0", String::new(), "content-length: 0\r\n\r\n".to_owned()),
+        ("Content-Length: 5000", large.clone(), format!("content-length: 5000\r\n\r\n{large}")),
+        (
+            "Transfer-Encoding: chunked",
+            "3\r\nabc\r\n0\r\n\r\n".to_owned(),
+            "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".to_owned(),
+        ),
+        (
+            "Transfer-Encoding: chunked",
+            format!("3\r\nabc\r\n1388\r\n{large}\r\n0\r\nX: y\r\n\r\n"),
+            format!("transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n1388\r\n{large}\r\n0\r\n\r\n"),
+        ),
+    ] {
+        let stage = Stage::before(Upstream::hurried().await, observing());
+        let request =
+            format!("POST /orders HTTP/1.1\r\nHost: api.test\r\n{framing}\r\nConnection: close\r\n\r\n{body}");
+        let answer = ask(stage.address, request.as_bytes()).await;
+        assert!(answer.status == 200 && answer.body.ends_with(&arrives), "{framing}: {answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -130,6 +130,18 @@ impl Upstream {
         .await
     }
 
+    /// One that echoes what a single read gives it.
+    pub(crate) async fn hurried() -> Self {
+        Self::each(|mut stream, requests| async move {
+            let mut bytes = vec![0; 64 << 10];
+            let count = stream.read(&mut bytes).await.unwrap_or(0);
+            requests.fetch_add(1, Ordering::SeqCst);
+            let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {count}\r\n\r\n");
+            let _ = stream.write_all(&[head.as_bytes(), &bytes[..count]].concat()).await;
+        })
+        .await
+    }
+
     /// One that takes so many bytes of each body, answers, and then leaves the connection open without reading on.
     pub(crate) async fn impatient(most: usize, answer: &'static str) -> Self {
         Self::each(move |mut stream, requests| async move {

@@ -65,10 +65,13 @@ impl Draft {
     /// # Errors
     /// [`Unwritable`].
     pub(crate) fn text(&mut self, name: &HeaderName, value: &[&str]) -> Result<(), Unwritable> {
-        put(&mut self.head, name, b"");
-        self.head.truncate(self.head.len() - 2);
+        for part in [name.as_str(), ": "] {
+            self.head.extend_from_slice(part.as_bytes());
+        }
         for part in value {
-            if !part.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..)) {
+            // Looks at all of them, also behind one that is none: so many are looked at at once.
+            let none = |byte: u8| (byte < b' ' && byte != b'\t') | (byte == 0x7f);
+            if part.bytes().fold(false, |so_far, byte| so_far | none(byte)) {
                 return Err(Unwritable("a field"));
             }
             self.head.extend_from_slice(part.as_bytes());
