@@ -119,16 +119,18 @@ fn bodies(passed: &[u8]) -> Vec<Option<Vec<u8>>> {
     bodies
 }
 
+/// Method, target, and the fields in their order. Of an absolute target hyper adds to the path: there it is left out.
+type Head = (String, Option<String>, Vec<(String, Vec<u8>)>);
+
 /// A request as a server sees it.
 #[derive(Debug)]
 struct Seen {
-    /// Method, target, and the fields in their order. Of an absolute target hyper adds to the path: there it is left out.
-    head: (String, Option<String>, Vec<(String, Vec<u8>)>),
+    head: Head,
     /// `None` for one that breaks off.
     body: Option<Vec<u8>>,
 }
 
-fn head(method: &Method, target: &str, headers: &HeaderMap) -> (String, Option<String>, Vec<(String, Vec<u8>)>) {
+fn head(method: &Method, target: &str, headers: &HeaderMap) -> Head {
     let fields = headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
     (method.to_string(), Some(target.to_owned()).filter(|target| target.starts_with('/')), fields)
 }
