@@ -162,7 +162,9 @@ fn ten_thousand_aborted_requests_leave_no_open_file_behind() {
         // It may have been refused by now.
         let _ = stream.write_all(part.as_bytes());
     };
-    parts.iter().for_each(|part| abort(part));
+    for part in parts {
+        abort(part);
+    }
     let settled = |most: usize, what: &str| {
         let end = Instant::now() + Duration::from_secs(30);
         loop {

@@ -102,7 +102,6 @@ fn send_on(
         if stop.load(Relaxed) {
             break;
         }
-        static ORDER: AtomicU64 = AtomicU64::new(0);
         let order =
             format!("{{\"order\": {}, \"lines\": [{{\"sku\": \"A-1\", \"count\": 2}}]}}", ORDER.fetch_add(1, Relaxed));
         let began = Instant::now();
@@ -177,6 +176,9 @@ fn ask(stream: &mut BufReader<TcpStream>, request: &str) -> std::io::Result<Opti
     let status = status.ok_or_else(|| std::io::Error::other(format!("no answer: {head}")))?;
     Ok(Some((status, !head.contains("connection: close"))))
 }
+
+/// No two orders are alike.
+static ORDER: AtomicU64 = AtomicU64::new(0);
 
 const CONNECTIONS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -71,10 +71,10 @@ impl Readback {
         let hashed = spawn_blocking(move || {
             let mut hash = digest::Context::new(&digest::SHA256);
             hash.update(&before);
-            let (mut at, mut part) = (place.start, vec![0; PART as usize]);
+            let (mut at, mut part) = (place.start, vec![0; usize::try_from(PART).unwrap_or(0)]);
             while at < place.end {
                 let length = (place.end - at).min(PART);
-                let part = &mut part[..length as usize];
+                let part = &mut part[..usize::try_from(length).unwrap_or(0)];
                 file.read_at(part, at)?;
                 hash.update(part);
                 at += length;
