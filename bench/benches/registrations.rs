@@ -30,7 +30,8 @@ async fn measure() -> bool {
     let mut best: f64 = 0.0;
     for waiting in WAITING {
         // A database of its own for each, so that none finds the users of another.
-        let registry = Registry::open(&format!("sqlite:{}/{waiting}.db", data.display()), &data).await.expect("a registry");
+        let registry =
+            Registry::open(&format!("sqlite:{}/{waiting}.db", data.display()), &data).await.expect("a registry");
         let users = Users::open(&registry).await.expect("users");
         let written = blocks();
         let (registered, rate, wait) = run(waiting, &users, async |users: &Users, email: &Email| {

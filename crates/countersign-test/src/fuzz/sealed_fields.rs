@@ -3,7 +3,7 @@ use std::sync::LazyLock;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign::{Algorithm, Code, FieldSealer, Openers, OpeningKey, Pointer, SigningKey, Timestamp};
+use countersign::{Algorithm, Code, FieldSealer, Openers, OpeningKey, Pointer, SigningKey, Timestamp, Unavailable};
 use serde_json::Value;
 
 /// A sealed field with any header, any text and a true tag, and any document with fields to seal and to open.
@@ -57,7 +57,7 @@ fn forged(header: &[u8], text: &[u8]) {
 /// What can be sealed opens to the byte.
 fn sealed(document: &[u8]) {
     let sealer = FieldSealer { fields: &*FIELDS, to: ACME.key.public(), partner: "acme", expires: Some(NOW) };
-    let Ok(sealed) = sealer.seal(document, &mut |bytes| Ok(bytes.fill(7))) else { return };
+    let Ok(sealed) = sealer.seal(document, &mut filled) else { return };
     let now = Timestamp::from_secs(NOW.as_secs() - 1);
     let opened = OPENERS.open(&sealed.document, &*FIELDS, "acme", false, now).expect("what we sealed opens");
     assert_eq!(&opened[..], document);
@@ -87,7 +87,7 @@ static ACME: LazyLock<Sealing> = LazyLock::new(|| {
     let pair = SigningKey::generate(Algorithm::EcdsaP256Sha256, 0).expect("a key");
     let key = OpeningKey::from_file(pair.private.as_bytes()).expect("a key to open with");
     let sealer = FieldSealer { fields: &FIELDS[..1], to: key.public(), partner: "acme", expires: None };
-    let sealed = sealer.seal(br#"{"n":7}"#, &mut |bytes| Ok(bytes.fill(7))).expect("it can be sealed").document;
+    let sealed = sealer.seal(br#"{"n":7}"#, &mut filled).expect("it can be sealed").document;
     let sealed: Value = serde_json::from_slice(&sealed).expect("JSON");
     let mut parts = sealed["n"].as_str().expect("a sealed field").split('.');
     let header = URL_SAFE_NO_PAD.decode(parts.next().unwrap_or_default()).expect("base64url");
@@ -105,3 +105,10 @@ static OPENERS: LazyLock<Openers> = LazyLock::new(|| {
 static FIELDS: LazyLock<[Pointer; 2]> = LazyLock::new(|| ["/n", "/a/*"].map(|text| text.parse().expect("a pointer")));
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const RANDOM: [u8; 32] = [7; 32];
+
+/// Content keys that anybody can guess.
+#[allow(clippy::unnecessary_wraps)] // as whoever asks for them has it
+fn filled(bytes: &mut [u8]) -> Result<(), Unavailable> {
+    bytes.fill(7);
+    Ok(())
+}

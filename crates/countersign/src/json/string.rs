@@ -200,7 +200,7 @@ mod tests {
         let mut seed = 1_u64;
         for _ in 0..5000 {
             let mut inside = String::new();
-            while seed % 13 > 0 {
+            while !seed.is_multiple_of(13) {
                 seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 inside.push_str(bits[(seed >> 33) as usize % bits.len()]);
             }

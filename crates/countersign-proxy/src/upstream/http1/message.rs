@@ -70,7 +70,7 @@ impl Draft {
         }
         for part in value {
             // Looks at all of them, also behind one that is none: so many are looked at at once.
-            let none = |byte: u8| (byte < b' ' && byte != b'\t') | (byte == 0x7f);
+            let none = |byte: u8| (byte < b' ' && byte != b'\t') || byte == 0x7f;
             if part.bytes().fold(false, |so_far, byte| so_far | none(byte)) {
                 return Err(Unwritable("a field"));
             }
