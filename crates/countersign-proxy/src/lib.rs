@@ -76,6 +76,10 @@ mod metrics;
 mod refusal;
 mod reply;
 
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
+
 /// What the fuzz targets of this crate do with an input; for `fuzz/`, and no part of the crate's face.
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]

@@ -1,6 +1,4 @@
 mod answers;
-#[path = "../../../../../fuzz/replay.rs"]
-mod replay;
 mod requests;
 
 use std::time::Duration;
@@ -73,5 +71,5 @@ async fn answered(
 
 #[test]
 fn what_the_fuzzer_kept_is_heard_in_one_way() {
-    replay::replay("answer", fuzz::answer);
+    crate::replay::replay("answer", fuzz::answer);
 }
