@@ -34,7 +34,8 @@ pub(crate) fn overlap(token: &Token) -> Overlap {
 pub(crate) async fn ensure(registry: &Registry, token: &Token, now: Timestamp) -> Result<(), Failure> {
     let keys = registry.own_keys(OwnUse::Token).await?;
     let Some(last) = keys.iter().find(|key| key.superseded.is_none() && key.revoked.is_none()) else {
-        return Ok(drop(registry.add_own_key(&new_key(token)?, now).await?));
+        registry.add_own_key(&new_key(token)?, now).await?;
+        return Ok(());
     };
     if last.algorithm != token.algorithm.as_str() {
         let next = registry.rotate_own_key(&new_key(token)?, overlap(token), now).await?;
