@@ -42,10 +42,12 @@ impl Start {
                 break handed;
             }
             // One that has itself just taken over, or that is just starting, has the lock and does not offer anything yet.
-            match DataLock::acquire(data) {
-                Err(LockError::Held { .. }) if Instant::now() < end => sleep(Duration::from_millis(20)).await,
-                _ => return Self::replaceable(place),
+            // What is got by asking is let go of at once, or it would stand in our own way.
+            let held = matches!(DataLock::acquire(data), Err(LockError::Held { .. }));
+            if !held || Instant::now() >= end {
+                return Self::replaceable(place);
             }
+            sleep(Duration::from_millis(20)).await;
         };
         let Handed { shared_memory, locks, sockets, predecessor } = handed;
         // Nobody can hand on what the other does not have: neither the memory nor the right to be alone with the registry.
