@@ -31,7 +31,11 @@ impl Recipient {
         let pair = SigningKey::generate(algorithm, 2048).unwrap();
         let key = OpeningKey::from_file(pair.private.as_bytes()).unwrap();
         let sealer = FieldSealer { fields: &number(), to: key.public(), partner: "acme", expires: None };
-        let sealed = sealer.seal(br#"{"n":7}"#, &mut |bytes| Ok(bytes.fill(7))).unwrap().document;
+        let mut random = |bytes: &mut [u8]| {
+            bytes.fill(7);
+            Ok(())
+        };
+        let sealed = sealer.seal(br#"{"n":7}"#, &mut random).unwrap().document;
         let mut parts = std::str::from_utf8(&sealed).unwrap()[6..].split('.');
         let header = String::from_utf8(URL_SAFE_NO_PAD.decode(parts.next().unwrap()).unwrap()).unwrap();
         let (kid, wrapped) = (key.public().id().to_owned(), parts.next().unwrap().to_owned());
