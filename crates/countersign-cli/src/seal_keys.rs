@@ -1,6 +1,9 @@
 //! The keys that open sealed fields while a gateway serves: those of `[seal] keys`, and those that it makes, keeps in the registry and
 //! rotates by itself.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
