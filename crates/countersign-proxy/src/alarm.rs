@@ -2,6 +2,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep};
 
 /// A timer that is armed late and re-armed seldom: most deadlines are met, and are never handed to the runtime.
@@ -35,7 +36,8 @@ impl Alarm {
             return Poll::Pending;
         }
         let polled = self.poll(cx, deadline);
-        self.armed = polled.is_pending();
+        // A task that has used up its turn is put off before anything is asked, and is polled again.
+        self.armed = polled.is_pending() && has_budget_remaining();
         polled
     }
 }

@@ -23,6 +23,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, Version, header};
 use hyper::body::{Body as _, Frame as Part};
 use tokio::sync::watch;
+use tokio::task::coop::has_budget_remaining;
 
 use super::Stream;
 use crate::arrival::Opening;
@@ -50,8 +51,7 @@ pub(super) async fn serve(
     stop: watch::Receiver<bool>,
 ) -> Option<(Tunnel, Box<dyn Stream>)> {
     let wire = Arc::new(Mutex::new(Wire::new(stream, heard, limits)));
-    let told = stop.clone();
-    let is_told = || *told.borrow() || told.has_changed().is_err();
+    let mut told = stop.clone();
     let mut stop = stop;
     let mut stopping = pin!(async move {
         // An error means that nobody is left to stop us any other way.
@@ -69,10 +69,14 @@ pub(super) async fn serve(
             if heard.is_ready() {
                 return heard;
             }
-            // Once it is waited for, it wakes this task, and is asked no more than whether it was said.
-            if !over && (!waits || is_told()) {
-                waits = true;
+            // Once it is waited for, it wakes this task, and is asked again only where something was said since, also where that was
+            // taken back. A task that has used up its turn is put off before anything is waited for.
+            if !over && (!waits || told.has_changed().unwrap_or(true)) {
                 over = stopping.as_mut().poll(cx).is_ready();
+                waits = has_budget_remaining();
+                if waits {
+                    told.mark_unchanged();
+                }
             }
             // It was looked at first: a request may have been there.
             if over && lock(&wire).is_idle() { Poll::Ready(Heard::End) } else { Poll::Pending }
@@ -99,21 +103,28 @@ pub(super) async fn serve(
         drop(listening);
         let mut response = if let Poll::Ready(response) = begun { response } else { answering.await };
         let tunnel = response.extensions_mut().remove::<Tunnel>();
-        let closes = !wants.persists || over || is_told() || says_close(&response);
+        let closes = !wants.persists || over || is_told(&told) || says_close(&response);
         let sent = send(&wire, response, wants, closes && tunnel.is_none()).await;
         if let Some(tunnel) = tunnel {
             // What came before the answer was not said in the other protocol: RFC 9110 §7.8 lets nobody speak it earlier.
             let stream = lock(&wire).take_stream()?;
             return sent.is_ok().then_some((tunnel, stream));
         }
-        // Where an answer broke off, nothing of ours may look like its rest.
-        let Ok(Sent::Whole) = sent else { break };
+        // Where an answer broke off, nothing of ours may look like its rest, nor like its end in order.
+        let Ok(sent) = sent else { return None };
+        if matches!(sent, Sent::Open) {
+            break;
+        }
         if closes || !is_read(&wire).await {
             break;
         }
     }
     wire::close(&wire, b"").await;
     None
+}
+
+fn is_told(stop: &watch::Receiver<bool>) -> bool {
+    *stop.borrow() || stop.has_changed().is_err()
 }
 
 fn opening(wire: &Shared, request: Request, chunked: bool) -> Opening {

@@ -11,9 +11,9 @@ mod scratch;
 #[cfg(test)]
 mod tests;
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use bytes::Bytes;
 use http::Response;
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
 use super::{Unanswered, failed, timed_out};
@@ -187,7 +188,9 @@ impl Http1 {
 
     /// Whether nothing was heard since, as it has to be while nothing is asked for. Costs no system call where nothing was.
     pub(super) fn is_silent(&mut self) -> bool {
-        poll_read(&mut self.stream, &mut Context::from_waker(Waker::noop()), |_| ()).is_pending()
+        // Whoever has used up a task's turn would be told that nothing is there without a look.
+        let heard = unconstrained(poll_fn(|cx| poll_read(&mut self.stream, cx, |_| ())));
+        pin!(heard).poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
     /// What the connection has become behind a 101.

@@ -94,6 +94,12 @@ impl SealingKey {
         &self.id
     }
 
+    /// Its RFC 7638 thumbprint, whatever it is called.
+    #[must_use]
+    pub fn thumbprint(&self) -> String {
+        Material::Public(self.spki.clone()).thumbprint().unwrap_or_default()
+    }
+
     /// How its content keys are wrapped, as JWE's `alg` has it.
     #[must_use]
     pub fn algorithm(&self) -> &'static str {

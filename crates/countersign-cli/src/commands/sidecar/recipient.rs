@@ -104,7 +104,9 @@ impl Recipient {
             Source::Files(path) => in_files(path)?,
             Source::Published(origin, client) => published(origin, client).await?,
         };
-        let wanted = |key: &SealingKey| self.kid.as_deref().is_none_or(|kid| kid == key.id());
+        // Anybody can call a key anything. A name of the form of a thumbprint is one, and is held against the key itself.
+        let is = |kid: &str, key: &SealingKey| kid == key.id() && (kid.len() != THUMBPRINT || kid == key.thumbprint());
+        let wanted = |key: &SealingKey| self.kid.as_deref().is_none_or(|kid| is(kid, key));
         let which = self.kid.as_deref().map_or_else(String::new, |kid| format!(" called {kid}"));
         keys.into_iter().find(wanted).ok_or_else(|| {
             Failure::usage(format!("{} has no key to seal for{which}", self.source))
@@ -117,7 +119,7 @@ impl Recipient {
         match looked {
             Ok(key) => {
                 let former = self.present.load_full();
-                if former.as_ref().is_none_or(|former| former.id() != key.id()) {
+                if former.as_ref().is_none_or(|former| former.thumbprint() != key.thumbprint()) {
                     if former.is_some() {
                         output::note!("sealing for the new key {} of {}", key.id(), self.source);
                     }
@@ -198,3 +200,5 @@ async fn published(origin: &Origin, client: &Client) -> Result<Vec<SealingKey>, 
 const JWKS: &str = "/.well-known/jwks.json";
 const PATIENCE: Duration = Duration::from_secs(5);
 const LARGEST: usize = 256 << 10;
+/// Characters of SHA-256 in base64url.
+const THUMBPRINT: usize = 43;
