@@ -104,8 +104,6 @@ impl Recipient {
             Source::Files(path) => in_files(path)?,
             Source::Published(origin, client) => published(origin, client).await?,
         };
-        // Anybody can call a key anything. A name of the form of a thumbprint is one, and is held against the key itself.
-        let is = |kid: &str, key: &SealingKey| kid == key.id() && (kid.len() != THUMBPRINT || kid == key.thumbprint());
         let wanted = |key: &SealingKey| self.kid.as_deref().is_none_or(|kid| is(kid, key));
         let which = self.kid.as_deref().map_or_else(String::new, |kid| format!(" called {kid}"));
         keys.into_iter().find(wanted).ok_or_else(|| {
@@ -145,6 +143,11 @@ impl std::fmt::Display for Source {
             Self::Published(origin, _) => write!(f, "{}://{}", origin.scheme(), origin.authority()),
         }
     }
+}
+
+/// Anybody can call a key anything. A name of the form of a thumbprint is one, and is held against the key itself.
+fn is(kid: &str, key: &SealingKey) -> bool {
+    kid == key.id() && (kid.len() != THUMBPRINT || kid == key.thumbprint())
 }
 
 /// Of a directory, the file whose name is the last one is the current: `seal-2026.pub` before `seal-2025.pub`.
@@ -202,3 +205,25 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LARGEST: usize = 256 << 10;
 /// Characters of SHA-256 in base64url.
 const THUMBPRINT: usize = 43;
+
+#[cfg(test)]
+mod tests {
+    use countersign::{Algorithm, SigningKey};
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_called_by_the_thumbprint_of_another_is_not_taken_for_it() {
+        let made = || {
+            let pair = SigningKey::generate(Algorithm::EcdsaP256Sha256, 0).unwrap();
+            SealingKey::from_file(pair.public.as_bytes()).unwrap()
+        };
+        let (genuine, other) = (made(), made());
+        assert!(is(genuine.id(), &genuine) && !is(genuine.id(), &other));
+        let called = |kid: &str| SealingKey::from_file(other.jwk().replace(other.id(), kid).as_bytes()).unwrap();
+        let impostor = called(genuine.id());
+        assert_eq!(impostor.id(), genuine.id());
+        assert!(!is(genuine.id(), &impostor));
+        assert!(is("seal-2026", &called("seal-2026")), "a name that is none is a name");
+    }
+}

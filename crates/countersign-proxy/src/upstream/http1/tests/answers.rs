@@ -137,6 +137,14 @@ async fn what_is_heard_or_closed_while_nothing_is_asked_for_ends_the_connection(
     let (mut closed, far) = connection();
     drop(far);
     assert!(!closed.is_silent());
+    // Also to a task that has used up its turn, which would be told that nothing is there.
+    let (mut unseen, mut far) = connection();
+    far.write_all(OK.as_bytes()).await.unwrap();
+    tokio::task::yield_now().await;
+    while tokio::task::coop::has_budget_remaining() {
+        tokio::task::coop::consume_budget().await;
+    }
+    assert!(!unseen.is_silent());
     // It broke before a byte was sent: the request is as it was.
     let large: &'static str = "x".repeat(1 << 20).leak();
     for body in ["abc", large] {
