@@ -20,23 +20,28 @@ pub(crate) enum Replay {
 }
 
 impl Replay {
-    /// Opens the memory that the configuration names, and gives the clock of verdicts with it. A shared one that can't be
-    /// reached is no failure: the gateway answers 503 until it can.
-    pub(crate) async fn open(config: &config::Replay, lock: &DataLock, reach: Reach) -> Result<(Self, Clock), Failure> {
+    /// Opens the memory that the configuration names. From then on `clock` is not behind the latest time that an earlier run
+    /// judged by. A shared memory that can't be reached is no failure: the gateway answers 503 until it can.
+    pub(crate) async fn open(
+        config: &config::Replay,
+        lock: &DataLock,
+        reach: Reach,
+        clock: &Clock,
+    ) -> Result<Self, Failure> {
         let Some(address) = shared(config)? else {
             let memory = MemoryReplay::open(lock, config.max_entries, moment::now(), reach)?;
-            let clock = clock(memory.last_clock());
-            return Ok((Self::Alone(Arc::new(memory)), clock));
+            memory.last_clock().into_iter().for_each(|last| clock.not_before(last));
+            return Ok(Self::Alone(Arc::new(memory)));
         };
         let mark = ClockMark::open(lock)?;
-        let clock = clock(mark.last());
+        mark.last().into_iter().for_each(|last| clock.not_before(last));
         let following = clock.clone();
         let store = RedisReplay::follow(address, lock, mark, reach, move || following.now())?;
         if let Err(why) = store.ready(FIRST_WAIT).await {
             let then = "until then requests that need it are answered 503, and /readyz says so".to_owned();
             output::warning(format!("the replay store does not admit yet: {why}"), &[then]);
         }
-        Ok((Self::Shared(Arc::new(store)), clock))
+        Ok(Self::Shared(Arc::new(store)))
     }
 
     pub(crate) fn store(&self) -> Arc<dyn ReplayStore> {
@@ -208,10 +213,6 @@ fn shared(config: &config::Replay) -> Result<Option<RedisAddress>, Failure> {
 /// Whether others may remember in it, too.
 pub(crate) fn is_shared(config: &config::Replay) -> Result<bool, Failure> {
     Ok(shared(config)?.is_some())
-}
-
-fn clock(last: Option<Timestamp>) -> Clock {
-    last.map_or_else(Clock::system, |last| Clock::new(moment::now, last))
 }
 
 fn gauge(name: &'static str, help: &'static str, read: Arc<dyn Fn() -> f64 + Send + Sync>) -> Measure {

@@ -51,24 +51,25 @@ impl Serving {
     pub(crate) async fn prepare(place: &Place, start: Start, log: Box<dyn Write + Send>) -> Result<Self, Failure> {
         let config = &place.config;
         let Start { locks, sockets, mut predecessor, may_be_taken_over } = start;
-        // Whatever may fail without the memory fails before anybody has to wait.
+        // Whatever does not need the memory is done before anybody has to wait for it.
         wire::settings(config, Vec::new())?;
-        let seal_keys = SealKeys::of(config)?;
+        let clock = Clock::new(moment::now, Timestamp::from_millis(0));
         let registry = place.registry_to_write().await?;
-        if let Some(predecessor) = &mut predecessor {
-            predecessor.stop().await?;
-        }
         if let Some(token) = &config.token {
-            token_keys::ensure(&registry, token, moment::now()).await?;
+            token_keys::ensure(&registry, token, clock.now()).await?;
         }
-        let (replay, clock) = Replay::open(&config.replay, locks.data(), reach(config)).await?;
-        let settings = wire::settings(config, replay.raised())?;
+        let seal_keys = SealKeys::of(config)?;
         seal_keys::renew(&registry, config, clock.now()).await?;
         let following = clock.clone();
         let snapshots = Snapshots::follow(&registry, config.registry.max_stale, move || following.now()).await?;
         seal_keys.take_own(&snapshots, clock.now());
         let uses = LastUseWriter::start(&registry);
         let users = Users::open(&registry).await?;
+        if let Some(predecessor) = &mut predecessor {
+            predecessor.stop().await?;
+        }
+        let replay = Replay::open(&config.replay, locks.data(), reach(config), &clock).await?;
+        let settings = wire::settings(config, replay.raised())?;
         let marking = Arc::new(AtomicBool::new(true));
         let (keys, own_keys) = (snapshots.clone(), snapshots.clone());
         let (aging, aged_by) = (snapshots.clone(), clock.clone());

@@ -26,6 +26,11 @@ impl Clock {
         Self(Arc::new(Shared { source: Box::new(source), floor: AtomicI64::new(floor.as_millis()) }))
     }
 
+    /// Answers nothing earlier than `floor` from here on.
+    pub fn not_before(&self, floor: Timestamp) {
+        self.0.floor.fetch_max(floor.as_millis(), Ordering::Relaxed);
+    }
+
     /// Now, and never before an earlier answer.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -65,5 +70,9 @@ mod tests {
     fn an_earlier_run_is_a_floor() {
         let clock = Clock::new(|| Timestamp::from_millis(1), Timestamp::from_millis(9));
         assert_eq!(clock.now().as_millis(), 9);
+        let following = clock.clone();
+        clock.not_before(Timestamp::from_millis(12));
+        clock.not_before(Timestamp::from_millis(7));
+        assert_eq!(following.now().as_millis(), 12);
     }
 }
