@@ -126,7 +126,11 @@ impl Door {
         while *phase.borrow_and_update() == Phase::Serving {
             tokio::select! {
                 biased;
-                accepted = listener.accept() => self.take(accepted).await,
+                accepted = listener.accept() => {
+                    self.take(accepted).await;
+                    // One at a time, as nginx does it: in front of a crowd at the door those inside are served, too.
+                    tokio::task::yield_now().await;
+                }
                 changed = phase.changed() => if changed.is_err() { return },
             }
         }
