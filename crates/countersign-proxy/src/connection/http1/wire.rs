@@ -1,17 +1,19 @@
 //! A caller's bytes in both directions: read strictly and in time, and written in time.
 
+mod farewell;
+mod writing;
+
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 use hyper::body::Frame;
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout};
+use tokio::io::AsyncReadExt;
+use tokio::time::Instant;
 
 use super::request;
 use super::spare;
@@ -19,6 +21,8 @@ use crate::alarm::Alarm;
 use crate::connection::Stream;
 use crate::course::Broken;
 use crate::framing::{Fault, Limits, Phase, Scanned, Scanner, Step};
+
+pub(super) use farewell::{close, discard};
 
 /// One connection of HTTP/1.1. Whoever reads a body and whoever writes the answer share it.
 pub(super) struct Wire {
@@ -257,86 +261,6 @@ impl Wire {
         }
         read
     }
-
-    /// Writes what is taken of it.
-    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let Some(stream) = &mut self.stream else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
-        let stream = Pin::new(stream);
-        let written = match bytes {
-            [one] => stream.poll_write(cx, one),
-            _ => stream.poll_write_vectored(cx, bytes),
-        };
-        match ready!(self.watch(cx, written))? {
-            0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            count => Poll::Ready(Ok(count)),
-        }
-    }
-
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(())) };
-        let flushed = Pin::new(stream).poll_flush(cx);
-        self.watch(cx, flushed)
-    }
-
-    fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.stalled = None;
-            return written;
-        }
-        let since = *self.stalled.get_or_insert_with(Instant::now);
-        ready!(self.writing.poll(cx, since + self.limits.write_time));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-
-    /// The stream, for another protocol: `None` where the caller said more than it was to say before.
-    pub(super) fn take_stream(&mut self) -> Option<Box<dyn Stream>> {
-        self.stream.take().filter(|_| self.fault.is_none() && self.is_idle())
-    }
-}
-
-/// Throws away what is left of a body. Whether it came to its end in time.
-pub(super) async fn discard(wire: &Mutex<Wire>) -> bool {
-    // Whoever still reads it is not to.
-    let request = lock(wire).begin(false);
-    let rest = std::future::poll_fn(|cx| {
-        let mut wire = lock(wire);
-        debug_assert_eq!(wire.request, request, "one request at a time");
-        while let Some(part) = ready!(wire.poll_body(cx)) {
-            if part.is_err() {
-                return Poll::Ready(false);
-            }
-        }
-        Poll::Ready(true)
-    });
-    timeout(SHORTLY, rest).await.unwrap_or(false)
-}
-
-/// Ends the connection so that the caller sees the last answer: `last` is written, our side closed, and what the caller
-/// still sends is thrown away for a while, since the kernel would otherwise reset the connection over the answer.
-pub(super) async fn close(wire: &Mutex<Wire>, last: &[u8]) {
-    let (stream, silent) = {
-        let mut wire = lock(wire);
-        (wire.stream.take(), wire.fault.is_none() && wire.is_idle())
-    };
-    let Some(mut stream) = stream else { return };
-    let farewell = async {
-        stream.write_all(last).await?;
-        stream.shutdown().await?;
-        if silent {
-            return Ok(());
-        }
-        let mut waste = vec![0; 16 << 10];
-        let mut left = LINGER_BYTES;
-        while left > 0 {
-            match stream.read(&mut waste).await? {
-                0 => break,
-                count => left = left.saturating_sub(count),
-            }
-        }
-        io::Result::Ok(())
-    };
-    // Whether the caller is still there to hear it is the caller's affair.
-    let _ = timeout(LINGER_TIME, farewell).await;
 }
 
 /// RFC 9110 §10.1.1.
@@ -345,8 +269,5 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 const LITTLE: usize = 1 << 10;
 /// What is read of a large body at once.
 const PART: usize = 64 << 10;
-/// So much of a body that nobody wants is thrown away, for so long.
+/// So much of a body that nobody wants is thrown away.
 pub(crate) const SHORT: u64 = 64 << 10;
-const SHORTLY: Duration = Duration::from_secs(5);
-const LINGER_BYTES: usize = 1 << 20;
-const LINGER_TIME: Duration = Duration::from_secs(2);
