@@ -17,7 +17,7 @@ use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, Version, header};
@@ -59,7 +59,7 @@ pub(super) async fn serve(
     });
     let (mut waits, mut over, mut first) = (false, false, true);
     loop {
-        let listening = front.listening();
+        let mut listening = front.listening();
         // Behind an answer that did not say so: the next request is another process's to decide.
         if !std::mem::take(&mut first) && listening.as_ref().is_some_and(|it| it.check().is_err()) {
             break;
@@ -98,10 +98,14 @@ pub(super) async fn serve(
         };
         let wants = request.wants;
         let mut answering = pin!(front.clone().answer(peer, opening(&wire, request, chunked)));
-        let begun = poll_fn(|cx| Poll::Ready(answering.as_mut().poll(cx))).await;
-        // It counts by itself now.
-        drop(listening);
-        let mut response = if let Poll::Ready(response) = begun { response } else { answering.await };
+        let answered = unless_left(&wire, |cx| {
+            let answered = answering.as_mut().poll(cx);
+            // It counts by itself now.
+            listening = None;
+            answered
+        });
+        // Where nobody waits for it, what was begun for it ends here, with its request to an upstream.
+        let mut response = answered.await?;
         let tunnel = response.extensions_mut().remove::<Tunnel>();
         let closes = !wants.persists || over || is_told(&told) || says_close(&response);
         let sent = send(&wire, response, wants, closes && tunnel.is_none()).await;
@@ -121,6 +125,15 @@ pub(super) async fn serve(
     }
     wire::close(&wire, b"").await;
     None
+}
+
+/// What `poll` comes to, unless the caller leaves before that.
+async fn unless_left<T>(wire: &Shared, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+    poll_fn(|cx| match poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending => lock(wire).poll_left(cx).map(|()| None),
+    })
+    .await
 }
 
 fn is_told(stop: &watch::Receiver<bool>) -> bool {
@@ -176,7 +189,8 @@ async fn send(wire: &Shared, response: Response<Reply>, wants: Wants, last: bool
             Poll::Ready(part) => part,
             Poll::Pending => {
                 write(wire, &mut out, &mut Bytes::new()).await?;
-                poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await
+                let part = unless_left(wire, |cx| Pin::new(&mut body).poll_frame(cx)).await;
+                part.ok_or(io::ErrorKind::ConnectionAborted)?
             }
         };
         let part = match part.transpose() {

@@ -1,4 +1,5 @@
 mod ending;
+mod leaving;
 
 use std::net::IpAddr;
 use std::time::Duration;

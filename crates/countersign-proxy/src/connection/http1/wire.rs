@@ -5,14 +5,14 @@ mod writing;
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 use hyper::body::Frame;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::time::Instant;
 
 use super::request;
@@ -175,6 +175,30 @@ impl Wire {
         Poll::Ready(Heard::Fault(Fault::TooSlow))
     }
 
+    /// Ready once the caller has left, asked while it has nothing more to say but for what it sends ahead: of that a few bytes are
+    /// read, and then nothing more, not even that it left. Costs no system call where nothing came.
+    ///
+    /// A caller that only closes its own side, and would still hear the answer, is taken for one that left. TCP does not tell the
+    /// two apart, and those who leave are the many: nginx (`proxy_ignore_client_abort off`), HAProxy (`abortonclose`) and hyper
+    /// take them so, too. What is on record by then stays there, and its nonce is spent.
+    pub(super) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.fault.is_some() || !self.is_idle() {
+            return Poll::Pending;
+        }
+        let Some(stream) = &mut self.stream else { return Poll::Pending };
+        let mut ahead = [0; AHEAD];
+        let mut ahead = ReadBuf::new(&mut ahead);
+        let read = ready!(Pin::new(stream).poll_read(cx, &mut ahead));
+        if read.is_err() || ahead.filled().is_empty() {
+            return Poll::Ready(());
+        }
+        if self.came.capacity() == 0 {
+            self.came = spare::buffer();
+        }
+        self.came.extend_from_slice(ahead.filled());
+        Poll::Pending
+    }
+
     /// The next part of the body: `None` at its end.
     pub(super) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         while self.is_in_body() {
@@ -265,6 +289,8 @@ impl Wire {
 
 /// RFC 9110 §10.1.1.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+/// So much is read of what a caller sends ahead while its answer is awaited.
+const AHEAD: usize = 64;
 /// Less room than this is not read into.
 const LITTLE: usize = 1 << 10;
 /// What is read of a large body at once.
