@@ -2,6 +2,7 @@
 
 use http::response::Parts;
 use http::{HeaderName, StatusCode, header};
+use hyper::ext::ReasonPhrase;
 
 use super::date;
 use super::request::Wants;
@@ -46,7 +47,10 @@ pub(super) fn write_head(out: &mut Vec<u8>, parts: &Parts, frame: &Frame, wants:
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(parts.status.as_str().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(parts.status.canonical_reason().unwrap_or_default().as_bytes());
+    // Of an upstream that chose its own words: few look at them, and who does has seen the upstream's so far (nginx passes them
+    // on, too). They hold no byte that could end the line.
+    let reason = parts.extensions.get().map(ReasonPhrase::as_bytes);
+    out.extend_from_slice(reason.unwrap_or_else(|| parts.status.canonical_reason().unwrap_or_default().as_bytes()));
     out.extend_from_slice(b"\r\n");
     let (mut dated, mut connection) = (false, false);
     for (name, value) in &parts.headers {
@@ -116,6 +120,22 @@ fn push_number(out: &mut Vec<u8>, number: u64, base: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_upstream_says_of_its_status_is_passed_on() {
+        let line = |response: http::Response<()>| {
+            let (parts, ()) = response.into_parts();
+            let wants = Wants { head_alone: false, minor: 1, persists: true, trailers: false };
+            let mut out = Vec::new();
+            write_head(&mut out, &parts, &Frame::None, wants, false);
+            String::from_utf8(out).unwrap().split("\r\n").next().unwrap().to_owned()
+        };
+        let of = |status: u16| http::Response::builder().status(status);
+        assert_eq!(line(of(200).body(()).unwrap()), "HTTP/1.1 200 OK");
+        assert_eq!(line(of(299).body(()).unwrap()), "HTTP/1.1 299 ");
+        let chosen = of(409).extension(ReasonPhrase::from_static(b"Sold Out")).body(()).unwrap();
+        assert_eq!(line(chosen), "HTTP/1.1 409 Sold Out");
+    }
 
     #[test]
     fn numbers_are_written_in_full() {
