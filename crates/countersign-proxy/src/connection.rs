@@ -3,12 +3,12 @@
 mod hello;
 mod http1;
 mod http2;
+mod stream;
 mod waits;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -18,11 +18,7 @@ use crate::settings::Limits;
 
 use hello::{Begun, Hello};
 pub(crate) use http1::{Body, SHORT};
-
-/// A stream of bytes to and from a caller.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
+pub(crate) use stream::Stream;
 
 /// Serves a connection to its end, or, once `stop` says so, to the end of the request at hand.
 pub(crate) async fn serve<S: Stream>(

@@ -54,6 +54,12 @@ impl<S> Begun<S> {
     }
 }
 
+impl<S: Stream> Stream for Begun<S> {
+    fn end_by_reset(&self, resets: bool) {
+        self.stream.end_by_reset(resets);
+    }
+}
+
 impl<S: Stream> AsyncRead for Begun<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;

@@ -174,7 +174,12 @@ enum Sent {
 async fn send(wire: &Shared, response: Response<Reply>, wants: Wants, last: bool) -> io::Result<Sent> {
     let (parts, mut body) = response.into_parts();
     let frame = response::frame(&parts, body.size_hint().exact(), wants);
-    let last = last || frame == Frame::UntilClose;
+    let until_close = frame == Frame::UntilClose;
+    let last = last || until_close;
+    if until_close {
+        // Nothing but the manner of the end tells a part of it from the whole, whatever ends it: a fault, a panic, a signal.
+        lock(wire).end_by_reset(true);
+    }
     let mut out = Out::new();
     out.extend_from_slice(lock(wire).rest_of_continue());
     response::write_head(&mut out, &parts, &frame, wants, last);
@@ -231,7 +236,11 @@ async fn send(wire: &Shared, response: Response<Reply>, wants: Wants, last: bool
         }
     }
     write(wire, &mut out, &mut Bytes::new()).await?;
-    Ok(if frame == Frame::UntilClose { Sent::Open } else { Sent::Whole })
+    if until_close {
+        lock(wire).end_by_reset(false);
+        return Ok(Sent::Open);
+    }
+    Ok(Sent::Whole)
 }
 
 /// Puts a part of a body behind what waits. A large one is written without being copied.

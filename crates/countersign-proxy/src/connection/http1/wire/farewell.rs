@@ -12,6 +12,13 @@ use super::{Wire, lock};
 use crate::connection::Stream;
 
 impl Wire {
+    /// Whether the end of the connection, should it come now, is that of something that broke off.
+    pub(in crate::connection::http1) fn end_by_reset(&self, resets: bool) {
+        if let Some(stream) = &self.stream {
+            stream.end_by_reset(resets);
+        }
+    }
+
     /// The stream, for another protocol: `None` where the caller said more than it was to say before.
     pub(in crate::connection::http1) fn take_stream(&mut self) -> Option<Box<dyn Stream>> {
         self.stream.take().filter(|_| self.fault.is_none() && self.is_idle())
