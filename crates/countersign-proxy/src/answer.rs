@@ -83,6 +83,8 @@ impl Front for AtGate {
     }
 
     fn refuse(&self, fault: framing::Fault) -> String {
+        // It came, and there is nothing to decide about it.
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).take();
         let now = self.gate.clock.now();
         let trace = TraceId::new(now);
         let (code, reason) = fault.told();

@@ -51,7 +51,7 @@ pub(crate) async fn silence(stop: &mut watch::Receiver<bool>) {
     sleep(FIRST_WORDS).await;
 }
 
-/// How long a connection may be silent from its beginning once no more are taken.
+/// How long a connection may be silent from its beginning, or from the beginning of a head, once no more are taken.
 const FIRST_WORDS: Duration = Duration::from_millis(500);
 
 async fn http1<S: Stream>(

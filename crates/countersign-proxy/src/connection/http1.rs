@@ -79,7 +79,7 @@ pub(super) async fn serve(
                 }
             }
             // It was looked at first: a request may have been there.
-            if over && lock(&wire).is_idle() { Poll::Ready(Heard::End) } else { Poll::Pending }
+            if over { lock(&wire).poll_over(cx) } else { Poll::Pending }
         });
         let read = match heard.await {
             Heard::Head(scanned, head) => {
@@ -92,6 +92,8 @@ pub(super) async fn serve(
         let (request, chunked) = match read {
             Ok(read) => read,
             Err(fault) => {
+                // Nothing is to be decided about it, and what the caller still says is not heard.
+                drop(listening);
                 wire::close(&wire, front.refuse(fault).as_bytes()).await;
                 return None;
             }

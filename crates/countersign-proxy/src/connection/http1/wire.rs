@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::request;
 use super::spare;
 use crate::alarm::Alarm;
-use crate::connection::Stream;
+use crate::connection::{FIRST_WORDS, Stream};
 use crate::course::Broken;
 use crate::framing::{Fault, Limits, Phase, Scanned, Scanner, Step};
 
@@ -38,6 +38,8 @@ pub(super) struct Wire {
     /// Since when we wait for what is awaited now, and whether that is the rest of a head.
     waiting: Option<(Instant, bool)>,
     heard: bool,
+    /// Until when what was begun is heard, once nobody is to be heard any more.
+    over: Option<Instant>,
     reading: Alarm,
     stalled: Option<Instant>,
     writing: Alarm,
@@ -89,6 +91,7 @@ impl Wire {
             seen: 0,
             fault: None,
             waiting: None,
+            over: None,
             reading: Alarm::default(),
             stalled: None,
             writing: Alarm::default(),
@@ -170,6 +173,22 @@ impl Wire {
         ready!(self.reading.poll_at(cx, now, since + limit));
         if !in_head {
             return Poll::Ready(Heard::End);
+        }
+        self.fault = Some(Fault::TooSlow);
+        Poll::Ready(Heard::Fault(Fault::TooSlow))
+    }
+
+    /// The same once nobody is to be heard any more: the end, at once where no request was begun. One whose head has begun is on
+    /// its way, or it dribbles and would keep another process from its turn: it has as long as a caller who has just connected.
+    /// RFC 9110 §15.5.9 lets who is told that it took too long "repeat that request on a new connection".
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
+        if self.is_idle() {
+            return Poll::Ready(Heard::End);
+        }
+        let now = Instant::now();
+        let until = *self.over.get_or_insert(now + FIRST_WORDS);
+        if now < until {
+            ready!(self.reading.poll(cx, until));
         }
         self.fault = Some(Fault::TooSlow);
         Poll::Ready(Heard::Fault(Fault::TooSlow))
