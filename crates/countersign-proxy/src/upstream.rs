@@ -1,5 +1,6 @@
 //! The way to the API behind: one small pool of connections per worker.
 
+mod both_ways;
 mod condition;
 mod destination;
 mod group;

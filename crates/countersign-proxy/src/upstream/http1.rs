@@ -29,6 +29,7 @@ use crate::alarm::Alarm;
 use crate::connection::Stream;
 use crate::course::Course;
 use crate::fault::Fault;
+use crate::sent::Sent;
 use answer::Begun;
 use content::Content;
 use outbound::Outbound;
@@ -147,7 +148,7 @@ impl Http1 {
     }
 
     /// Goes on sending a request whose answer has begun. That the other side takes no more of it is its right.
-    fn send_on(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+    pub(super) fn send_on(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let Some(message) = &mut self.unsent else { return Ok(()) };
         let course = message.body().course().cloned();
         if let Poll::Ready(ended) = self.outbound.poll(cx, &mut self.stream, message) {
@@ -157,6 +158,12 @@ impl Http1 {
             }
         }
         Ok(())
+    }
+
+    /// How a request fares that is passed on as it comes, while some of it is still to be sent.
+    pub(super) fn passing(&self) -> Option<&Course> {
+        let body = self.unsent.as_ref().map(Message::body);
+        body.filter(|body| matches!(body, Sent::Passing(_))).and_then(Sent::course)
     }
 
     /// All of the answer's body, where it is here and there are no trailers behind it.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use super::both_ways::{BothWays, Part};
 use super::http1::Http1;
 use super::pool::{Connection, Lease};
 use crate::connection::Stream;
@@ -29,6 +30,8 @@ enum Source {
     Whole(Bytes),
     /// A connection of HTTP/1.1, which is given back behind it.
     Http1(Box<Lease>),
+    /// One on which the request still goes out.
+    BothWays(BothWays),
     Http2(Incoming),
 }
 
@@ -41,7 +44,7 @@ impl Relay {
                 lease.give_back();
                 Source::Whole(whole)
             }
-            None => Source::Http1(Box::new(lease)),
+            None => BothWays::begin(Box::new(lease)).map_or_else(Source::Http1, Source::BothWays),
         };
         Self::of(source, limit)
     }
@@ -61,7 +64,7 @@ impl Relay {
                 Connection::Http1(connection) => Some(connection.into_stream()),
                 Connection::Http2(_) => None,
             },
-            Source::Whole(_) | Source::Http2(_) => None,
+            Source::Whole(_) | Source::BothWays(_) | Source::Http2(_) => None,
         }
     }
 
@@ -81,6 +84,14 @@ impl Relay {
                 }
                 Poll::Ready(frame.map_err(Error::from).transpose())
             }
+            Source::BothWays(both) => match ready!(both.poll_part(cx)) {
+                Some(Part::Sent(lease)) => {
+                    self.source = Source::Http1(lease);
+                    self.poll_source(cx)
+                }
+                Some(Part::Frame(frame)) => Poll::Ready(Some(frame.map_err(Error::from))),
+                None => Poll::Ready(None),
+            },
             Source::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Error::from),
         }
     }
@@ -101,6 +112,13 @@ impl Body for Relay {
                 let limit = this.limit;
                 let silence = this.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
                 ready!(silence.as_mut().poll(cx));
+                if let Source::BothWays(both) = &this.source
+                    && let end = both.last_moved() + limit
+                    && end > Instant::now()
+                {
+                    silence.as_mut().reset(end);
+                    continue;
+                }
                 this.source = Source::Whole(Bytes::new());
                 return Poll::Ready(Some(Err("the upstream fell silent".into())));
             };
@@ -131,7 +149,7 @@ impl Body for Relay {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Whole(bytes) => bytes.is_empty(),
-            Source::Http1(_) => false,
+            Source::Http1(_) | Source::BothWays(_) => false,
             Source::Http2(body) => body.is_end_stream(),
         }
     }
@@ -143,6 +161,7 @@ impl Body for Relay {
                 Connection::Http1(connection) => connection.size_hint(),
                 Connection::Http2(_) => SizeHint::default(),
             },
+            Source::BothWays(both) => both.size_hint(),
             Source::Http2(body) => body.size_hint(),
         }
     }
@@ -150,7 +169,7 @@ impl Body for Relay {
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-fn http1(lease: &mut Lease) -> Option<&mut Http1> {
+pub(super) fn http1(lease: &mut Lease) -> Option<&mut Http1> {
     match &mut lease.connection {
         Connection::Http1(connection) => Some(connection),
         Connection::Http2(_) => None,

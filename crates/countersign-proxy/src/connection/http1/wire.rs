@@ -293,6 +293,10 @@ impl Wire {
             self.came.reserve(want);
         }
         let read = pin!(stream.read_buf(&mut self.came)).poll(cx);
+        if let (Some(since), Poll::Ready(Ok(1..))) = (&mut self.stalled, &read) {
+            // Whoever reads only once it has written is not gone while it writes.
+            *since = Instant::now();
+        }
         if self.came.is_empty() {
             spare::give_back(std::mem::take(&mut self.came));
         } else {
