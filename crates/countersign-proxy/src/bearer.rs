@@ -4,6 +4,7 @@ use countersign::{Basis, Bearer, Fresh, Head, Refusal};
 
 use crate::chain::{Admitted, Crossing};
 use crate::fault::Fault;
+use crate::grant::Grant;
 use crate::inbound::Inbound;
 use crate::log::Entry;
 use crate::pace::Pace;
@@ -29,10 +30,10 @@ impl Crossing<'_> {
         self.announced_length_fits(body)?;
         let bearer = self.borne(head)?;
         let standing = self.within_rate(bearer.token().partner()).await?;
+        let grant = self.upgrade.is_some().then(|| Grant::of(None, Some(bearer.token())));
         let held = self.passing(body);
         let recorded = self.gate.recorder.record(Basis::Bearer(bearer.carrying(held)), entry).await?;
-        // A tunnel that a token opened ends with the certificate alone.
-        Ok(Admitted { recorded, standing, signer: None })
+        Ok(Admitted { recorded, standing, grant })
     }
 
     /// A request with a token that holds.

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use countersign::{
-    Authentic, Claim, Code, Count, Fresh, Head, Keys, Open, Openers, Ready, Refusal, Rejection, SignedBy, Tally,
-    Timestamp, Unavailable,
+    Authentic, Claim, Code, Count, Fresh, Head, Keys, Open, Openers, Ready, Refusal, Rejection, Tally, Timestamp,
+    Unavailable,
 };
 use http::Response;
 
 use crate::channel::{Caller, Channel};
 use crate::fault::Fault;
 use crate::gate::Gate;
+use crate::grant::Grant;
 use crate::inbound::Inbound;
 use crate::log::Entry;
 use crate::pace::Pace;
@@ -42,8 +43,8 @@ pub(crate) struct Admitted {
     pub(crate) recorded: Recorded,
     /// What its quota leaves to its partner.
     pub(crate) standing: Option<Standing>,
-    /// The key that signed, where a tunnel may outlive the request.
-    pub(crate) signer: Option<SignedBy>,
+    /// What a tunnel that outlives the request is granted for, where one is asked for.
+    pub(crate) grant: Option<Grant>,
 }
 
 impl Crossing<'_> {
@@ -62,7 +63,7 @@ impl Crossing<'_> {
             self.announced_length_fits(body)?;
             return self.observe(permit, head, body, entry).await;
         }
-        let Admitted { recorded, standing, signer } = if route.policy.is_by_token_alone() {
+        let Admitted { recorded, standing, grant } = if route.policy.is_by_token_alone() {
             self.bear(head, body, entry).await?
         } else {
             self.admit(head, body, entry).await?
@@ -72,7 +73,7 @@ impl Crossing<'_> {
             Some(upgrade) => {
                 let mut response =
                     self.upstreams.switch(recorded, upgrade.clone(), &self.caller, route, limits).await?;
-                Tunnel::bind(&mut response, self.still_granted(signer));
+                Tunnel::bind(&mut response, self.still_granted(grant));
                 response
             }
         };
@@ -116,17 +117,19 @@ impl Crossing<'_> {
         let standing = self.told(tally, &fresh.identity().partner)?;
         let fresh = self.accompanied(fresh)?;
         let ready = unpack(fresh, &self.openers, held).await?;
-        let recorded = gate.recorder.record(ready.basis(), entry).await?;
-        Ok(Admitted { recorded, standing, signer })
+        let basis = ready.basis();
+        let grant = signer.map(|signer| Grant::of(Some(signer), basis.token()));
+        let recorded = gate.recorder.record(basis, entry).await?;
+        Ok(Admitted { recorded, standing, grant })
     }
 
-    /// Whether a tunnel may go on: its signer's key and its caller's certificate are judged as they would be for a request.
-    fn still_granted(&self, signer: Option<SignedBy>) -> impl Fn() -> bool + Send + Sync + 'static {
+    /// Whether a tunnel may go on: what it was granted for and its caller's certificate are judged as they would be for a request.
+    fn still_granted(&self, grant: Option<Grant>) -> impl Fn() -> bool + Send + Sync + 'static {
         let (gate, channel) = (Arc::clone(self.gate), Arc::clone(self.channel));
         move || {
             let now = gate.clock.now();
-            let usable = |signer: &SignedBy| gate.keys(now).is_ok_and(|keys| signer.is_usable(&keys, now));
-            signer.as_ref().is_none_or(usable) && channel.caller(gate.table.load().client_auth(), now).is_ok()
+            let stands = grant.as_ref().is_some_and(|grant| grant.stands(&gate, now));
+            stands && channel.caller(gate.table.load().client_auth(), now).is_ok()
         }
     }
 

@@ -43,6 +43,7 @@ mod chain;
 mod course;
 mod exchange;
 mod gate;
+mod grant;
 mod inbound;
 mod observe;
 mod pace;

@@ -91,7 +91,7 @@ pub use seal::{
 pub use sign::{Draft, Form, KeyPair, SignError, Signed, Signer, SigningKey, Unsigned};
 pub use time::Timestamp;
 pub use token::{
-    IssuedToken, Revocation, Revocations, Token, TokenAlgorithm, TokenJudge, TokenKey, TokenKeys, TokenSettings,
-    TokenSigner, TokenSubject,
+    HeldToken, IssuedToken, Revocation, Revocations, Token, TokenAlgorithm, TokenJudge, TokenKey, TokenKeys,
+    TokenSettings, TokenSigner, TokenSubject,
 };
 pub use vouched::Vouched;

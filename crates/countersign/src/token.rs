@@ -3,6 +3,7 @@
 //! A signature proves which site speaks, a token for which user. One is taken only as ours: `kid` picks the key, the key decides
 //! the algorithm, issuer and audience are the deployment's own, and it counts only as long as the site that vouched does.
 
+mod held;
 mod key;
 mod moment;
 mod revoked;
@@ -20,6 +21,7 @@ use crate::message::Head;
 use crate::rejection::{Code, Rejection, Unavailable};
 use crate::time::Timestamp;
 
+pub use held::HeldToken;
 pub use key::{TokenAlgorithm, TokenKey, TokenKeys, TokenSigner};
 pub use revoked::{Revocation, Revocations};
 
@@ -73,11 +75,9 @@ pub struct TokenJudge<'a> {
 #[derive(Debug)]
 #[must_use]
 pub struct Token {
-    user: String,
-    email: String,
-    site: String,
+    claims: Claims,
+    kid: String,
     partner: String,
-    id: String,
     expires: Timestamp,
 }
 
@@ -85,19 +85,19 @@ impl Token {
     /// Whom the token speaks of: `sub`.
     #[must_use]
     pub fn user(&self) -> &str {
-        &self.user
+        &self.claims.sub
     }
 
     /// The user's e-mail, as it was when the token was issued.
     #[must_use]
     pub fn email(&self) -> &str {
-        &self.email
+        &self.claims.email
     }
 
     /// The id of the key of the site that vouched.
     #[must_use]
     pub fn site(&self) -> &str {
-        &self.site
+        &self.claims.site
     }
 
     /// The partner whose site that is.
@@ -109,7 +109,7 @@ impl Token {
     /// Its `jti`.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        &self.claims.jti
     }
 
     /// When it ends.
@@ -117,17 +117,29 @@ impl Token {
     pub fn expires(&self) -> Timestamp {
         self.expires
     }
+
+    /// The token for what outlives its request.
+    #[must_use]
+    pub fn held(&self) -> HeldToken {
+        HeldToken::of(self)
+    }
 }
 
-impl TokenJudge<'_> {
+impl<'a> TokenJudge<'a> {
     /// Checks the token in `Authorization: Bearer …` (RFC 6750 §2.1): signature, issuer, audience, time, revocation, and whether
     /// the site that vouched still may.
     ///
     /// # Errors
     /// `token_missing` where there is none; `token_expired` past its time; `token_invalid` for everything else.
     pub fn check(&self, head: &Head) -> Result<Token, Rejection> {
-        let token = bearer(head)?;
-        let claims: Claims = self.keys.open(token, self.now)?;
+        let (claims, kid) = self.keys.open(bearer(head)?, self.now)?;
+        let (partner, expires) = self.judge(&claims)?;
+        let partner = partner.to_owned();
+        Ok(Token { claims, kid, partner, expires })
+    }
+
+    /// Judges what a token of ours says. Gives the partner whose site vouched, and when the token ends.
+    fn judge(&self, claims: &Claims) -> Result<(&'a str, Timestamp), Rejection> {
         if claims.iss != self.settings.issuer {
             return Err(invalid("another issuer's token"));
         }
@@ -151,14 +163,12 @@ impl TokenJudge<'_> {
         }
         let versions = self.sites.versions(Scheme::TrustedSite, &claims.site);
         let usable = versions.iter().find(|key| key.usable(self.now));
-        let partner = usable.map(|key| key.record().partner.clone());
+        let partner = usable.map(|key| key.record().partner.as_str());
         let partner = partner.ok_or_else(|| invalid("the site that vouched for the user is not admitted any more"))?;
-        let Claims { sub: user, email, site, jti: id, .. } = claims;
-        let token = Token { user, email, site, partner, id, expires };
-        if self.keys.revoked().hold(&token, issued) {
+        if self.keys.revoked().hold(claims, partner, issued) {
             return Err(invalid("the token was revoked"));
         }
-        Ok(token)
+        Ok((partner, expires))
     }
 }
 
@@ -200,7 +210,7 @@ impl TokenSigner {
 
 /// What a token says (RFC 7519 §4.1), and the two claims of ours. Of a claim that stands twice, and of an `aud` or a time of another
 /// form, reading makes an error.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Claims {
     iss: String,
     sub: String,

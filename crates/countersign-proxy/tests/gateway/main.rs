@@ -33,6 +33,7 @@ mod spooled;
 mod stage;
 mod stubborn;
 mod tls;
+mod token_tunnels;
 mod tokens;
 mod upgrade;
 mod upstream;

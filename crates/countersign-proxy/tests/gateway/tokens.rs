@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use countersign::{
-    Algorithm, Demands, KeyRecord, KeyState, Keys, Material, Revocation, Revocations, Scheme, SigningKey, Timestamp,
-    TokenAlgorithm, TokenKey, TokenKeys, TokenSettings, TokenSubject, VerifyingKey,
+    Algorithm, Demands, IssuedToken, KeyRecord, KeyState, Keys, Material, Revocation, Revocations, Scheme, SigningKey,
+    Timestamp, TokenAlgorithm, TokenKey, TokenKeys, TokenSettings, TokenSubject, VerifyingKey,
 };
 use countersign_proxy::Quota;
 
@@ -14,18 +14,23 @@ use crate::admitted::arrived;
 use crate::client::{Answer, ask};
 use crate::signer::{Message, now};
 use crate::stage::{Setting, Stage};
+use crate::upstream::Upstream;
 
 const COVER: [&str; 5] = ["@method", "@authority", "@path", "@query", "authorization"];
 
 /// A gateway that takes tokens, and what issues them.
-struct Taking {
-    stage: Stage,
+pub(crate) struct Taking {
+    pub(crate) stage: Stage,
     settings: Arc<TokenSettings>,
     private: String,
 }
 
 impl Taking {
     async fn with(demands: Demands, rate: Option<Quota>) -> Self {
+        Self::before(Upstream::echo().await, demands, rate)
+    }
+
+    pub(crate) fn before(upstream: Upstream, demands: Demands, rate: Option<Quota>) -> Self {
         let settings = TokenSettings {
             issuer: "https://api.test".to_owned(),
             audience: "api".to_owned(),
@@ -36,7 +41,7 @@ impl Taking {
         let setting = Setting { demands, rate, tokens: Some(Arc::clone(&settings)), ..Setting::default() };
         let token_keys = Arc::clone(&setting.token_keys);
         token_keys.store(Arc::new(keys(&private, Revocations::default())));
-        let stage = Stage::with(setting).await;
+        let stage = Stage::before(upstream, setting);
         let taking = Self { stage, settings, private };
         taking.sites(KeyState::Active);
         taking
@@ -53,29 +58,33 @@ impl Taking {
     }
 
     /// The site `shop` is of the partner who signs, `mall` of another.
-    fn sites(&self, state: KeyState) {
+    pub(crate) fn sites(&self, state: KeyState) {
         let keys =
             [self.stage.partner.key(KeyState::Active), site("acme", "shop", state), site("rival", "mall", state)];
         self.stage.keys.store(Arc::new(Keys::new(keys)));
     }
 
-    fn token_at(&self, site: &str, now: Timestamp) -> String {
+    pub(crate) fn issue_at(&self, site: &str, now: Timestamp) -> IssuedToken {
         let subject = TokenSubject { user: "u-1", email: "ann@example.com", site };
         let keys = keys(&self.private, Revocations::default());
-        keys.signer(now).unwrap().issue(&self.settings, subject, [7; 10], now).unwrap().token
+        keys.signer(now).unwrap().issue(&self.settings, subject, [7; 10], now).unwrap()
+    }
+
+    fn token_at(&self, site: &str, now: Timestamp) -> String {
+        self.issue_at(site, now).token
     }
 
     fn token(&self) -> String {
         self.token_at("shop", now())
     }
 
-    fn revoke(&self, what: Revocation) {
+    pub(crate) fn revoke(&self, what: Revocation) {
         let mut revocations = Revocations::default();
         revocations.add(what, now());
         self.stage.token_keys.store(Arc::new(keys(&self.private, revocations)));
     }
 
-    fn signed(&self, token: &str) -> Message {
+    pub(crate) fn signed(&self, token: &str) -> Message {
         self.stage.partner.get("/orders").field("Authorization", &format!("Bearer {token}")).cover(&COVER)
     }
 
@@ -93,7 +102,7 @@ impl Taking {
     }
 }
 
-fn demands() -> Demands {
+pub(crate) fn demands() -> Demands {
     Demands { path: "/orders".to_owned(), max_body: 1 << 20, ..Demands::default() }
 }
 
@@ -102,7 +111,7 @@ fn keys(private: &str, revocations: Revocations) -> TokenKeys {
     TokenKeys::new(vec![key.unwrap()], revocations)
 }
 
-fn site(partner: &str, id: &str, state: KeyState) -> VerifyingKey {
+pub(crate) fn site(partner: &str, id: &str, state: KeyState) -> VerifyingKey {
     static PAIR: std::sync::LazyLock<String> =
         std::sync::LazyLock::new(|| SigningKey::generate(Algorithm::RsaV15Sha256, 2048).unwrap().public);
     VerifyingKey::new(KeyRecord {

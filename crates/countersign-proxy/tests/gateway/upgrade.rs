@@ -37,7 +37,7 @@ async fn ask_to_switch(stage: &Stage, request: &Request) -> (TcpStream, Answer) 
     (stream, Answer { status, head, body: String::new() })
 }
 
-async fn next_head(stream: &mut TcpStream) -> String {
+pub(crate) async fn next_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let byte = tokio::time::timeout(Duration::from_secs(30), stream.read_u8()).await.expect("no answer");
@@ -46,7 +46,7 @@ async fn next_head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-async fn hears(stream: &mut TcpStream, expected: &[u8]) {
+pub(crate) async fn hears(stream: &mut TcpStream, expected: &[u8]) {
     let mut heard = vec![0; expected.len()];
     tokio::time::timeout(Duration::from_secs(30), stream.read_exact(&mut heard)).await.expect("silence").unwrap();
     assert_eq!(heard, expected);

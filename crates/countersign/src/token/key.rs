@@ -191,15 +191,23 @@ impl TokenKeys {
         &self.revoked
     }
 
-    /// What a token of ours says. Its head names exactly what ours do: `kid` picks the key, never a trial, and whatever `alg` it names,
+    /// Whether a token that is signed with this key is taken.
+    pub(super) fn verifies(&self, kid: &str, now: Timestamp) -> bool {
+        self.of_id(kid, now).is_some()
+    }
+
+    fn of_id(&self, kid: &str, now: Timestamp) -> Option<&TokenKey> {
+        self.keys.iter().find(|key| key.id == kid && key.verifies(now))
+    }
+
+    /// What a token of ours says, and the key that signed it. Its head names exactly what ours do: `kid` picks the key, never a trial, and whatever `alg` it names,
     /// only the key's is taken.
-    pub(super) fn open(&self, token: &str, now: Timestamp) -> Result<Claims, Rejection> {
+    pub(super) fn open(&self, token: &str, now: Timestamp) -> Result<(Claims, String), Rejection> {
         let head = token.split_once('.').map_or("", |(head, _)| head);
         let head = URL_SAFE_NO_PAD.decode(head).map_err(|_| invalid("the token is no JWT"))?;
         let head = Document::parse(&head).map_err(|_| invalid("the token is no JWT"))?;
         let member = |name| head.root().member(name).and_then(Value::as_str).unwrap_or_default();
-        let kid = member("kid");
-        let key = self.keys.iter().find(|key| key.id == kid && key.verifies(now));
+        let key = self.of_id(&member("kid"), now);
         let key = key.ok_or_else(|| invalid("the token is signed with no key of ours, or an old one"))?;
         if member("alg") != key.algorithm.as_str() || member("typ") != "JWT" || head.root().len() != 3 {
             return Err(invalid("the token's head is not as ours are"));
@@ -210,7 +218,7 @@ impl TokenKeys {
         (validation.validate_exp, validation.validate_nbf, validation.validate_aud) = (false, false, false);
         let opened = jsonwebtoken::decode(token, &key.verifier, &validation);
         opened
-            .map(|opened| opened.claims)
+            .map(|opened| (opened.claims, key.id.clone()))
             .map_err(|_| invalid("the token's signature does not hold, or a claim is missing"))
     }
 }

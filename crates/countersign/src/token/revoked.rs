@@ -1,6 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
-use super::Token;
+use super::Claims;
 use crate::time::Timestamp;
 
 /// Tokens that count no more.
@@ -41,12 +41,12 @@ impl Revocations {
         *standing = at.max(*standing);
     }
 
-    /// Whether one of them holds for a token that was issued at this moment.
-    pub(super) fn hold(&self, token: &Token, issued: Timestamp) -> bool {
+    /// Whether one of them holds for a token of this partner that was issued at this moment.
+    pub(super) fn hold(&self, claims: &Claims, partner: &str, issued: Timestamp) -> bool {
         let hold = |of: &HashMap<String, Timestamp>, name: &str| of.get(name).is_some_and(|at| issued <= *at);
-        self.tokens.contains(&token.id)
-            || hold(&self.users, &token.user)
-            || hold(&self.sites, &token.site)
-            || hold(&self.partners, &token.partner)
+        self.tokens.contains(&claims.jti)
+            || hold(&self.users, &claims.sub)
+            || hold(&self.sites, &claims.site)
+            || hold(&self.partners, partner)
     }
 }

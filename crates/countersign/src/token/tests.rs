@@ -1,5 +1,7 @@
 //! Every way in which a token that should not count was ever made to (mistake 38), and what a good one is.
 
+mod held;
+
 use std::sync::LazyLock;
 
 use http::{HeaderMap, HeaderValue, Method};
