@@ -6,11 +6,12 @@ mod support;
 
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use redis_server::RedisServer;
 use support::Dir;
 use support::gateway::{Gateway, send, upstream};
-use support::site::{LOGIN, REGISTER, Site, payload, post};
+use support::site::{LOGIN, REGISTER, Site, payload, post, seconds};
 
 fn deployment(server: &RedisServer) -> (Dir, [Gateway; 2], Site) {
     let dir = Dir::new();
@@ -74,16 +75,41 @@ fn what_one_gateway_took_the_other_knows() {
     let new = post(one.address, REGISTER, &captured);
     assert_eq!(new.status, 201, "{new:?}");
     assert_eq!(post(two.address, REGISTER, &captured).code(), "replayed");
-    let me = |to: &Gateway| {
-        let (host, token) = (to.address, new.token());
-        send(
-            to.address,
-            &format!("GET /me HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"),
-        )
-    };
     for gateway in [&one, &two] {
-        let (status, seen) = me(gateway);
+        let (status, seen) = me(gateway, new.token());
         assert_eq!(status, 200, "{seen}");
         assert!(seen.to_ascii_lowercase().contains(&format!("countersign-user: {}\r\n", new.user())), "{seen}");
     }
+}
+
+/// By less than what the clocks of two gateways may differ: what it issued is dated after a revocation that came later.
+#[test]
+fn mistake_38_tokens_of_a_gateway_whose_clock_is_ahead_are_revoked_at_both() {
+    let server = RedisServer::start();
+    let (dir, [one, two], site) = deployment(&server);
+    assert_eq!(two.end("-TERM"), Some(0));
+    dir.write("two/clock", &format!("{:020}\n", (seconds() + 20) * 1000));
+    let two = Gateway::started(&dir, dir.command("gateway --config two.toml"));
+    let status = |token: &str| [&one, &two].map(|gateway| me(gateway, token).0);
+    let new = site.register(&two, "ana@example.com");
+    let other = site.register(&two, "bob@example.com");
+    assert_eq!([status(new.token()), status(other.token())], [[200; 2]; 2]);
+    dir.fine(&format!("token revoke --user {} --config one.toml", new.user()));
+    let since = Instant::now();
+    while status(new.token()) != [401; 2] {
+        assert!(since.elapsed() < Duration::from_secs(1), "not within a second: {:?}", status(new.token()));
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(status(other.token()), [200; 2]);
+    for gateway in [&one, &two] {
+        let again = site.login(gateway, "ana@example.com");
+        assert_eq!(status(again.token()), [200; 2], "who logs in again is in");
+    }
+}
+
+fn me(to: &Gateway, token: &str) -> (u16, String) {
+    let host = to.address;
+    let request =
+        format!("GET /me HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+    send(host, &request)
 }

@@ -112,7 +112,9 @@ fn claims() -> Value {
 fn issued_at(iat: i64) -> Value {
     let unique = UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
     let millis = format!("{:012x}", iat * 1000);
-    let jti = format!("{}-{}-7000-8000-0000{unique:08x}", &millis[..8], &millis[8..]);
+    // By an issuer who knew all that the registry says: what is revoked is so by its time.
+    let (high, middle, low) = (unique >> 20, unique >> 8 & 0xfff, unique & 0xff);
+    let jti = format!("{}-{}-7{high:03x}-8{middle:03x}-00{low:02x}ffffffff", &millis[..8], &millis[8..]);
     json!({
         "iss": "https://api.example.com", "sub": "u-1", "aud": "api", "exp": iat + 900, "nbf": iat, "iat": iat, "jti": jti,
         "site": "shop", "email": "ann@example.com",

@@ -23,7 +23,7 @@ impl Tokens {
 
     /// Issues a token for a user for whom this site vouched.
     pub(crate) fn issue(&self, user: &str, email: &str, site: &str, now: Timestamp) -> Result<String, Unavailable> {
-        let mut random = [0; 10];
+        let mut random = [0; 6];
         aws_lc_rs::rand::fill(&mut random).map_err(|_| Unavailable::new("token key", "no randomness"))?;
         let subject = TokenSubject { user, email, site };
         Ok(self.keys.signer(now)?.issue(&self.settings, subject, random, now)?.token)

@@ -37,7 +37,7 @@ async fn gateway(place: &Place) -> (Registry, Snapshots) {
 fn issue(snapshots: &Snapshots, user: &str, at: Timestamp) -> String {
     let subject = TokenSubject { user, email: "ann@example.com", site: "shop" };
     let keys = snapshots.token_keys(now()).unwrap();
-    keys.signer(at).unwrap().issue(&settings(), subject, [7; 10], at).unwrap().token
+    keys.signer(at).unwrap().issue(&settings(), subject, [7; 6], at).unwrap().token
 }
 
 fn check(snapshots: &Snapshots, token: &str, at: Timestamp) -> Result<(), Code> {
@@ -63,14 +63,53 @@ async fn tokens_revoked_by_another_process_stop_within_a_second() {
     for what in [Revocation::User("u-1".into()), Revocation::Site("shop".into()), Revocation::Partner("alice".into())] {
         let place = Place::new();
         let (operator, snapshots) = gateway(&place).await;
-        let (before, after) = (issue(&snapshots, "u-1", now()), issue(&snapshots, "u-1", later(1)));
-        assert_eq!(check(&snapshots, &before, later(1)), Ok(()));
+        let before = issue(&snapshots, "u-1", now());
+        assert_eq!(check(&snapshots, &before, now()), Ok(()));
         operator.revoke_tokens(&what, "stolen", LIFETIME, now()).await.unwrap();
-        within_a_second("revoked", || check(&snapshots, &before, later(1)) == Err(Code::TokenInvalid)).await;
+        within_a_second("revoked", || check(&snapshots, &before, now()) == Err(Code::TokenInvalid)).await;
+        let after = issue(&snapshots, "u-1", later(1));
         assert_eq!(check(&snapshots, &after, later(1)), Ok(()), "{what:?}");
         operator.revoke_tokens(&what, "again", LIFETIME, later(2)).await.unwrap();
         within_a_second("again", || check(&snapshots, &after, later(2)) == Err(Code::TokenInvalid)).await;
     }
+}
+
+/// By 20 seconds, which others take: what it issued before is dated after the revocation.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mistake_38_a_gateway_whose_clock_is_ahead_issues_nothing_that_outlives_a_revocation() {
+    let ahead = || later(20);
+    for what in [Revocation::User("u-1".into()), Revocation::Site("shop".into()), Revocation::Partner("alice".into())] {
+        let place = Place::new();
+        let (operator, here) = gateway(&place).await;
+        let other = place.open().await;
+        let there = Snapshots::follow(&other, Duration::from_secs(30), ahead).await.unwrap();
+        let token = issue(&there, "u-1", ahead());
+        let checked = |token: &str| [check(&here, token, now()), check(&there, token, ahead())];
+        assert_eq!(checked(&token), [Ok(()); 2], "{what:?}");
+        operator.revoke_tokens(&what, "stolen", LIFETIME, now()).await.unwrap();
+        within_a_second("revoked", || checked(&token) == [Err(Code::TokenInvalid); 2]).await;
+        // Who logs in again is in, at once and after a restart.
+        let again = issue(&there, "u-1", ahead());
+        assert_eq!(checked(&again), [Ok(()); 2], "{what:?}");
+        let restarted = Snapshots::follow(&other, Duration::from_secs(30), ahead).await.unwrap();
+        assert_eq!(check(&restarted, &again, ahead()), Ok(()));
+        assert_eq!(check(&restarted, &token, ahead()), Err(Code::TokenInvalid));
+        // Once more, and by a clock that is behind.
+        operator.revoke_tokens(&what, "again", LIFETIME, now().before(Duration::from_secs(60))).await.unwrap();
+        within_a_second("again", || checked(&again) == [Err(Code::TokenInvalid); 2]).await;
+    }
+}
+
+/// The gateway that logs a user in had looked before the revocation, and issues after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_a_revocation_overtakes_gives_a_token_that_is_revoked() {
+    let place = Place::new();
+    let (operator, snapshots) = gateway(&place).await;
+    let looked = snapshots.token_keys(now()).unwrap();
+    operator.revoke_tokens(&Revocation::User("u-1".into()), "stolen", LIFETIME, now()).await.unwrap();
+    let subject = TokenSubject { user: "u-1", email: "ann@example.com", site: "shop" };
+    let late = looked.signer(later(1)).unwrap().issue(&settings(), subject, [7; 6], later(1)).unwrap().token;
+    within_a_second("revoked", || check(&snapshots, &late, later(1)) == Err(Code::TokenInvalid)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

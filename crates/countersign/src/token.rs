@@ -20,6 +20,7 @@ use crate::key::Keys;
 use crate::message::Head;
 use crate::rejection::{Code, Rejection, Unavailable};
 use crate::time::Timestamp;
+use moment::Moment;
 
 pub use held::HeldToken;
 pub use key::{TokenAlgorithm, TokenKey, TokenKeys, TokenSigner};
@@ -146,7 +147,7 @@ impl<'a> TokenJudge<'a> {
         if claims.aud != self.settings.audience {
             return Err(invalid("the token is for another audience"));
         }
-        let issued = moment::of(&claims.jti).filter(|issued| issued.as_secs() == claims.iat);
+        let issued = Moment::of(&claims.jti).filter(|issued| issued.at.as_secs() == claims.iat);
         let issued = issued.ok_or_else(|| invalid("the token's jti is not of its time"))?;
         if !is_word(&claims.sub) || claims.site.is_empty() {
             return Err(invalid("the token names no user, or no site"));
@@ -172,7 +173,7 @@ impl<'a> TokenJudge<'a> {
     }
 }
 
-impl TokenSigner {
+impl TokenSigner<'_> {
     /// Issues a token. `random` are bytes that nobody can guess.
     ///
     /// # Errors
@@ -181,7 +182,7 @@ impl TokenSigner {
         &self,
         settings: &TokenSettings,
         subject: TokenSubject<'_>,
-        random: [u8; 10],
+        random: [u8; 6],
         now: Timestamp,
     ) -> Result<IssuedToken, Unavailable> {
         if !is_word(subject.user) {
@@ -196,7 +197,7 @@ impl TokenSigner {
             exp,
             nbf: iat,
             iat,
-            jti: moment::id(now, random),
+            jti: Moment { at: now, generation: self.generation() }.id(random),
             site: subject.site.to_owned(),
             email: subject.email.to_owned(),
         };

@@ -36,7 +36,7 @@ impl Place {
 
     fn token(&self, site: &str) -> String {
         let subject = TokenSubject { user: "u-1", email: "ann@example.com", site };
-        self.token_keys.signer(NOW).unwrap().issue(&self.settings, subject, [7; 10], NOW).unwrap().token
+        self.token_keys.signer(NOW).unwrap().issue(&self.settings, subject, [7; 6], NOW).unwrap().token
     }
 
     fn judge(&self) -> TokenJudge<'_> {

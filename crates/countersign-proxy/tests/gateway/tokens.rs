@@ -67,7 +67,7 @@ impl Taking {
     pub(crate) fn issue_at(&self, site: &str, now: Timestamp) -> IssuedToken {
         let subject = TokenSubject { user: "u-1", email: "ann@example.com", site };
         let keys = keys(&self.private, Revocations::default());
-        keys.signer(now).unwrap().issue(&self.settings, subject, [7; 10], now).unwrap()
+        keys.signer(now).unwrap().issue(&self.settings, subject, [7; 6], now).unwrap()
     }
 
     fn token_at(&self, site: &str, now: Timestamp) -> String {
@@ -80,7 +80,7 @@ impl Taking {
 
     pub(crate) fn revoke(&self, what: Revocation) {
         let mut revocations = Revocations::default();
-        revocations.add(what, now());
+        revocations.add(what, now(), 0);
         self.stage.token_keys.store(Arc::new(keys(&self.private, revocations)));
     }
 

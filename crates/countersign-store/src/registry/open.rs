@@ -119,6 +119,11 @@ fn migrations() -> Migrator {
         forward(3, "own key", include_str!("../../migrations/sqlite/0003_own_key.sql")),
         forward(4, "user", include_str!("../../migrations/sqlite/0004_user.sql")),
         forward(5, "token revocation", include_str!("../../migrations/sqlite/0005_token_revocation.sql")),
+        forward(
+            6,
+            "token revocation generation",
+            include_str!("../../migrations/sqlite/0006_token_revocation_generation.sql"),
+        ),
     ])
 }
 

@@ -124,7 +124,7 @@ impl Source {
             .map_err(Failed::to("read its keys"))?;
         let own_rows = sqlx::query(SELECT_OWN_KEYS).bind("").fetch_all(self.connection()?).await;
         let own_rows = own_rows.map_err(Failed::to("read keys of our own"))?;
-        let revoked = revocations(self.connection()?).await?;
+        let revoked = revocations(self.connection()?, generation).await?;
         let suspended = if self.sites.is_some() { suspended(self.connection()?).await? } else { HashSet::new() };
         let data_dir = self.registry.data_dir().to_owned();
         let sites = self.sites.clone();

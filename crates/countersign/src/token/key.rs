@@ -74,7 +74,7 @@ pub struct TokenKey {
     id: String,
     algorithm: TokenAlgorithm,
     jwk: String,
-    signer: TokenSigner,
+    signer: EncodingKey,
     verifier: DecodingKey,
     not_before: Timestamp,
     superseded: Option<Timestamp>,
@@ -114,8 +114,7 @@ impl TokenKey {
             _ => return Err(broken()),
         };
         let jwk = format!(r#"{{{material},"kid":"{id}","alg":"{algorithm}","use":"sig"}}"#);
-        let signer = TokenSigner { id: id.clone(), algorithm, key: encoding };
-        Ok(Self { id, algorithm, jwk, signer, verifier, not_before, superseded, not_after })
+        Ok(Self { id, algorithm, jwk, signer: encoding, verifier, not_before, superseded, not_after })
     }
 
     /// Its `kid`: the RFC 7638 thumbprint.
@@ -136,22 +135,22 @@ impl fmt::Debug for TokenKey {
 }
 
 /// What signs tokens at one moment.
-pub struct TokenSigner {
-    id: String,
-    algorithm: TokenAlgorithm,
-    key: EncodingKey,
+#[derive(Debug)]
+pub struct TokenSigner<'a> {
+    key: &'a TokenKey,
+    generation: i64,
 }
 
-impl TokenSigner {
-    pub(super) fn sign(&self, claims: &Claims) -> Result<String, Unavailable> {
-        let header = Header { kid: Some(self.id.clone()), ..Header::new(self.algorithm.of_jwt()) };
-        jsonwebtoken::encode(&header, claims, &self.key).map_err(|error| Unavailable::new("token key", error))
+impl TokenSigner<'_> {
+    /// The last change of the registry that was known when it signs.
+    pub(super) fn generation(&self) -> i64 {
+        self.generation
     }
-}
 
-impl fmt::Debug for TokenSigner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TokenSigner").field(&self.id).finish()
+    pub(super) fn sign(&self, claims: &Claims) -> Result<String, Unavailable> {
+        let TokenKey { id, algorithm, signer, .. } = self.key;
+        let header = Header { kid: Some(id.clone()), ..Header::new(algorithm.of_jwt()) };
+        jsonwebtoken::encode(&header, claims, signer).map_err(|error| Unavailable::new("token key", error))
     }
 }
 
@@ -174,11 +173,11 @@ impl TokenKeys {
     ///
     /// # Errors
     /// [`Unavailable`] where nothing does.
-    pub fn signer(&self, now: Timestamp) -> Result<&TokenSigner, Unavailable> {
+    pub fn signer(&self, now: Timestamp) -> Result<TokenSigner<'_>, Unavailable> {
         let signs = |key: &&TokenKey| key.not_before <= now && key.superseded.is_none_or(|end| now < end);
         let found = self.keys.iter().find(signs);
         found
-            .map(|key| &key.signer)
+            .map(|key| TokenSigner { key, generation: self.revoked.generation() })
             .ok_or_else(|| Unavailable::new("token key", "there is no key that signs tokens now"))
     }
 

@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Claims;
+use super::moment::Moment;
 use crate::time::Timestamp;
 
 /// Tokens that count no more.
@@ -16,18 +17,29 @@ pub enum Revocation {
     Partner(String),
 }
 
-/// All revocations that may still meet a token.
+/// All revocations that may still meet a token, as the registry has them at one generation: a number that each of its changes raises.
+///
+/// The clock of a gateway may be ahead of the one by which a revocation is dated. So a token says, beside the time at which it was
+/// issued, which generation its issuer knew, and is revoked, too, where that is one from before the revocation.
 #[derive(Clone, Debug, Default)]
 pub struct Revocations {
+    generation: i64,
     tokens: HashSet<String>,
-    users: HashMap<String, Timestamp>,
-    sites: HashMap<String, Timestamp>,
-    partners: HashMap<String, Timestamp>,
+    users: HashMap<String, Moment>,
+    sites: HashMap<String, Moment>,
+    partners: HashMap<String, Moment>,
 }
 
 impl Revocations {
-    /// Adds one that was made at this moment: it holds for what was issued until then.
-    pub fn add(&mut self, what: Revocation, at: Timestamp) {
+    /// None of them yet, and what is issued under them has known all changes up to this generation.
+    #[must_use]
+    pub fn known_up_to(generation: i64) -> Self {
+        Self { generation, ..Self::default() }
+    }
+
+    /// Adds one that was made at this moment, and with this generation: it holds for what was issued until then, by the one or the
+    /// other. Of one that was made several times the later moment counts, and the later generation.
+    pub fn add(&mut self, what: Revocation, at: Timestamp, generation: i64) {
         let (of, name) = match what {
             Revocation::Token(id) => {
                 self.tokens.insert(id);
@@ -37,13 +49,17 @@ impl Revocations {
             Revocation::Site(name) => (&mut self.sites, name),
             Revocation::Partner(name) => (&mut self.partners, name),
         };
-        let standing = of.entry(name).or_insert(at);
-        *standing = at.max(*standing);
+        let standing = of.entry(name).or_insert(Moment { at, generation });
+        *standing = Moment { at: at.max(standing.at), generation: generation.max(standing.generation) };
+    }
+
+    pub(super) fn generation(&self) -> i64 {
+        self.generation
     }
 
     /// Whether one of them holds for a token of this partner that was issued at this moment.
-    pub(super) fn hold(&self, claims: &Claims, partner: &str, issued: Timestamp) -> bool {
-        let hold = |of: &HashMap<String, Timestamp>, name: &str| of.get(name).is_some_and(|at| issued <= *at);
+    pub(super) fn hold(&self, claims: &Claims, partner: &str, issued: Moment) -> bool {
+        let hold = |of: &HashMap<String, Moment>, name: &str| of.get(name).is_some_and(|end| issued.ends_with(*end));
         self.tokens.contains(&claims.jti)
             || hold(&self.users, &claims.sub)
             || hold(&self.sites, &claims.site)

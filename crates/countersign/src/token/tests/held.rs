@@ -19,7 +19,7 @@ fn what_a_token_was_granted_ends_with_it() {
 
     let revoked = |what: Revocation| {
         let mut revocations = Revocations::default();
-        revocations.add(what, NOW);
+        revocations.add(what, NOW, 0);
         let keys = TokenKeys::new(vec![key(TokenAlgorithm::EdDsa, &deployment.pair)], revocations);
         !held.holds(&TokenJudge { keys: &keys, ..deployment.judge_at(NOW) })
     };
