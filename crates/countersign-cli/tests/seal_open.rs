@@ -51,6 +51,11 @@ fn a_field_that_is_not_there_is_no_field_that_was_sealed() {
     let ran = dir.run_with("seal --field /card/nubmer --to ec.pem.pub --partner acme", ORDER);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
     assert!(ran.err.contains("the document has no /card/nubmer, and nothing was written"), "{ran:?}");
+    let seal = "seal --field /cards/*/number --to ec.pem.pub --partner acme";
+    let ran = dir.run_with(seal, b"{\"cards\": [{\"number\": 1}, {\"nummer\": 4111}]}");
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
+    assert!(ran.err.contains("the document has no /cards/1/number") && !ran.err.contains("4111"), "{ran:?}");
+    assert_eq!(dir.fine_with(seal, b"{\"cards\": []}"), "{\"cards\": []}");
 }
 
 #[test]

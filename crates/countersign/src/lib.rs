@@ -86,7 +86,8 @@ pub use quota::{Count, Quota, Tally};
 pub use rejection::{Code, Refusal, Rejection, Unavailable};
 pub use replay::{BoxFuture, ReplayStore, Seen, Use, UseMark};
 pub use seal::{
-    FieldSealer, InvalidPointer, Openers, OpeningKey, Pointer, Randomness, SealError, SealedDocument, SealingKey,
+    AbsentField, FieldSealer, InvalidPointer, Openers, OpeningKey, Pointer, Randomness, SealError, SealedDocument,
+    SealingKey,
 };
 pub use sign::{Draft, Form, KeyPair, SignError, Signed, Signer, SigningKey, Unsigned};
 pub use time::Timestamp;

@@ -64,8 +64,17 @@ pub struct SealedDocument {
     pub document: Vec<u8>,
     /// Which fields there were, each by a pointer without a star, in the order of the document.
     pub fields: Vec<String>,
-    /// Which pointers led nowhere.
-    pub absent: Vec<Pointer>,
+    /// Which fields were not there: they went unsealed, whatever stands in their place.
+    pub absent: Vec<AbsentField>,
+}
+
+/// A field that was to be sealed, and is not there, or not in each of the elements that `*` stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbsentField {
+    /// As it was asked for.
+    pub field: Pointer,
+    /// The first place that lacks it: a pointer in which the index of an element stands for `*`, as far as there are elements.
+    pub place: String,
 }
 
 /// Why nothing was sealed.
@@ -86,8 +95,9 @@ pub enum SealError {
 }
 
 impl FieldSealer<'_> {
-    /// Seals every one of the fields that is there. What is absent stays absent, and is told in
-    /// [`SealedDocument::absent`]: a field that is spelled wrong goes out in the clear.
+    /// Seals every one of the fields that is there. What is absent is told in [`SealedDocument::absent`], and has to be looked at
+    /// before anything is sent: a field that one of both sides spells otherwise would go out in the clear. An array
+    /// without elements has all that `*` asks for.
     ///
     /// # Errors
     /// [`SealError`]
@@ -112,8 +122,8 @@ impl FieldSealer<'_> {
             splices.push((value.span(), format!("\"{compact}\"").into_bytes()));
         }
         let document = spliced(document, splices.iter().map(|(span, text)| (span.clone(), text.as_slice())));
-        let leads_nowhere = |field: &&Pointer| field.each(&json, &mut |_, _| Err(())).is_ok();
-        let absent = self.fields.iter().filter(leads_nowhere).cloned().collect();
+        let lacking = |field: &Pointer| Some(AbsentField { field: field.clone(), place: field.lacking(&json)? });
+        let absent = self.fields.iter().filter_map(lacking).collect();
         Ok(SealedDocument { document, fields: places.into_iter().map(|(pointer, _)| pointer).collect(), absent })
     }
 }

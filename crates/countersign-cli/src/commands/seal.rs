@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use countersign::{FieldSealer, Pointer};
+use countersign::{AbsentField, FieldSealer, Pointer};
 
 use crate::exit::{Exit, Failure};
 use crate::{file, moment, output, random, stdin};
@@ -44,8 +44,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         fault => Failure::usage(fault),
     })?;
     // A field that is spelled wrong would go out in the clear, and nobody would see it.
-    if let Some(field) = sealed.absent.first() {
-        return Err(Failure::usage(format!("the document has no {field}, and nothing was written"))
+    if let Some(AbsentField { field, place }) = sealed.absent.first() {
+        return Err(Failure::usage(format!("the document has no {place}, and nothing was written"))
             .hint(format!("without --field {field}, if it may be absent")));
     }
     output::bytes(&sealed.document)?;

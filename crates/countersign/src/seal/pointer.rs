@@ -40,18 +40,39 @@ impl Pointer {
         document: &'d Document<'a>,
         each: &mut impl FnMut(&str, Value<'d, 'a>) -> Result<(), E>,
     ) -> Result<(), E> {
-        walk(&mut String::new(), document.root(), &self.steps, each)
+        let mut end = |at: &str, end| match end {
+            End::Value(value) => each(at, value),
+            End::Nowhere(_) => Ok(()),
+        };
+        walk(&mut String::new(), document.root(), &self.steps, &mut end)
+    }
+
+    /// The first place at which the document lacks what it points to: `/cards/1/number` for `/cards/*/number` where the second
+    /// card has none, `/cards/*/number` where there are no cards. An array without elements lacks nothing.
+    pub(super) fn lacking(&self, document: &Document<'_>) -> Option<String> {
+        let mut end = |at: &str, end: End<'_, '_, '_>| match end {
+            End::Value(_) => Ok(()),
+            End::Nowhere(rest) => Err(rest.iter().fold(at.to_owned(), |place, step| place + "/" + &escaped(step))),
+        };
+        walk(&mut String::new(), document.root(), &self.steps, &mut end).err()
     }
 }
 
+/// Where a walk ends.
+enum End<'s, 'd, 'a> {
+    Value(Value<'d, 'a>),
+    /// With these steps left, the first of which leads nowhere.
+    Nowhere(&'s [String]),
+}
+
 /// As deep as a pointer has steps.
-fn walk<'d, 'a, E>(
+fn walk<'s, 'd, 'a, E>(
     at: &mut String,
     value: Value<'d, 'a>,
-    steps: &[String],
-    each: &mut impl FnMut(&str, Value<'d, 'a>) -> Result<(), E>,
+    steps: &'s [String],
+    each: &mut impl FnMut(&str, End<'s, 'd, 'a>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let Some((step, rest)) = steps.split_first() else { return each(at, value) };
+    let Some((step, rest)) = steps.split_first() else { return each(at, End::Value(value)) };
     let here = at.len();
     let mut into = |name: &str, value| {
         at.push('/');
@@ -62,23 +83,23 @@ fn walk<'d, 'a, E>(
     };
     match value.kind() {
         Kind::Array if step == "*" => {
-            for (index, element) in value.elements().enumerate() {
-                into(&index.to_string(), element)?;
-            }
+            value.elements().enumerate().try_for_each(|(index, element)| into(&index.to_string(), element))
         }
-        Kind::Array if is_index(step) => {
-            if let Some(element) = step.parse().ok().and_then(|index| value.elements().nth(index)) {
-                into(step, element)?;
-            }
-        }
-        Kind::Object => {
-            if let Some(member) = value.member(step) {
-                into(&step.replace('~', "~0").replace('/', "~1"), member)?;
-            }
-        }
-        _ => {}
+        Kind::Array if is_index(step) => match step.parse().ok().and_then(|index| value.elements().nth(index)) {
+            Some(element) => into(step, element),
+            None => each(at, End::Nowhere(steps)),
+        },
+        Kind::Object => match value.member(step) {
+            Some(member) => into(&escaped(step), member),
+            None => each(at, End::Nowhere(steps)),
+        },
+        _ => each(at, End::Nowhere(steps)),
     }
-    Ok(())
+}
+
+/// §3: a step as it is written in a pointer.
+fn escaped(step: &str) -> String {
+    step.replace('~', "~0").replace('/', "~1")
 }
 
 /// §4: no sign, no leading zero.
@@ -96,8 +117,8 @@ impl FromStr for Pointer {
         if text.len() > LONGEST || rest.split('/').count() > DEEPEST {
             return Err(InvalidPointer("a JSON pointer has at most 1024 bytes and 32 steps"));
         }
-        let escaped = |step: &str| step.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-        if !rest.split('/').all(escaped) {
+        let well_escaped = |step: &str| step.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+        if !rest.split('/').all(well_escaped) {
             return Err(InvalidPointer("in a JSON pointer ~ is written ~0, and / inside a name ~1 (RFC 6901)"));
         }
         let steps = rest.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
@@ -157,6 +178,33 @@ mod tests {
             assert_eq!(found(nowhere, document), [], "{nowhere}");
         }
         assert_eq!(found("/99999999999999999999999", "[1]"), []);
+    }
+
+    #[test]
+    fn the_first_place_that_lacks_something_is_told() {
+        let lacking = |pointer: &str, document: &str| {
+            pointer.parse::<Pointer>().unwrap().lacking(&Document::parse(document.as_bytes()).unwrap())
+        };
+        let cards = r#"{"cards": [{"number": 1}, {"nummer": 2}, {}], "none": [], "card": null, "a/b~": {}, "n": null}"#;
+        for there in ["/cards/0/number", "/cards/*", "/none/*/number", "/none/*", "/none/*/*", "/n", "/a~1b~0"] {
+            assert_eq!(lacking(there, cards), None, "{there}");
+        }
+        for (pointer, place) in [
+            ("/cards/*/number", "/cards/1/number"),
+            ("/cards/3/number", "/cards/3/number"),
+            ("/cards/number", "/cards/number"),
+            ("/none/0", "/none/0"),
+            ("/card/number", "/card/number"),
+            // One that is no array, where an array is meant.
+            ("/card/*/number", "/card/*/number"),
+            ("/a~1b~0/*", "/a~1b~0/*"),
+            ("/a~1b~0/c~1/~0", "/a~1b~0/c~1/~0"),
+            ("/absent/*/x", "/absent/*/x"),
+        ] {
+            assert_eq!(lacking(pointer, cards).as_deref(), Some(place), "{pointer}");
+        }
+        assert_eq!(lacking("/x", "[]").as_deref(), Some("/x"));
+        assert_eq!(lacking("/x", "7").as_deref(), Some("/x"));
     }
 
     #[test]
