@@ -1,5 +1,7 @@
 //! A field that is sealed beside its sender and opened in front of its API, in two processes: nobody in between reads it.
 
+#[path = "sealed/absent.rs"]
+mod absent;
 mod support;
 
 use std::time::{Duration, Instant};
@@ -54,10 +56,6 @@ fn a_card_number_is_read_by_the_api_alone() {
         network.send("POST", "/orders", "Content-Type: application/json\r\nContent-Digest: sha-256=:AA==:\r\n", ORDER);
     assert!(!seen.contains("4111") && seen.contains("\"number\": \"ey") && seen.contains("12.50"), "{seen}");
     assert!(!seen.contains(":AA==:"), "{seen}");
-    let (_, seen) = network.send("POST", "/orders", "Content-Type: application/json\r\n", "{\"amount\": 1}");
-    assert!(seen.ends_with("{\"amount\": 1}"), "{seen}");
-    let (status, seen) = network.send("POST", "/orders", "Content-Type: text/plain\r\n", "4111 1111");
-    assert_eq!(status, 400, "{seen}");
 }
 
 #[test]

@@ -68,8 +68,10 @@ pub struct SidecarSettings {
 /// Fields that only the recipient behind the destination reads.
 #[derive(Clone)]
 pub struct SidecarSeal {
-    /// What is sealed, where it is there.
+    /// What is sealed, and has to be there: a body that lacks one is refused, and nothing is sent.
     pub fields: Vec<Pointer>,
+    /// What is sealed where it is there.
+    pub if_present: Vec<Pointer>,
     /// For whom: asked for every message, since recipients rotate their keys. An error is answered with 503, and nothing is
     /// sent.
     pub to: Recipient,
@@ -86,6 +88,7 @@ impl fmt::Debug for SidecarSeal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SidecarSeal")
             .field("fields", &self.fields)
+            .field("if_present", &self.if_present)
             .field("partner", &self.partner)
             .finish_non_exhaustive()
     }

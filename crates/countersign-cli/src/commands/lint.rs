@@ -36,6 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         output::json(&json!({
             "file": args.config.path().display().to_string(),
             "rates": rates_counted(&config).map(|(whose, _)| whose),
+            "notes": config.notes(),
             "findings": findings.iter().map(object).collect::<Vec<_>>(),
             "warnings": warnings.iter().map(|it| json!({ "message": it.message(), "hints": it.hints() })).collect::<Vec<_>>(),
         }));
@@ -49,6 +50,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         for finding in &findings {
             say!("{}", fitted("", 2, &finding.to_string()));
             say!("{}", fitted("  hint: ", 8, &finding.fix));
+        }
+        for note in config.notes() {
+            say!("{}", fitted("note: ", 6, note));
         }
         if let Some((_, said)) = rates_counted(&config) {
             say!("{}", fitted("", 2, said));

@@ -110,7 +110,8 @@ async fn serve(args: Args) -> Result<Exit, Failure> {
     say!("sidecar  {scheme_of_address}{}", sidecar.address());
     say!("signs    as {id} by {scheme} with {}, for {}://{}", key.algorithm(), to.scheme(), to.authority());
     if let Some((recipient, seal)) = recipient {
-        say!("seals    {} for {}", seal.fields.join(" "), recipient.told());
+        let fields = [&seal.fields[..], &seal.if_present].concat();
+        say!("seals    {} for {}", fields.join(" "), recipient.told());
         tokio::spawn(recipient.watch());
     }
     tokio::spawn(key.watch());

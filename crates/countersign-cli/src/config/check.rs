@@ -116,7 +116,7 @@ fn sidecar(config: &Config, issues: &mut Vec<Issue>) {
         let text = "client_certificate is shown over TLS only: expected to = \"https://…\"";
         issues.push(fault(config, "sidecar.client_certificate", text));
     }
-    if sidecar.seal.as_ref().is_some_and(|seal| seal.fields.is_empty()) {
+    if sidecar.seal.as_ref().is_some_and(|seal| seal.fields.is_empty() && seal.if_present.is_empty()) {
         issues.push(fault(config, "sidecar.seal.fields", "[sidecar.seal] seals nothing: expected fields"));
     }
 }

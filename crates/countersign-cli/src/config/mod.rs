@@ -57,7 +57,7 @@ pub use names::{
 };
 pub use origin::Origin;
 pub use route::{Health, HttpMessageSignatures, Pki, Route};
-pub use sidecar::{Allow, SealFor, Sidecar, SidecarSeal};
+pub use sidecar::{Allow, SealFor, Sidecar, SidecarSeal, is_thumbprint};
 pub use store_url::{RegistryUrl, ReplayUrl, SecretUrl, Source};
 pub use stores::{Admin, Evidence, Registry, Replay};
 pub use token::{Seal, Token};
@@ -139,6 +139,12 @@ impl Config {
     #[must_use]
     pub fn lint(&self) -> Vec<Finding> {
         lint::lint(self)
+    }
+
+    /// What is fine and could be better still.
+    #[must_use]
+    pub fn notes(&self) -> Vec<&'static str> {
+        lint::notes(self)
     }
 
     /// Where a setting stands: `gateway.tls.key`.

@@ -43,11 +43,32 @@ impl Section<'_> {
     /// The value of a key that the section can't do without.
     pub(super) fn required<T>(&mut self, key: &'static str, form: Form<T>) -> Option<T> {
         let given = self.table.contains_key(key) || self.is_overridden(key);
-        if !given && !self.absent {
-            let text = format!("{} lacks \"{key}\"", header(&self.path));
-            self.reader.issues.push(Issue::new(self.place.clone(), text));
+        if !given {
+            self.lack(key, None);
         }
         self.value(key, form)
+    }
+
+    /// Says that the section can't do without a key, and what to write.
+    pub(super) fn lacks(&mut self, key: &str, hint: &str) {
+        self.lack(key, Some(hint));
+    }
+
+    fn lack(&mut self, key: &str, hint: Option<&str>) {
+        if self.absent {
+            return;
+        }
+        let issue = Issue::new(self.place.clone(), format!("{} lacks \"{key}\"", header(&self.path)));
+        self.reader.issues.push(match hint {
+            Some(hint) => issue.hint(hint),
+            None => issue,
+        });
+    }
+
+    /// Whether something stands under a key that is no section: for a key that may be a list or a section.
+    pub(super) fn is_list(&self, key: &str) -> bool {
+        let stands = self.table.get(key).is_some_and(|(_, node)| !matches!(node.value, Value::Table(_)));
+        stands || self.is_overridden(key)
     }
 
     /// A list. Every item that is wrong is told, and every item that stands twice.

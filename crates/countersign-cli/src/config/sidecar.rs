@@ -45,7 +45,7 @@ pub struct Sidecar {
     pub allow_remote: bool,
     /// What it signs; empty (the default): everything.
     pub allow: Vec<Allow>,
-    /// `[sidecar.seal]`: fields that it seals before it signs.
+    /// `[sidecar.seal]`, or `seal = ["/card/number"]`: fields that it seals before it signs.
     pub seal: Option<SidecarSeal>,
     /// Whether a response without a valid signature of the gateway is refused; false.
     pub verify_responses: bool,
@@ -65,13 +65,15 @@ pub struct Allow {
 /// `[sidecar.seal]`.
 #[derive(Clone, Debug)]
 pub struct SidecarSeal {
-    /// JSON pointers of the fields.
+    /// JSON pointers of the fields that every body has, or is not sent.
     pub fields: Vec<String>,
+    /// JSON pointers of those that may be absent.
+    pub if_present: Vec<String>,
     /// For whom; whoever we forward to.
     pub to: SealFor,
     /// Which of several keys; the current one.
     pub kid: Option<String>,
-    /// The name under which the gateway knows us.
+    /// The name under which the gateway knows us; `partner` of `[sidecar]`.
     pub partner: String,
     /// How long what was sealed opens; 10 minutes.
     pub expires: Duration,
@@ -90,6 +92,7 @@ pub enum SealFor {
 
 impl Sidecar {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let partner = section.value("partner", forms::name);
         Self {
             listen: section.value("listen", listen),
             to: section.value("to", origin),
@@ -106,7 +109,11 @@ impl Sidecar {
             socket_group: section.value("socket_group", forms::text),
             allow_remote: section.value("allow_remote", forms::flag).unwrap_or(false),
             allow: section.list("allow", allow).unwrap_or_default(),
-            seal: section.optional("seal", SidecarSeal::read).flatten(),
+            seal: if section.is_list("seal") {
+                SidecarSeal::read_list(section, partner)
+            } else {
+                section.optional("seal", |section| SidecarSeal::read(section, partner)).flatten()
+            },
             verify_responses: section.value("verify_responses", forms::flag).unwrap_or(false),
             client_certificate: section.path("client_certificate"),
         }
@@ -114,16 +121,30 @@ impl Sidecar {
 }
 
 impl SidecarSeal {
-    fn read(section: &mut Section<'_>) -> Option<Self> {
+    /// `seal = ["/card/number"]`: everything else as it is where nobody says.
+    fn read_list(section: &mut Section<'_>, partner: Option<String>) -> Option<Self> {
+        let fields = section.list("seal", pointer)?;
+        if partner.is_none() {
+            section.lacks("partner", PARTNER);
+        }
+        let (to, if_present) = (SealFor::Destination, Vec::new());
+        Some(Self { fields, if_present, to, kid: None, partner: partner?, expires: EXPIRES })
+    }
+
+    fn read(section: &mut Section<'_>, partner: Option<String>) -> Option<Self> {
         let to = match section.value("to", recipient) {
             Some(SealFor::File(path)) => SealFor::File(section.resolve(&path)),
             to => to.unwrap_or(SealFor::Destination),
         };
-        let partner = section.required("partner", forms::name);
+        let partner = section.value("partner", forms::name).or(partner);
+        if partner.is_none() {
+            section.lacks("partner", PARTNER);
+        }
         let year = Duration::from_hours(365 * 24);
-        let expires = section.duration("expires", Duration::from_secs(1)..=year).unwrap_or(Duration::from_mins(10));
+        let expires = section.duration("expires", Duration::from_secs(1)..=year).unwrap_or(EXPIRES);
         Some(Self {
             fields: section.list("fields", pointer).unwrap_or_default(),
+            if_present: section.list("if_present", pointer).unwrap_or_default(),
             to,
             kid: section.value("kid", forms::printable),
             partner: partner?,
@@ -131,6 +152,24 @@ impl SidecarSeal {
         })
     }
 }
+
+impl SidecarSeal {
+    /// Whether no other key passes for the one that is meant, whoever hands it out.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        self.kid.as_deref().is_some_and(is_thumbprint)
+    }
+}
+
+/// Whether a `kid` has the form of an RFC 7638 thumbprint: SHA-256 in base64url. Then it is held against the key itself.
+#[must_use]
+pub fn is_thumbprint(kid: &str) -> bool {
+    kid.len() == 43 && kid.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+const EXPIRES: Duration = Duration::from_mins(10);
+const PARTNER: &str = "partner = \"acme\", with the name under which the gateway knows you: the fields open for that partner alone, and who \
+                       runs the gateway sees it in countersign key show";
 
 /// An address and a port, or `unix:` and a path.
 fn listen(node: &Node) -> Result<Address, Wrong> {

@@ -63,7 +63,9 @@ impl Recipient {
 
     /// What the sidecar is told.
     pub(super) fn sealing(&self, written: &config::SidecarSeal) -> Result<SidecarSeal, Failure> {
-        let fields = written.fields.iter().map(|field| field.parse().map_err(Failure::usage));
+        let pointers = |of: &[String]| {
+            of.iter().map(|field| field.parse().map_err(Failure::usage)).collect::<Result<_, Failure>>()
+        };
         let (present, of) = (Arc::clone(&self.present), self.source.to_string());
         let to = move || {
             present
@@ -71,7 +73,8 @@ impl Recipient {
                 .ok_or_else(|| Unavailable::new("recipient", format!("{of} has told no key to seal for")))
         };
         Ok(SidecarSeal {
-            fields: fields.collect::<Result<_, _>>()?,
+            fields: pointers(&written.fields)?,
+            if_present: pointers(&written.if_present)?,
             to: Arc::new(to),
             partner: written.partner.clone(),
             lifetime: Some(written.expires),
@@ -147,7 +150,7 @@ impl std::fmt::Display for Source {
 
 /// Anybody can call a key anything. A name of the form of a thumbprint is one, and is held against the key itself.
 fn is(kid: &str, key: &SealingKey) -> bool {
-    kid == key.id() && (kid.len() != THUMBPRINT || kid == key.thumbprint())
+    kid == key.id() && (!config::is_thumbprint(kid) || kid == key.thumbprint())
 }
 
 /// Of a directory, the file whose name is the last one is the current: `seal-2026.pub` before `seal-2025.pub`.
@@ -203,8 +206,6 @@ async fn published(origin: &Origin, client: &Client) -> Result<Vec<SealingKey>, 
 const JWKS: &str = "/.well-known/jwks.json";
 const PATIENCE: Duration = Duration::from_secs(5);
 const LARGEST: usize = 256 << 10;
-/// Characters of SHA-256 in base64url.
-const THUMBPRINT: usize = 43;
 
 #[cfg(test)]
 mod tests {

@@ -131,6 +131,8 @@ fn what_a_route_needs_of_other_sections_has_to_be_there() {
     assert!(fault(&route("channel = \"same-partner\"")).contains("needs client certificates"));
     assert!(faults(&route("open = [\"/a\"]")).is_empty(), "the gateway makes its own key");
     assert!(fault("[sidecar.seal]\nto = \"p\"\npartner = \"a\"\n").contains("seals nothing"));
+    assert!(fault("[sidecar]\nseal = []\npartner = \"a\"\n").contains("seals nothing"));
+    assert!(faults("[sidecar.seal]\nif_present = [\"/a\"]\npartner = \"a\"\n").is_empty());
 }
 
 #[test]

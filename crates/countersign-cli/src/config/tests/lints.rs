@@ -79,6 +79,44 @@ fn each_weakness_of_the_deployment_is_a_finding() {
 }
 
 #[test]
+fn a_key_to_seal_for_that_anybody_on_the_way_could_exchange_is_a_finding() {
+    const KID: &str = "L6m-4Z2G_74c7nRFNYQSyUoWYfrAXb2_5z6kySRQq04";
+    let with = |to: &str, seal: &str| {
+        let seal = format!("[sidecar.seal]\nfields = [\"/n\"]\npartner = \"a\"\n{seal}\n");
+        config(&format!("[sidecar]\nto = \"{to}\"\n{seal}"))
+    };
+    let codes = |config: &Config| config.lint().iter().map(|finding| finding.code).collect::<Vec<_>>();
+    let (https, http) = ("https://api.example.com", "http://api.example.com");
+    for in_the_clear in [
+        with(http, ""),
+        with("http://10.0.0.1:8080", ""),
+        with(https, "to = \"http://keys.example.com\""),
+        with(http, "kid = \"seal-2026\""),
+        // Of the length of a thumbprint, and none.
+        with(http, &format!("kid = \"{}\"", KID.replace('_', "."))),
+    ] {
+        assert_eq!(codes(&in_the_clear), ["seal-recipient-clear"], "{:?}", in_the_clear.sidecar);
+    }
+    let place = |config: &Config| config.lint()[0].place.to_string();
+    assert_eq!(place(&with(http, "")), "countersign.toml:2:6");
+    assert_eq!(place(&with(https, "to = \"http://keys.example.com\"")), "countersign.toml:6:6");
+    let pinned = format!("kid = \"{KID}\"");
+    for (fine, notes) in [
+        (with(https, ""), 1),
+        (with(https, "kid = \"seal-2026\""), 1),
+        (with(https, &pinned), 0),
+        (with(http, &pinned), 0),
+        (with(http, "to = \"seal.pub\""), 0),
+        (with("http://127.0.0.1:8080", ""), 0),
+        (with("http://localhost:8080", ""), 0),
+        (with("http://[::1]:8080", ""), 0),
+        (config("[sidecar]\nto = \"http://api.example.com\"\n"), 0),
+    ] {
+        assert_eq!((codes(&fine).len(), fine.notes().len()), (0, notes), "{:?}", fine.sidecar);
+    }
+}
+
+#[test]
 fn a_key_of_a_body_only_scheme_on_several_routes_is_a_finding() {
     for scheme in ["pki", "trusted-site", "app-hmac"] {
         let two = |one: &str, other: &str| {

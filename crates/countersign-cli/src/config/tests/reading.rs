@@ -145,7 +145,32 @@ fn every_setting_of_the_sidecar_is_read() {
     let seal = sidecar.seal.unwrap();
     let file = super::super::SealFor::File("gateway-seal.pub".into());
     assert_eq!((seal.fields.len(), seal.to, seal.partner.as_str()), (1, file, "acme"));
+    assert_eq!(seal.if_present, ["/card/cvc"]);
     assert_eq!((seal.kid.as_deref(), seal.expires), (Some("seal-2026"), Duration::from_mins(5)));
+}
+
+#[test]
+fn what_the_sidecar_seals_can_be_a_list_beside_the_partner() {
+    let short = config("[sidecar]\nseal = [\"/card/number\", \"/cards/*/number\"]\npartner = \"acme\"\n");
+    let seal = short.sidecar.unwrap().seal.unwrap();
+    assert_eq!(seal.fields, ["/card/number", "/cards/*/number"]);
+    assert_eq!((seal.to, seal.partner.as_str()), (super::super::SealFor::Destination, "acme"));
+    assert_eq!((seal.kid, seal.expires, seal.if_present.len()), (None, Duration::from_mins(10), 0));
+    let section = config("[sidecar]\npartner = \"acme\"\n[sidecar.seal]\nfields = [\"/card/number\"]\n");
+    assert_eq!(section.sidecar.unwrap().seal.unwrap().partner, "acme");
+    let given = read_with("[sidecar]\npartner = \"acme\"\n", &[("COUNTERSIGN_SIDECAR__SEAL", "/a,/b")]).unwrap().0;
+    assert_eq!(given.sidecar.unwrap().seal.unwrap().fields, ["/a", "/b"]);
+
+    // Nothing tells whom the key belongs to at the gateway, and for another partner nothing would open.
+    for text in ["[sidecar]\nseal = [\"/card/number\"]\n", "[sidecar]\n[sidecar.seal]\nfields = [\"/card/number\"]\n"] {
+        assert!(fault(text).contains(" lacks \"partner\""), "{text}");
+        assert!(
+            hints(text)[0].starts_with("partner = \"acme\", with the name under which the gateway knows you"),
+            "{text}"
+        );
+    }
+    assert!(fault("[sidecar]\npartner = \"a\"\nseal = [\"card\"]\n").contains("expected a JSON pointer"));
+    assert_eq!(hints("[sidecar]\npartner = \"a\"\nseal = \"/card\"\n"), ["write seal = [\"/card\"]"]);
 }
 
 #[test]

@@ -1,0 +1,120 @@
+//! What a sidecar does with a body that lacks what it is to seal: it goes nowhere.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use super::support::Dir;
+use super::support::gateway::{Gateway, upstream};
+use super::support::sidecar::Sidecar;
+use super::{JSON, ORDER, deployment, without_files};
+
+/// An API without a gateway that counts what reaches it, and says what it got.
+fn counting() -> (SocketAddr, Arc<AtomicUsize>) {
+    let (listener, count) = (TcpListener::bind("127.0.0.1:0").unwrap(), Arc::<AtomicUsize>::default());
+    let (address, api) = (listener.local_addr().unwrap(), upstream());
+    let counted = Arc::clone(&count);
+    std::thread::spawn(move || {
+        for caller in listener.incoming() {
+            let (mut from, mut to) = (caller.unwrap(), TcpStream::connect(api).unwrap());
+            counted.fetch_add(1, SeqCst);
+            let (mut back_from, mut back_to) = (to.try_clone().unwrap(), from.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            std::thread::spawn(move || std::io::copy(&mut back_from, &mut back_to));
+        }
+    });
+    (address, count)
+}
+
+fn sealing(dir: &Dir, to: SocketAddr, section: &str) -> Sidecar {
+    dir.write(
+        "sidecar.toml",
+        &format!(
+            "[sidecar]\nlisten = \"127.0.0.1:0\"\nto = \"http://{to}\"\nkey = \"acme.key\"\nid = \"acme-1\"\npartner = \"acme\"\n{section}"
+        ),
+    );
+    Sidecar::start(dir, "--config sidecar.toml")
+}
+
+#[test]
+fn a_field_that_one_side_spells_otherwise_is_not_sent_in_the_clear() {
+    let dir = deployment();
+    let (api, reached) = counting();
+    let section = "[sidecar.seal]\nto = \"seal.pem.pub\"\nfields = [\"/card/number\"]\n";
+    let sidecar = sealing(&dir, api, section);
+    for body in [
+        "{\"card\": {\"nummer\": \"4111 1111\"}}",
+        "{\"Card\": {\"number\": \"4111 1111\"}}",
+        "{\"card\": [{\"number\": \"4111 1111\"}]}",
+        "{\"card\": null, \"n\": \"4111 1111\"}",
+        "{\"amount\": \"4111 1111\"}",
+        "[\"4111 1111\"]",
+        "{}",
+    ] {
+        let (status, told) = sidecar.send("POST", "/orders", JSON, body);
+        assert_eq!(status, 400, "{body}: {told}");
+        assert!(told.contains("\"code\":\"malformed\"") && told.contains("the body has no /card/number"), "{told}");
+        assert!(!told.contains("4111") && !told.contains("nummer"), "{told}");
+    }
+    for (fields, body) in [
+        ("Content-Type: text/plain\r\n", "4111 1111"),
+        (JSON, "{\"card\": {\"number\": \"4111 1111\""),
+        ("Content-Type: application/x-www-form-urlencoded\r\n", "card%5Bnumber%5D=4111"),
+    ] {
+        let (status, told) = sidecar.send("POST", "/orders", fields, body);
+        assert!(status == 400 && !told.contains("4111"), "{body}: {told}");
+    }
+    assert_eq!(reached.load(SeqCst), 0, "nothing was sent");
+    assert!(!dir.read("sidecar.log").contains("4111"));
+
+    // What has nothing to hide goes on, and a value is a value.
+    for (method, body) in [("GET", ""), ("DELETE", ""), ("POST", "")] {
+        let (status, seen) = sidecar.send(method, "/orders", "", body);
+        assert_eq!(status, 200, "{method}: {seen}");
+    }
+    let (status, seen) = sidecar.send("PUT", "/orders", JSON, "{\"card\": {\"number\": null}}");
+    assert!(status == 200 && seen.contains("{\"number\": \"ey"), "{seen}");
+}
+
+#[test]
+fn each_element_has_the_field_and_an_empty_array_lacks_none() {
+    let dir = deployment();
+    let section = "[sidecar.seal]\nto = \"seal.pem.pub\"\nfields = [\"/cards/*/number\"]\nif_present = [\"/cards/*/cvc\", \"/note\"]\n";
+    let sidecar = sealing(&dir, upstream(), section);
+    let send = |body: &str| sidecar.send("POST", "/orders", JSON, body);
+    let (status, seen) = send("{\"cards\": []}");
+    assert!(status == 200 && seen.ends_with("{\"cards\": []}"), "{seen}");
+    let (status, seen) =
+        send("{\"cards\": [{\"number\": \"4111\", \"cvc\": 777}, {\"number\": \"4222\"}], \"note\": \"4333\"}");
+    assert_eq!(status, 200, "{seen}");
+    assert!(["4111", "777", "4222", "4333"].iter().all(|secret| !seen.contains(secret)), "{seen}");
+    assert_eq!(seen.matches("\"ey").count(), 4, "{seen}");
+    for (body, place) in [
+        ("{\"cards\": [{\"number\": \"4111\"}, {\"nummer\": \"4222\"}]}", "/cards/1/number"),
+        ("{\"cards\": {\"number\": \"4111\"}}", "/cards/*/number"),
+        ("{\"note\": \"4111\"}", "/cards/*/number"),
+        ("{\"cards\": [[]]}", "/cards/0/number"),
+    ] {
+        let (status, told) = send(body);
+        assert!(status == 400 && told.contains(&format!("the body has no {place},")), "{body}: {told}");
+        assert!(!told.contains("4111") && !told.contains("4222"), "{told}");
+    }
+}
+
+/// As the short list says it: the key is that of the gateway, and nothing else is to be known.
+#[test]
+fn a_list_of_fields_and_the_partners_name_are_enough() {
+    let dir = without_files();
+    let gateway = Gateway::start(&dir);
+    let sidecar = sealing(&dir, gateway.address, "seal = [\"/card/number\"]\n");
+    let (status, seen) = sidecar.send("POST", "/orders", JSON, ORDER);
+    assert!(status == 200 && seen.ends_with(ORDER), "{seen}");
+    dir.write("sidecar.toml", &dir.read("sidecar.toml").replace("partner = \"acme\"", "partner = \"globex\""));
+    let other = Sidecar::start(&dir, "--config sidecar.toml");
+    let (status, told) = other.send("POST", "/orders", JSON, ORDER);
+    assert!(status == 400 && told.contains("/card/number can't be opened"), "{told}");
+    dir.write("sidecar.toml", &dir.read("sidecar.toml").replace("partner = \"globex\"\n", ""));
+    let ran = dir.run("sidecar --config sidecar.toml");
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("[sidecar] lacks \"partner\"") && ran.err.contains("hint: partner = \"acme\""), "{ran:?}");
+}
