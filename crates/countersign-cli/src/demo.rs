@@ -2,6 +2,7 @@
 //! go wrong with a message.
 
 mod cost;
+mod foreign;
 mod gateways;
 mod http;
 mod receiver;
@@ -10,6 +11,7 @@ mod report;
 mod scenes;
 mod sender;
 mod stage;
+mod tap;
 mod upload;
 
 use std::future::Future;
@@ -28,7 +30,7 @@ pub(crate) async fn play(
 ) -> Result<Exit, Failure> {
     let gateway = Port { asked: gateway, default: 8001, flag: "--gateway-port" };
     let sender = Port { asked: sender, default: 8002, flag: "--sender-port" };
-    let Stage { cast, serving: [main, narrow], sidecar, keys, policies, notes } =
+    let Stage { cast, serving: [main, narrow], sidecars: [plain, sealing], keys, policies, notes } =
         Stage::set(dir, &gateway, &sender).await?;
     for line in notes {
         say!("{line}");
@@ -43,7 +45,7 @@ pub(crate) async fn play(
         async move { drop(ended.recv().await) }
     };
     let running = [tokio::spawn(main.run(ended())), tokio::spawn(narrow.run(ended()))];
-    let beside = tokio::spawn(sidecar.run(ended()));
+    let beside = [tokio::spawn(plain.run(ended())), tokio::spawn(sealing.run(ended()))];
     let rows = cast.play().await?;
     report::rows(&rows);
     say!("");
@@ -62,7 +64,9 @@ pub(crate) async fn play(
     for gateway in running {
         gateway.await.map_err(Failure::ours)??;
     }
-    beside.await.map_err(Failure::ours)?;
+    for sidecar in beside {
+        sidecar.await.map_err(Failure::ours)?;
+    }
     let all = rows.iter().all(scenes::Row::holds);
     Ok(if all { Exit::FINE } else { Exit(1) })
 }

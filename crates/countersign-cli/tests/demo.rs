@@ -26,11 +26,15 @@ fn the_demo_comes_out_as_expected_and_fits_80_columns() {
         ran.out.lines().filter(|line| line.starts_with(scene) && line[17..].trim_start().starts_with(scheme)).count()
     };
     for (scheme, scenes) in [
-        ("pki", &["File ", "File, changed", "File, renamed", "File, replayed", "File, no header"][..]),
+        (
+            "pki",
+            &["card, by another", "File ", "File, changed", "File, renamed", "File, replayed", "File, no header"][..],
+        ),
         ("trusted-site", &["Message1", "changed payload", "changed target", "replayed", "stale", "unknown site"]),
         ("trusted-site", &["register ", "register again", "login ", "login, nobody", "no address"]),
         ("user token", &["GET /auth/me", "no token", "expired token", "other issuer's"]),
         ("app-hmac", &["method-first", "payload-first", "changed body", "changed target", "replayed"]),
+        ("http-message-signatures", &["sealed card", "card, other field", "card, foreign", "foreign, unbound"]),
         ("http-message-signatures", &["by the sidecar", "by a web page", "GET /health", "memory is full"]),
     ] {
         assert!(scenes.iter().all(|scene| count(scheme, scene) > 0), "{scheme}: {}", ran.out);

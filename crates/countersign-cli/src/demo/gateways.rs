@@ -53,7 +53,7 @@ impl Deployment {
 
 fn main(gateway: SocketAddr, upstream: SocketAddr) -> String {
     let mut text = format!("{}\n[registry]\ntrusted_sites = \"{SITES}\"\n", head(gateway, ""));
-    text += &format!("\n[token]\nissuer = \"http://{gateway}\"\n");
+    text += &format!("\n[token]\nissuer = \"http://{gateway}\"\n\n[seal]\nkeys = [\"{SEAL_KEY}\"]\n");
     for path in ["/message1", "/message2", "/file"] {
         text += &route(path, upstream, "schemes = [\"pki\", \"http-message-signatures\"]");
         text += &format!("[route.pki]\nsigner = \"{KEY_ID}\"\n");
@@ -62,6 +62,9 @@ fn main(gateway: SocketAddr, upstream: SocketAddr) -> String {
     for (path, scheme) in [("/site/message1", Scheme::TrustedSite), ("/app/message1", Scheme::AppHmac)] {
         text += &route(path, upstream, &format!("schemes = [\"{scheme}\"]"));
     }
+    let open = "schemes = [\"http-message-signatures\", \"pki\"]\nopen = [\"/card/number\", \"/card/code\"]";
+    text += &format!("{}[route.pki]\nsigner = \"{KEY_ID}\"\n", route("/orders", upstream, open));
+    text += &route("/orders/unbound", upstream, "open = [\"/card/number\"]\nunbound = true");
     text += &route("/messages", upstream, "");
     // A token is enough, and is taken at its word for who the user is.
     text += &route("/auth/me", upstream, "schemes = []\nuser = \"required\"");
@@ -93,6 +96,9 @@ fn route(path: &str, upstream: SocketAddr, more: &str) -> String {
     let more = if more.is_empty() { String::new() } else { format!("{more}\n") };
     format!("\n[[route]]\npath = \"{path}\"\nupstream = \"http://{upstream}\"\nrefusals = \"components\"\n{more}")
 }
+
+/// What opens sealed fields.
+pub(super) const SEAL_KEY: &str = "seal.pem";
 
 /// What the narrow gateway can remember: a request that its API does not answer, one that its API is not there for, and
 /// no third.

@@ -20,6 +20,7 @@ pub(super) async fn handle(receiver: Arc<Receiver>, letter: Letter) -> Answer {
         (&Method::POST, "/message2") => receiver.take(&letter, message2),
         (&Method::POST, "/site/message1" | "/app/message1") => receiver.take(&letter, message1),
         (&Method::POST, "/file") => receiver.take_file(&letter),
+        (&Method::POST, "/orders" | "/orders/unbound") => order(&letter),
         (&Method::GET, "/messages") => {
             let messages = receiver.messages.lock().unwrap_or_else(PoisonError::into_inner);
             Answer::json(StatusCode::OK, &json!({ "messages": *messages }))
@@ -82,6 +83,24 @@ fn message2(message: &Value) -> Option<&'static str> {
         .or((!tags).then_some("tags is not an array of strings"))
 }
 
+/// Reads the card number, and neither keeps nor tells more of it than its last digits.
+fn order(letter: &Letter) -> Answer {
+    let order: Value = serde_json::from_slice(&letter.body).unwrap_or_default();
+    let number = order["card"]["number"].as_str().filter(|number| is_card(number));
+    match number.and_then(|number| number.get(number.len() - 4..)) {
+        Some(last) => Answer::json(StatusCode::OK, &json!({ "status": "received", "card": last })),
+        None => Answer::json(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "detail": "that is no card number" })),
+    }
+}
+
+/// 12 to 19 digits that Luhn's check holds for (ISO/IEC 7812-1, annex B).
+fn is_card(number: &str) -> bool {
+    let digits: Option<Vec<u32>> = number.chars().map(|digit| digit.to_digit(10)).collect();
+    let digits = digits.filter(|digits| (12..=19).contains(&digits.len())).unwrap_or_else(|| vec![1]);
+    let doubled = |(at, digit): (usize, &u32)| if at % 2 == 1 { digit / 5 + digit * 2 % 10 } else { *digit };
+    digits.iter().rev().enumerate().map(doubled).sum::<u32>() % 10 == 0
+}
+
 /// A File as it is kept, or what is wrong with it.
 fn file(parts: &[Part]) -> Result<Value, &'static str> {
     let text = |name: &str| {
@@ -142,6 +161,18 @@ mod tests {
         let mut text = good();
         text[3].file_name = None;
         assert!(file(&text).is_err());
+    }
+
+    #[test]
+    fn a_card_number_has_its_check_digit() {
+        for number in ["4111111111111111", "5555555555554444", "378282246310005"] {
+            assert!(is_card(number), "{number}");
+        }
+        for number in
+            ["4111111111111112", "41111111111111111", "0", "", "eyJhbGciOiJSU0EtT0FFUC0yNTYifQ", "4111 1111 1111 1111"]
+        {
+            assert!(!is_card(number), "{number}");
+        }
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub(super) fn rows(rows: &[Row]) {
         for row in wrong {
             let answer = row.answer.as_ref();
             let told = answer.map(|answer| String::from_utf8_lossy(&answer.body).into_owned());
-            say!("  {}, {}: {}", row.scene, row.scheme, told.unwrap_or_else(Clone::clone));
+            let told = row.besides.clone().unwrap_or_else(|| told.unwrap_or_else(Clone::clone));
+            say!("  {}, {}: {told}", row.scene, row.scheme);
         }
     }
 }

@@ -3,6 +3,7 @@
 mod http_message_signatures;
 mod limits;
 mod older;
+mod sealed;
 mod users;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use super::http::{Answer, Letter, send};
 use super::register::Signers;
 use super::sender::{self, KEY_ID, sign};
+use super::tap::Tap;
 use crate::exit::Failure;
 use crate::moment;
 
@@ -23,6 +25,13 @@ pub(super) struct Cast {
     /// Another gateway, with tight limits.
     pub(super) narrow: SocketAddr,
     pub(super) sidecar: SocketAddr,
+    /// A sidecar that seals card numbers, and who is on its way to the gateway.
+    pub(super) sealing: SocketAddr,
+    pub(super) tap: Tap,
+    /// What is sealed for: SPKI in PEM, and its `kid`.
+    pub(super) seal_key: (String, String),
+    /// Of the gateway, and of the sidecar that seals.
+    pub(super) logs: [std::path::PathBuf; 2],
     pub(super) sender_api: SocketAddr,
     pub(super) sender: std::sync::Arc<sender::Sender>,
     pub(super) signers: Signers,
@@ -43,6 +52,8 @@ pub(super) struct Row {
     pub(super) expected: Expected,
     pub(super) answer: Result<Answer, String>,
     pub(super) took: Duration,
+    /// What is not as it should be, although the answer is.
+    pub(super) besides: Option<String>,
 }
 
 /// What has to come of a scene.
@@ -84,7 +95,7 @@ impl Row {
             }
             Expected::CutOff(_) => answer.body.is_empty(),
         };
-        answer.status.as_u16() == self.expected.status() && told
+        answer.status.as_u16() == self.expected.status() && told && self.besides.is_none()
     }
 
     /// What came, as a refusal's code, where it was one.
@@ -104,6 +115,7 @@ impl Cast {
         rows.extend(self.http_message_signatures().await?);
         rows.extend(self.forms().await?);
         rows.extend(self.sidecar().await);
+        rows.extend(self.sealed().await?);
         rows.extend(self.limits().await?);
         Ok(rows)
     }
@@ -174,7 +186,7 @@ async fn row(scene: String, scheme: Scheme, expected: Expected, to: SocketAddr, 
 async fn row_of(scene: String, scheme: &'static str, expected: Expected, to: SocketAddr, letter: Letter) -> Row {
     let began = Instant::now();
     let answer = send(to, letter).await;
-    Row { scene, scheme, expected, answer, took: began.elapsed() }
+    Row { scene, scheme, expected, answer, took: began.elapsed(), besides: None }
 }
 
 /// The same with something else in its body.

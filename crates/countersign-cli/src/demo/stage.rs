@@ -1,20 +1,26 @@
 //! Everything that the scenes need: addresses, keys, gateways, two APIs, a sidecar.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use countersign::{Algorithm, Form, Keys, Origin, Policy, Scheme, SigningKey, Unavailable};
-use countersign_proxy::{Address, Clock, Limits, Protocol, Sidecar, SidecarHandles, SidecarSettings, SocketFile};
+use countersign::{Algorithm, Form, Keys, Origin, Policy, Scheme, SealingKey, SigningKey, Unavailable};
+use countersign_proxy::{
+    Address, Clock, Limits, Protocol, Sidecar, SidecarHandles, SidecarSeal, SidecarSettings, SocketFile,
+};
 
-use super::gateways::Deployment;
+use super::gateways::{Deployment, SEAL_KEY};
 use super::http::serve;
 use super::receiver::{self, Receiver};
-use super::register::{Signers, register, register_partner};
+use super::register::{PARTNER, Signers, register, register_partner};
 use super::scenes::Cast;
 use super::sender::{self, Sender};
+use super::tap::Tap;
 use crate::exit::Failure;
+use crate::file::NewFile;
 use crate::serve::Serving;
 use crate::{moment, random, wire};
 
@@ -29,7 +35,8 @@ pub(super) struct Port {
 pub(super) struct Stage {
     pub(super) cast: Cast,
     pub(super) serving: [Serving; 2],
-    pub(super) sidecar: Sidecar,
+    /// One that signs, and one that seals as well.
+    pub(super) sidecars: [Sidecar; 2],
     pub(super) keys: Arc<Keys>,
     /// By the path of their route.
     pub(super) policies: BTreeMap<String, Arc<Policy>>,
@@ -69,6 +76,7 @@ impl Stage {
         let sender_listener = sender_api.open(&mut notes)?;
         let [at_gateway, at_sender] = [address(&held)?, address(&sender_listener)?];
 
+        let (opening, seal_key) = seal_key(dir)?;
         let main = Deployment::main(dir, at_gateway, at_upstream)?;
         let registry = main.place.registry_to_write().await?;
         let (own, public_pem) = sender::own_key(dir)?;
@@ -85,10 +93,12 @@ impl Stage {
         drop(held);
         let serving = [main.serving().await?, narrow.serving().await?];
         let [at_gateway, at_narrow] = [bound(&serving[0])?, bound(&serving[1])?];
-        let sidecar = sidecar(&signers, at_gateway)?;
-        let Address::Tcp(at_sidecar) = *sidecar.address() else {
-            return Err(Failure::ours("the sidecar has no port"));
-        };
+        let tap = Tap::before(at_gateway).map_err(Failure::ours)?;
+        let sealed_log = dir.join("sidecar.log");
+        let log = std::fs::File::create(&sealed_log).map_err(Failure::ours)?;
+        let plain = sidecar(&signers, at_gateway, None, Box::new(std::io::sink()))?;
+        let sealing = sidecar(&signers, tap.address, Some(sealing(opening)?), Box::new(log))?;
+        let (at_sidecar, at_sealing) = (tcp(&plain)?, tcp(&sealing)?);
         let sender = Arc::new(Sender::new(own, public_pem, at_gateway));
         serve(sender_listener, Arc::clone(&sender), sender::handle).map_err(Failure::ours)?;
         let config = &main.place.config;
@@ -99,6 +109,10 @@ impl Stage {
             gateway: at_gateway,
             narrow: at_narrow,
             sidecar: at_sidecar,
+            sealing: at_sealing,
+            tap,
+            seal_key,
+            logs: [dir.join("gateway.log"), sealed_log],
             sender_api: at_sender,
             sender,
             signers,
@@ -107,20 +121,25 @@ impl Stage {
             stranger,
             _silent: silent,
         };
-        Ok(Self { keys: serving[0].keys()?, cast, serving, sidecar, policies, notes })
+        Ok(Self { keys: serving[0].keys()?, cast, serving, sidecars: [plain, sealing], policies, notes })
     }
 }
 
 /// Signs as the partner does, for a sender that can't.
-fn sidecar(signers: &Signers, gateway: SocketAddr) -> Result<Sidecar, Failure> {
+fn sidecar(
+    signers: &Signers,
+    to: SocketAddr,
+    seal: Option<SidecarSeal>,
+    log: Box<dyn Write + Send>,
+) -> Result<Sidecar, Failure> {
     let (_, id, key) = signers.partner.first().ok_or_else(|| Failure::ours("the partner has no key"))?;
     let key = Arc::clone(key);
     let settings = SidecarSettings {
-        seal: None,
+        seal,
         listen: Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
         socket: SocketFile::default(),
         allow_remote: false,
-        to: Origin::new(false, &gateway.to_string())?,
+        to: Origin::new(false, &to.to_string())?,
         protocol: Protocol::default(),
         client_certificate: None,
         form: Form::new(Scheme::HttpMessageSignatures, id),
@@ -132,9 +151,40 @@ fn sidecar(signers: &Signers, gateway: SocketAddr) -> Result<Sidecar, Failure> {
         signer: Arc::new(move || Arc::clone(&key) as _),
         nonce: Arc::new(|| random::nonce().map_err(|failure| Unavailable::new("randomness", failure.message))),
         clock: Clock::system(),
-        log: Box::new(std::io::sink()),
+        log,
     };
     Sidecar::bind(settings, handles).map_err(Failure::ours)
+}
+
+/// Makes the key that opens, in the gateway's file: what seals for it, in our form, and its PEM and `kid` for others.
+fn seal_key(dir: &Path) -> Result<(Arc<SealingKey>, (String, String)), Failure> {
+    let pair = SigningKey::generate(Algorithm::RsaPssSha512, 2048)?;
+    let mut file = NewFile::create(&dir.join(SEAL_KEY), 0o600)?;
+    file.write(pair.private.as_bytes())?;
+    file.keep();
+    let key = SealingKey::from_file(pair.public.as_bytes())?;
+    let kid = key.id().to_owned();
+    Ok((Arc::new(key), (pair.public, kid)))
+}
+
+/// Of every order the card number.
+fn sealing(key: Arc<SealingKey>) -> Result<SidecarSeal, Failure> {
+    let fields = vec!["/card/number".parse().map_err(Failure::ours)?];
+    let (if_present, lifetime) = (Vec::new(), Some(Duration::from_secs(600)));
+    Ok(SidecarSeal {
+        fields,
+        if_present,
+        to: Arc::new(move || Ok(Arc::clone(&key))),
+        partner: PARTNER.to_owned(),
+        lifetime,
+    })
+}
+
+fn tcp(sidecar: &Sidecar) -> Result<SocketAddr, Failure> {
+    match *sidecar.address() {
+        Address::Tcp(address) => Ok(address),
+        Address::Unix(_) => Err(Failure::ours("the sidecar has no port")),
+    }
 }
 
 fn no_tokens() -> Failure {
