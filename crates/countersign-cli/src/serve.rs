@@ -10,6 +10,7 @@ use std::time::Duration;
 use countersign::{Keys, Timestamp};
 use countersign_proxy::{Clock, Control, ExchangeSettings, Gateway, Handles, ReadyCheck};
 use countersign_store::replay::Reach;
+use countersign_store::users::Lookalikes;
 use countersign_store::{Registry, Snapshots, Users};
 use tokio::sync::oneshot;
 
@@ -65,6 +66,10 @@ impl Serving {
         seal_keys.take_own(&snapshots, clock.now());
         let uses = LastUseWriter::start(&registry);
         let users = Users::open(&registry).await?;
+        for Lookalikes(one, other) in registry.lookalikes(LOOKALIKES).await? {
+            let hint = format!("countersign user show {one}, countersign user show {other}");
+            output::warning("the addresses of two users look alike: one could be taken for the other", &[hint]);
+        }
         if let Some(predecessor) = &mut predecessor {
             predecessor.stop().await?;
         }
@@ -211,6 +216,9 @@ impl Serving {
         Ok(taken)
     }
 }
+
+/// So many pairs of users are named at a start.
+const LOOKALIKES: u32 = 20;
 
 /// Notes every second what time the verdicts go by, and says where the replay memory stops or begins to admit.
 async fn mark(replay: Replay, clock: Clock, marking: Arc<AtomicBool>) {

@@ -2,10 +2,13 @@
 
 mod support;
 
+use std::process::Command;
+
 use countersign::Timestamp;
 use countersign_store::users::{Email, NewUser};
 use countersign_store::{Registry, Users};
 use support::Dir;
+use support::gateway::Gateway;
 
 /// A deployment whose gateways registered these.
 fn deployment(users: &[(&str, &str, &str)]) -> Dir {
@@ -51,6 +54,9 @@ fn users_are_listed_shown_suspended_and_removed() {
     let shown = dir.fine("user show ana@example.com");
     assert!(shown.contains("ana@example.com, active") && shown.contains("via shop-1, a key of shop"), "{shown}");
 
+    let id = ana["id"].as_str().unwrap();
+    assert_eq!(json(&dir.fine(&format!("user show {id} --json"))), ana);
+
     assert!(dir.fine("user suspend ana@example.com").starts_with("suspended"));
     assert!(dir.fine("user suspend ana@example.com").starts_with("unchanged"));
     assert_eq!(json(&dir.fine("user show ana@example.com --json"))["state"], "suspended");
@@ -67,4 +73,35 @@ fn what_is_no_address_is_said_so() {
     assert_eq!((ran.code, ran.err.contains("no e-mail address")), (2, true), "{ran:?}");
     assert!(dir.run("user list").err.contains("no users"));
     assert_eq!(dir.run("user remove ana@example.com").code, 2);
+}
+
+/// As they were registered before anybody compared, and an address that would be none today.
+#[test]
+fn users_who_look_alike_are_named_at_the_start_and_removed_by_their_id() {
+    let dir = deployment(&[("ёре@example.com", "shop", "shop"), ("ana@example.com", "shop", "shop")]);
+    let change = "import sqlite3\nc = sqlite3.connect('countersign-data/registry.db')\n\
+                  copy = 'INSERT INTO site_user (id, email, registered_via, partner, credits_remaining, state, registered) \
+                  SELECT ?, ?, registered_via, partner, credits_remaining, state, registered FROM site_user LIMIT 1'\n\
+                  c.execute(copy, ('2' * 36, '\u{eb}pe@example.com'))\nc.execute(copy, ('3' * 36, 'm\u{fc}ll\u{131}@example.com'))\n\
+                  c.execute('UPDATE site_user SET skeleton = NULL')\nc.execute('DELETE FROM skeleton_version')\nc.commit()";
+    let python = Command::new("python3").args(["-c", change]).current_dir(dir.here()).status();
+    assert!(python.unwrap().success());
+    dir.write(
+        "countersign.toml",
+        "[gateway]\nlisten = [\"127.0.0.1:0\"]\n[admin]\nlisten = \"127.0.0.1:0\"\n[[route]]\npath = \"/\"\nupstream = \
+         \"http://127.0.0.1:1\"\n",
+    );
+    drop(Gateway::start(&dir));
+    let log = dir.read("log");
+    let twin = "2".repeat(36);
+    assert!(log.contains("addresses of two users look alike") && log.contains(&twin), "{log}");
+    assert!(!log.contains("@example.com"), "{log}");
+    for who in [&*twin, "müllı@example.com"] {
+        assert!(dir.fine(&format!("user remove {who}")).starts_with("removed"));
+    }
+    dir.write("log", "");
+    drop(Gateway::start(&dir));
+    assert!(!dir.read("log").contains("look alike"), "{}", dir.read("log"));
+    let gone = dir.run(&format!("user remove {twin}"));
+    assert_eq!((gone.code, gone.err.contains("there is no user")), (2, true), "{gone:?}");
 }

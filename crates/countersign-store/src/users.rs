@@ -2,9 +2,12 @@
 //!
 //! [`Users`] is what a gateway asks on its path: [`Users::register`] returns once a new user is durable, with many of them in
 //! one transaction; [`Users::login`] finds those of a partner. `table` is what an operator asks of the same rows, over the
-//! [`Registry`]. An e-mail address is an [`Email`] before it gets anywhere near them.
+//! [`Registry`]. An e-mail address is an [`Email`] before it gets anywhere near them; `skeletons` says what those look like who
+//! are there already.
 
 mod email;
+mod local_part;
+mod skeletons;
 mod table;
 mod writer;
 
@@ -14,6 +17,7 @@ use countersign::{Timestamp, Unavailable};
 use tokio::sync::{mpsc, oneshot};
 
 pub use email::{Email, InvalidEmail};
+pub use skeletons::Lookalikes;
 pub use table::{User, UserState};
 
 use crate::registry::{Error, Registry};
@@ -42,7 +46,7 @@ pub struct NewUser<'a> {
 /// Why there is no user to give back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoUser {
-    /// Somebody has the address already.
+    /// Somebody has the address already, or one that looks like it.
     #[error("the e-mail is registered already")]
     Taken,
     /// Nobody whom this partner may log in has it.
@@ -59,14 +63,15 @@ impl Users {
     /// # Errors
     /// [`Error`] where the registry has no connection to write by.
     pub async fn open(registry: &Registry) -> Result<Self, Error> {
+        skeletons::fill(registry).await?;
         let (queue, waiting) = mpsc::channel(QUEUE);
         let writer = Writer::new(registry).await?;
         tokio::spawn(writer.run(waiting));
         Ok(Self { registry: registry.clone(), queue })
     }
 
-    /// Registers a user. When this returns one, it is durable: no crash loses it. Of any number of calls for one address, in
-    /// any number of processes, one gets a user and all others [`NoUser::Taken`].
+    /// Registers a user. When this returns one, it is durable: no crash loses it. Of any number of calls for one address, or for
+    /// addresses that look alike, in any number of processes, one gets a user and all others [`NoUser::Taken`].
     ///
     /// # Errors
     /// [`NoUser::Taken`]; [`NoUser::Unavailable`] where the database does not do it: then nothing was registered, unless it
@@ -84,7 +89,8 @@ impl Users {
         let (answer, answered) = oneshot::channel();
         let asked = async {
             let closed = || unavailable("what writes it has ended");
-            self.queue.send(Waiting { user: user.clone(), answer }).await.map_err(|_| closed())?;
+            let skeleton = new.email.skeleton();
+            self.queue.send(Waiting { user: user.clone(), skeleton, answer }).await.map_err(|_| closed())?;
             answered.await.map_err(|_| closed())?
         };
         let is_new =
@@ -97,7 +103,7 @@ impl Users {
     /// # Errors
     /// [`NoUser::Unknown`], also for a user who is suspended; [`NoUser::Unavailable`] where the database does not answer.
     pub async fn login(&self, email: &Email, partner: &str, shared: bool) -> Result<User, NoUser> {
-        let asked = self.registry.user(email);
+        let asked = self.registry.user(email.as_str());
         let found =
             tokio::time::timeout(PATIENCE, asked).await.map_err(|_| unavailable("it did not answer in time"))?;
         let user = found.map_err(unavailable)?.ok_or(NoUser::Unknown)?;

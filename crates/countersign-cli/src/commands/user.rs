@@ -51,8 +51,9 @@ struct List {
 
 #[derive(clap::Args)]
 struct Show {
-    /// The e-mail, in any spelling
-    email: String,
+    /// The e-mail, in any spelling, or the id
+    #[arg(value_name = "EMAIL")]
+    who: String,
     #[command(flatten)]
     config: ConfigFile,
     /// Print JSON
@@ -62,8 +63,9 @@ struct Show {
 
 #[derive(clap::Args)]
 struct Named {
-    /// The e-mail, in any spelling
-    email: String,
+    /// The e-mail, in any spelling, or the id
+    #[arg(value_name = "EMAIL")]
+    who: String,
     #[command(flatten)]
     config: ConfigFile,
 }
@@ -104,7 +106,7 @@ async fn list(args: List) -> Result<Exit, Failure> {
 
 async fn show(args: Show) -> Result<Exit, Failure> {
     let registry = Place::find(&args.config)?.registry_to_read().await?;
-    let user = find(&registry, &args.email).await?;
+    let user = find(&registry, &args.who).await?;
     if args.json {
         output::json(&object(&user));
     } else {
@@ -118,13 +120,13 @@ async fn show(args: Show) -> Result<Exit, Failure> {
 
 async fn turn(args: Named, to: UserState) -> Result<Exit, Failure> {
     let registry = Place::find(&args.config)?.registry_to_read().await?;
-    let before = find(&registry, &args.email).await?;
+    let before = find(&registry, &args.who).await?;
     let flag = args.config.flag();
     if before.state == to {
         say!("unchanged  user {}: {to} already", before.email);
         return done(registry).await;
     }
-    let user = registry.turn_user(&email(&args.email)?, to, moment::now()).await?;
+    let user = registry.turn_user(&before.id, to, moment::now()).await?;
     match to {
         UserState::Active => say!("resumed    user {}: sites may log in again", user.email),
         UserState::Suspended => {
@@ -137,19 +139,23 @@ async fn turn(args: Named, to: UserState) -> Result<Exit, Failure> {
 
 async fn remove(args: Named) -> Result<Exit, Failure> {
     let registry = Place::find(&args.config)?.registry_to_read().await?;
-    let user = registry.remove_user(&email(&args.email)?, moment::now()).await?;
+    let user = find(&registry, &args.who).await?;
+    let user = registry.remove_user(&user.id, moment::now()).await?;
     say!("removed  user {}, {}", user.email, user.id);
     done(registry).await
 }
 
 async fn find(registry: &Registry, text: &str) -> Result<User, Failure> {
-    let email = email(text)?;
-    let found = registry.user(&email).await?;
-    found.ok_or_else(|| Failure::usage(format!("there is no user {email}")).hint("countersign user list"))
-}
-
-fn email(text: &str) -> Result<Email, Failure> {
-    Email::parse(text).map_err(|fault| Failure::usage(format!("{text:?} is no e-mail address: {fault}")))
+    let form = Email::parse(text);
+    // An id, or an address that was one before the rules were what they are.
+    let who = form.as_ref().map_or(text, Email::as_str);
+    if let Some(user) = registry.user(who).await? {
+        return Ok(user);
+    }
+    match form {
+        Err(fault) if text.len() != 36 => Err(Failure::usage(format!("{text:?} is no e-mail address: {fault}"))),
+        _ => Err(Failure::usage(format!("there is no user {who}")).hint("countersign user list")),
+    }
 }
 
 async fn done(registry: Registry) -> Result<Exit, Failure> {

@@ -124,6 +124,7 @@ fn migrations() -> Migrator {
             "token revocation generation",
             include_str!("../../migrations/sqlite/0006_token_revocation_generation.sql"),
         ),
+        forward(7, "user skeleton", include_str!("../../migrations/sqlite/0007_user_skeleton.sql")),
     ])
 }
 

@@ -1,14 +1,14 @@
 use std::fmt;
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_security::{GeneralSecurityProfile, RestrictionLevel, RestrictionLevelDetection, skeleton};
+use super::local_part;
 
 /// An e-mail address in its one form: what two spellings of one mailbox have in common, and no two mailboxes.
 ///
 /// Both sides of the `@` are in lower case, since whoever provides mailboxes tells none apart by it. The domain stands in
 /// ASCII, as DNS knows it (UTS 46). Before the `@`, characters beyond ASCII are admitted (RFC 6531) in NFC, and only where
-/// they can't be taken for others: an address that looks like another one is refused, never mapped onto it, since whoever
-/// has the mailbox of the one does not have that of the other. A plus tag is part of the address.
+/// they can't be taken for ASCII: an address that looks like one of ASCII is refused, never mapped onto it, since whoever has
+/// the mailbox of the one does not have that of the other. Of two beyond ASCII that look alike the one that is registered
+/// first keeps the other from being registered. A plus tag is part of the address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Email(String);
 
@@ -29,7 +29,7 @@ impl Email {
             return Err(InvalidEmail("an e-mail address has 254 bytes at most"));
         }
         let (local, domain) = text.rsplit_once('@').ok_or(InvalidEmail("an e-mail address has an @"))?;
-        let email = Self(format!("{}@{}", self::local(local)?, self::domain(domain)?));
+        let email = Self(format!("{}@{}", local_part::form(local)?, self::domain(domain)?));
         // A domain may be longer in ASCII.
         if email.0.len() > LONGEST { Err(InvalidEmail("an e-mail address has 254 bytes at most")) } else { Ok(email) }
     }
@@ -39,6 +39,12 @@ impl Email {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What it looks like, where it is beyond ASCII before the `@`: of those that look alike one is registered at most.
+    #[must_use]
+    pub fn skeleton(&self) -> Option<String> {
+        skeleton(&self.0)
+    }
 }
 
 impl fmt::Display for Email {
@@ -47,36 +53,11 @@ impl fmt::Display for Email {
     }
 }
 
-/// What stands before the `@`: a dot-string of RFC 5321, with the characters of RFC 6531 that can't be mistaken.
-fn local(text: &str) -> Result<String, InvalidEmail> {
-    if text.is_empty() || text.len() > 64 {
-        return Err(InvalidEmail("before the @ stand 1 to 64 bytes"));
-    }
-    if text.split('.').any(str::is_empty) {
-        return Err(InvalidEmail("a dot before the @ stands between two characters"));
-    }
-    if text.is_ascii() {
-        let fault = InvalidEmail("a character before the @ is none of an e-mail address");
-        return if text.bytes().all(is_atext) { Ok(text.to_ascii_lowercase()) } else { Err(fault) };
-    }
-    let folded: String = text.nfc().flat_map(char::to_lowercase).map(one_sigma).nfc().collect();
-    // What another spelling of compatibility, or of case, would make ASCII: the sign of Kelvin, a long s, letters of full width.
-    let hides_ascii = |c: char| !c.is_ascii() && c.to_lowercase().nfkc().all(|c| c.is_ascii());
-    let is_admitted = |c: char| match u8::try_from(c) {
-        Ok(byte) if byte.is_ascii() => is_atext(byte),
-        _ => c.identifier_allowed() && c.nfkc().eq([c]),
-    };
-    if text.chars().any(hides_ascii) || !folded.chars().all(is_admitted) {
-        return Err(InvalidEmail("a character before the @ could be taken for another, or for none"));
-    }
-    let letters: String = folded.chars().filter(|c| !c.is_ascii() || c.is_ascii_alphanumeric()).collect();
-    if letters.detect_restriction_level() > RestrictionLevel::HighlyRestrictive {
-        return Err(InvalidEmail("the characters before the @ are of several scripts"));
-    }
-    if skeleton(&folded).all(|c| c.is_ascii()) {
-        return Err(InvalidEmail("what stands before the @ looks like another address"));
-    }
-    Ok(folded)
+/// What an address in its one form looks like, where it is beyond ASCII. No two that look alike have two, and none is one of
+/// ASCII.
+pub(super) fn skeleton(form: &str) -> Option<String> {
+    let (local, domain) = form.rsplit_once('@')?;
+    local_part::skeleton(local).map(|local| format!("{local}@{domain}"))
 }
 
 /// In the form of DNS.
@@ -89,16 +70,6 @@ fn domain(text: &str) -> Result<String, InvalidEmail> {
     // A label of digits at the end is an address of four numbers, or part of none.
     let digits = ascii.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
     if digits { Err(bad) } else { Ok(ascii.into_owned()) }
-}
-
-/// RFC 5321 §4.1.2 `atext`, of RFC 5322 §3.2.3, or the dot between.
-fn is_atext(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte)
-}
-
-/// The one Greek letter whose lower case depends on where it stands.
-fn one_sigma(c: char) -> char {
-    if c == 'ς' { 'σ' } else { c }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::Email;
+use super::skeletons::{self, Lookalikes};
 use crate::registry::{Error, Failed, Refused, Registry, commit, event};
 
 /// A user whom a trusted site has vouched for.
@@ -52,11 +52,13 @@ impl std::fmt::Display for UserState {
 }
 
 impl User {
-    /// Adds it unless its address is taken; whether it was free.
-    pub(super) async fn insert(&self, change: &mut AnyConnection) -> Result<bool, Error> {
+    /// Adds it unless its address, or one that looks like it, is taken; whether it was free.
+    pub(super) async fn insert(&self, skeleton: Option<&str>, change: &mut AnyConnection) -> Result<bool, Error> {
+        // The unique index does not know whether a twin has outlived the one it looks like.
         let added = sqlx::query(
-            "INSERT INTO site_user (id, email, registered_via, partner, credits_remaining, state, registered) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email) DO NOTHING",
+            "INSERT INTO site_user (id, email, registered_via, partner, credits_remaining, state, registered, skeleton) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8 \
+             WHERE NOT EXISTS (SELECT 1 FROM site_user WHERE skeleton = $8) ON CONFLICT DO NOTHING",
         )
         .bind(self.id.as_str())
         .bind(self.email.as_str())
@@ -65,6 +67,7 @@ impl User {
         .bind(i64::try_from(self.credits_remaining).unwrap_or(i64::MAX))
         .bind(self.state.as_str())
         .bind(self.registered.as_millis())
+        .bind(skeleton)
         .execute(change)
         .await
         .map_err(Failed::to("register a user"))?;
@@ -72,14 +75,22 @@ impl User {
     }
 }
 
-/// What an operator asks of users.
+/// What an operator asks of users. `who` is an address in its one form, or an id.
 impl Registry {
-    /// The user of an address, whoever registered it.
+    /// One user, whoever registered it.
     ///
     /// # Errors
     /// [`Failed`] when the database does not answer.
-    pub async fn user(&self, email: &Email) -> Result<Option<User>, Error> {
-        find(&mut *self.reader().await?, email).await
+    pub async fn user(&self, who: &str) -> Result<Option<User>, Error> {
+        find(&mut *self.reader().await?, who).await
+    }
+
+    /// Up to `limit` pairs of users whose addresses look alike: registered before such addresses were told apart by their looks.
+    ///
+    /// # Errors
+    /// [`Failed`] when the database does not answer.
+    pub async fn lookalikes(&self, limit: u32) -> Result<Vec<Lookalikes>, Error> {
+        skeletons::lookalikes(&mut *self.reader().await?, limit).await
     }
 
     /// Up to `limit` users by address, those behind `after`; of one partner, or of all.
@@ -103,9 +114,9 @@ impl Registry {
     ///
     /// # Errors
     /// [`Refused::NoSuchUser`]; [`Failed`] when the database does not do it.
-    pub async fn turn_user(&self, email: &Email, to: UserState, now: Timestamp) -> Result<User, Error> {
+    pub async fn turn_user(&self, who: &str, to: UserState, now: Timestamp) -> Result<User, Error> {
         let mut change = self.write().await?;
-        let user = find(&mut change, email).await?.ok_or_else(|| Refused::NoSuchUser(email.to_string()))?;
+        let user = find(&mut change, who).await?.ok_or_else(|| Refused::NoSuchUser(who.to_owned()))?;
         if user.state == to {
             return Ok(user);
         }
@@ -129,9 +140,9 @@ impl Registry {
     ///
     /// # Errors
     /// [`Refused::NoSuchUser`]; [`Failed`] when the database does not do it.
-    pub async fn remove_user(&self, email: &Email, now: Timestamp) -> Result<User, Error> {
+    pub async fn remove_user(&self, who: &str, now: Timestamp) -> Result<User, Error> {
         let mut change = self.write().await?;
-        let user = find(&mut change, email).await?.ok_or_else(|| Refused::NoSuchUser(email.to_string()))?;
+        let user = find(&mut change, who).await?.ok_or_else(|| Refused::NoSuchUser(who.to_owned()))?;
         sqlx::query("DELETE FROM site_user WHERE id = $1")
             .bind(user.id.as_str())
             .execute(&mut *change)
@@ -143,12 +154,9 @@ impl Registry {
     }
 }
 
-async fn find(connection: &mut AnyConnection, email: &Email) -> Result<Option<User>, Error> {
-    let row = sqlx::query(SELECT_ONE)
-        .bind(email.as_str())
-        .fetch_optional(connection)
-        .await
-        .map_err(Failed::to("read a user"))?;
+async fn find(connection: &mut AnyConnection, who: &str) -> Result<Option<User>, Error> {
+    let select = if who.contains('@') { SELECT_BY_EMAIL } else { SELECT_BY_ID };
+    let row = sqlx::query(select).bind(who).fetch_optional(connection).await.map_err(Failed::to("read a user"))?;
     row.as_ref().map(read).transpose()
 }
 
@@ -169,8 +177,11 @@ fn read(row: &AnyRow) -> Result<User, Error> {
     read().map_err(Failed::to("read a user"))
 }
 
-const SELECT_ONE: &str = "SELECT id, email, registered_via, partner, credits_remaining, state, registered \
+const SELECT_BY_EMAIL: &str = "SELECT id, email, registered_via, partner, credits_remaining, state, registered \
     FROM site_user WHERE email = $1";
+
+const SELECT_BY_ID: &str = "SELECT id, email, registered_via, partner, credits_remaining, state, registered \
+    FROM site_user WHERE id = $1";
 
 /// An empty `$2` stands for every partner: no name is empty.
 const SELECT_ALL: &str = "SELECT id, email, registered_via, partner, credits_remaining, state, registered \

@@ -17,6 +17,8 @@ pub(super) struct Writer {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) user: User,
+    /// What the address looks like, where it is beyond ASCII.
+    pub(super) skeleton: Option<String>,
     /// Whether the address was free.
     pub(super) answer: oneshot::Sender<Result<bool, Unavailable>>,
 }
@@ -61,8 +63,8 @@ impl Writer {
         };
         let mut change = connection.begin_with(WRITE).await.map_err(Failed::to("begin a registration"))?;
         let mut new = Vec::with_capacity(batch.len());
-        for Waiting { user, .. } in batch {
-            new.push(user.insert(&mut change).await?);
+        for Waiting { user, skeleton, .. } in batch {
+            new.push(user.insert(skeleton.as_deref(), &mut change).await?);
         }
         change.commit().await.map_err(Failed::to("commit a registration"))?;
         Ok(new)
