@@ -40,6 +40,9 @@ const BODY_ONLY: [(Scheme, &str, &str); 3] = [
     ),
 ];
 
+/// What the gateway answers itself where there are user tokens, on the word of any partner's trusted site.
+const EXCHANGE: [&str; 2] = ["/auth/trusted/register", "/auth/trusted/login"];
+
 /// What is unwise about one route.
 #[expect(clippy::too_many_lines, reason = "a table of findings, each a condition with its words")]
 pub(super) fn lint_route(config: &Config, index: usize, route: &Route, findings: &mut Vec<Finding>) {
@@ -167,8 +170,8 @@ pub(super) fn lint_route(config: &Config, index: usize, route: &Route, findings:
             "unbound = false, with senders that put ptr and sub into the protected header",
         );
     }
-    let answered = route.path == "/.well-known/jwks.json"
-        || config.token.is_some() && matches!(route.path.as_str(), "/auth/trusted/register" | "/auth/trusted/login");
+    let answered =
+        route.path == "/.well-known/jwks.json" || config.token.is_some() && EXCHANGE.contains(&route.path.as_str());
     if answered {
         found(
             "route-shadowed",
@@ -217,6 +220,22 @@ pub(super) fn lint_routes(config: &Config, findings: &mut Vec<Finding>) {
                     fix: fix.to_owned(),
                 });
             }
+        }
+        // The exchange takes the keys of every partner.
+        if config.token.is_some() && route.schemes.contains(&Scheme::TrustedSite) {
+            findings.push(Finding {
+                code: "body-only-shared",
+                place: config.places.of(&format!("route[{index}].schemes")).clone(),
+                route: Some(route.path.clone()),
+                message: format!(
+                    "trusted-site signs no path, and the same keys are admitted on {}: what was signed for one can be sent to \
+                     the other",
+                    EXCHANGE.join(", ")
+                ),
+                fix: "sites that write the path into every payload, as its member `for`, and an API that compares it; the \
+                      exchange does"
+                    .to_owned(),
+            });
         }
     }
 }

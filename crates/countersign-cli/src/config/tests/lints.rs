@@ -132,15 +132,31 @@ fn a_key_of_a_body_only_scheme_on_several_routes_is_a_finding() {
     }
 }
 
+/// What was signed for the one can be sent to the other, unless the payload says what it is for.
+#[test]
+fn a_key_of_a_trusted_site_on_a_route_beside_the_exchange_is_a_finding() {
+    let with = |token: &str, lines: &str| findings(&format!("{token}{}", route(lines)));
+    let shared = |found: &[Finding]| found.iter().find(|it| it.code == "body-only-shared").map(ToString::to_string);
+    for lines in ["schemes = [\"trusted-site\"]", "schemes = [\"trusted-site\"]\npartners = [\"x\"]"] {
+        let told = shared(&with("token.issuer = \"i\"\n", lines)).unwrap();
+        for word in ["/auth/trusted/register, /auth/trusted/login", "route /orders"] {
+            assert!(told.contains(word), "{told}");
+        }
+        let fix = with("token.issuer = \"i\"\n", lines).iter().any(|it| it.fix.contains("`for`"));
+        assert!(fix, "{lines}");
+        assert_eq!(shared(&with("", lines)), None, "{lines}");
+    }
+    assert_eq!(shared(&with("token.issuer = \"i\"\n", "schemes = [\"pki\"]")), None);
+}
+
 #[test]
 fn a_scheme_that_signs_no_header_beside_a_token_is_a_finding() {
     let with = |scheme: &str| {
         let schemes = format!("schemes = [\"http-message-signatures\", \"{scheme}\"]\nuser = \"required\"");
         codes(&format!("token.issuer = \"i\"\n{}", route(&schemes)))
     };
-    for scheme in ["trusted-site", "app-hmac"] {
-        assert_eq!(with(scheme), ["legacy-scheme", "token-unsigned"], "{scheme}");
-    }
+    assert_eq!(with("app-hmac"), ["legacy-scheme", "token-unsigned"]);
+    assert_eq!(with("trusted-site"), ["body-only-shared", "legacy-scheme", "token-unsigned"]);
     assert!(codes(&format!("token.issuer = \"i\"\n{}", route("user = \"required\""))).is_empty());
     assert!(codes(&format!("token.issuer = \"i\"\n{}", route("schemes = []\nuser = \"required\""))).is_empty());
 }
