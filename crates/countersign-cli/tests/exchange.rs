@@ -125,7 +125,13 @@ fn mistake_23_one_address_in_another_spelling_is_the_same_user_and_one_that_look
     }
     let tagged = shop.register(&gateway, "alice+shop@example.com");
     assert!(tagged.status == 201 && tagged.user() != alice.user(), "{tagged:?}");
-    assert_eq!(users(&dir), ["alice+shop@example.com", "alice@example.com"]);
+    // Beyond ASCII: small letters of Cyrillic, and of Latin.
+    assert_eq!(shop.register(&gateway, "ёре@example.com").status, 201);
+    let alike = shop.register(&gateway, "ëpe@example.com");
+    assert_eq!((alike.status, alike.code()), (409, "user_exists"));
+    let alike = shop.login(&gateway, "ëpe@example.com");
+    assert_eq!((alike.status, alike.code()), (404, "no_user"));
+    assert_eq!(users(&dir), ["alice+shop@example.com", "alice@example.com", "ёре@example.com"]);
 }
 
 #[test]
@@ -144,6 +150,49 @@ fn a_site_that_is_suspended_or_revoked_gets_no_token() {
     dir.fine("partner resume shop");
     thread::sleep(std::time::Duration::from_secs(1));
     assert_eq!(other.login(&gateway, "ana@example.com").status, 200);
+}
+
+/// By one command, and its users with it.
+#[test]
+fn a_site_that_is_known_by_its_file_alone_is_cut_off() {
+    let (dir, gateway, _) = deployment("[registry]\ntrusted_sites = \"keys\"");
+    dir.fine("key generate --algorithm rsa-v1_5-sha256 --bits 2048 --out drupal_v2.key");
+    std::fs::create_dir(dir.path("keys")).unwrap();
+    std::fs::rename(dir.path("drupal_v2.key.pub"), dir.path("keys/drupal_v2_public.pem")).unwrap();
+    let drupal = Site::of(&dir, "drupal_v2");
+    let until = |what: &str, holds: &dyn Fn() -> bool| {
+        let begin = std::time::Instant::now();
+        while !holds() {
+            assert!(begin.elapsed() < std::time::Duration::from_secs(1), "not within a second: {what}");
+            thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    let me = |gateway: &Gateway, token: &str| {
+        let host = gateway.address;
+        send(
+            host,
+            &format!("GET /me HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"),
+        )
+        .0
+    };
+    until("the file", &|| drupal.login(&gateway, "ana@example.com").status == 404);
+    let ana = drupal.register(&gateway, "ana@example.com");
+    assert_eq!(me(&gateway, ana.token()), 200);
+    let ran = dir.run("partner suspend drupal_v2");
+    assert!(ran.code == 2 && ran.err.contains("it is a site of the partner drupal\n"), "{ran:?}");
+    assert!(dir.fine("partner resume drupal").starts_with("unchanged  partner drupal: active already"));
+    assert!(dir.fine("partner suspend drupal").starts_with("suspended  partner drupal: "));
+    until("suspended", &|| me(&gateway, ana.token()) == 401);
+    let said = drupal.login(&gateway, "ana@example.com");
+    assert_eq!((said.status, said.code()), (401, "signature_invalid"));
+    let list = dir.fine("partner list");
+    let row: Vec<_> = list.lines().find(|line| line.starts_with("drupal")).unwrap().split_whitespace().collect();
+    assert_eq!(row[..3], ["drupal", "suspended", "1"], "{list}");
+    drop(gateway);
+    let gateway = Gateway::start(&dir);
+    assert_eq!(me(&gateway, ana.token()), 401);
+    dir.fine("partner resume drupal");
+    until("resumed", &|| me(&gateway, ana.token()) == 200);
 }
 
 #[test]

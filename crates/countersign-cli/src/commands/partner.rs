@@ -89,12 +89,13 @@ async fn add(args: Named) -> Result<Exit, Failure> {
 
 async fn list(args: List) -> Result<Exit, Failure> {
     let registry = Place::find(&args.config)?.registry_to_read().await?;
-    let partners = registry.partners().await?;
+    let mut partners = registry.partners().await?;
     let mut sites = BTreeMap::<String, u64>::new();
     for key in registry.site_keys(None, moment::now()).await?.keys {
-        if partners.iter().all(|partner| partner.name != key.partner) {
-            *sites.entry(key.partner).or_default() += 1;
-        }
+        *sites.entry(key.partner).or_default() += 1;
+    }
+    for partner in &mut partners {
+        partner.keys += sites.remove(&partner.name).unwrap_or(0);
     }
     if args.json {
         let alone = |(name, keys)| json!({ "name": name, "state": "active", "keys": keys, "added": null });
@@ -145,10 +146,10 @@ async fn turn(args: Named, active: bool) -> Result<Exit, Failure> {
     let place = Place::find(&args.config)?;
     let registry = place.registry_to_write().await?;
     let (now, flag) = (moment::now(), args.config.flag());
-    let before = registry.partner(&args.name).await?;
-    if (before.state == PartnerState::Active) == active {
-        say!("unchanged  partner {}: {} already", before.name, before.state);
-        say!("next       countersign partner show {}{flag}", before.name);
+    let before = state(&registry, &args.name).await?;
+    if (before == PartnerState::Active) == active {
+        say!("unchanged  partner {}: {before} already", args.name);
+        say!("next       countersign partner show {}{flag}", args.name);
     } else if active {
         let partner = registry.resume_partner(&args.name, now).await?;
         say!("resumed    partner {}: its active keys verify again within a second", partner.name);
@@ -159,6 +160,23 @@ async fn turn(args: Named, active: bool) -> Result<Exit, Failure> {
         say!("next       countersign partner resume {}{flag}", partner.name);
     }
     done(registry).await
+}
+
+/// Of a partner who may be known by files of trusted sites alone.
+async fn state(registry: &Registry, name: &str) -> Result<PartnerState, Failure> {
+    let missing = match registry.partner(name).await {
+        Err(Error::Refused(missing @ Refused::NoSuchPartner(_))) => missing,
+        found => return Ok(found?.state),
+    };
+    if registry.is_known_by_file(name).await? {
+        return Ok(PartnerState::Active);
+    }
+    let sites = registry.site_keys(None, moment::now()).await?.keys;
+    let of = sites.into_iter().find(|key| key.id == name).map(|key| key.partner);
+    Err(match of {
+        Some(partner) => Failure::usage(missing).hint(format!("it is a site of the partner {partner}")),
+        None => Error::from(missing).into(),
+    })
 }
 
 async fn done(registry: Registry) -> Result<Exit, Failure> {

@@ -51,20 +51,9 @@ impl Registry {
     pub async fn add_partner(&self, name: &str, now: Timestamp) -> Result<Partner, Error> {
         name::check_partner(name)?;
         let mut change = self.write().await?;
-        let added = sqlx::query(
-            "INSERT INTO partner (name, state, added) VALUES ($1, 'active', $2) ON CONFLICT (name) DO NOTHING",
-        )
-        .bind(name)
-        .bind(now.as_millis())
-        .execute(&mut *change)
-        .await
-        .map_err(Failed::to("add a partner"))?;
-        if added.rows_affected() == 0 {
-            return Err(Refused::PartnerExists(name.to_owned()).into());
-        }
-        event::record(&mut change, now, "partner.added", name, &serde_json::json!({})).await?;
+        let partner = add(&mut change, name, now).await?;
         commit(change).await?;
-        Ok(Partner { name: name.to_owned(), state: PartnerState::Active, added: now, keys: 0 })
+        Ok(partner)
     }
 
     /// All partners by name.
@@ -90,7 +79,8 @@ impl Registry {
         find(&mut *self.reader().await?, name).await
     }
 
-    /// Suspends a partner: none of its keys is usable until it is resumed. Fine where it is suspended already.
+    /// Suspends a partner: none of its keys is usable until it is resumed. Fine where it is suspended already. One that is known
+    /// by files of the directory of trusted sites alone is added for it, so that it stays so, whatever files come.
     ///
     /// # Errors
     /// [`Refused::NoSuchPartner`]; [`Failed`] when the database does not do it.
@@ -113,8 +103,13 @@ impl Registry {
         what: &'static str,
         now: Timestamp,
     ) -> Result<Partner, Error> {
+        // Looked at before: a disk may take its time.
+        let by_file = self.is_known_by_file(name).await;
         let mut change = self.write().await?;
-        let partner = find(&mut change, name).await?;
+        let partner = match find(&mut change, name).await {
+            Err(Error::Refused(Refused::NoSuchPartner(_))) if by_file? => add(&mut change, name, now).await?,
+            found => found?,
+        };
         if partner.state == to {
             return Ok(partner);
         }
@@ -128,6 +123,21 @@ impl Registry {
         commit(change).await?;
         Ok(Partner { state: to, ..partner })
     }
+}
+
+async fn add(change: &mut AnyConnection, name: &str, now: Timestamp) -> Result<Partner, Error> {
+    let added =
+        sqlx::query("INSERT INTO partner (name, state, added) VALUES ($1, 'active', $2) ON CONFLICT (name) DO NOTHING")
+            .bind(name)
+            .bind(now.as_millis())
+            .execute(&mut *change)
+            .await
+            .map_err(Failed::to("add a partner"))?;
+    if added.rows_affected() == 0 {
+        return Err(Refused::PartnerExists(name.to_owned()).into());
+    }
+    event::record(change, now, "partner.added", name, &serde_json::json!({})).await?;
+    Ok(Partner { name: name.to_owned(), state: PartnerState::Active, added: now, keys: 0 })
 }
 
 pub(super) async fn find(connection: &mut AnyConnection, name: &str) -> Result<Partner, Error> {

@@ -1,6 +1,7 @@
 //! The directory of trusted sites for those who administer a registry: its keys as entries, and one taken into the registry.
 
 use std::collections::{HashMap, HashSet};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use countersign::{KeyState, Timestamp, VerifyingKey};
 use sqlx::Row;
 
 use super::merge::Standing;
-use super::sites::Sites;
+use super::sites::{self, Sites};
+use crate::FileError;
 use crate::registry::{Error, Failed, KeyAdd, KeyEntry, Refused, Registry, SELECT_KEYS};
 
 /// What a directory of trusted sites adds to a registry.
@@ -45,6 +47,23 @@ impl Registry {
         };
         let looked = tokio::task::spawn_blocking(look).await;
         looked.map_err(|error| Failed::Row(format!("looking at the trusted sites failed: {error}")).into())
+    }
+
+    /// Whether a file of the directory of trusted sites is named for this partner, whatever it holds at the moment: what it held
+    /// before may still verify.
+    ///
+    /// # Errors
+    /// [`Failed`] when the directory can't be read.
+    pub async fn is_known_by_file(&self, partner: &str) -> Result<bool, Error> {
+        let Some(dir) = self.trusted_sites().map(ToOwned::to_owned) else { return Ok(false) };
+        let partner = partner.to_owned();
+        let looked = tokio::task::spawn_blocking(move || match sites::partners(&dir) {
+            Ok(mut partners) => Ok(partners.any(|name| name == partner)),
+            Err(fault) if fault.kind() == ErrorKind::NotFound => Ok(false),
+            Err(fault) => Err(FileError::of("read", &dir)(fault)),
+        });
+        let looked = looked.await;
+        Ok(looked.map_err(|error| Failed::Row(format!("looking at the trusted sites failed: {error}")))??)
     }
 
     /// Takes a key of the directory into the registry, pending, so that its id can be revoked for good; its partner is added

@@ -188,6 +188,12 @@ impl SiteName {
     }
 }
 
+/// The partners for whom files are named.
+pub(super) fn partners(dir: &Path) -> io::Result<impl Iterator<Item = String>> {
+    let (names, _) = list(dir)?;
+    Ok(names.into_iter().filter_map(|name| Some(parse(&name)?.ok()?.partner)))
+}
+
 /// `None` for a file that is none of ours.
 fn parse(name: &OsStr) -> Option<Result<SiteName, &'static str>> {
     match name.to_str() {
