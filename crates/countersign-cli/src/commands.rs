@@ -9,6 +9,7 @@ pub(crate) mod key;
 pub(crate) mod lint;
 pub(crate) mod man;
 pub(crate) mod open;
+mod own_key;
 pub(crate) mod partner;
 pub(crate) mod registry;
 pub(crate) mod seal;
