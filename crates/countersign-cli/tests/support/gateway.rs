@@ -104,6 +104,14 @@ impl Gateway {
         1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
     }
 
+    /// The CPU time that it has taken so far, of all threads, in steps of 10 ms.
+    pub fn cpu_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // Behind the name, which may hold blanks: utime and stime are fields 14 and 15 of proc(5).
+        let fields = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
+        Duration::from_millis(10 * fields.map(|ticks| ticks.parse::<u64>().unwrap()).sum::<u64>())
+    }
+
     /// How many files, sockets among them, it has open.
     pub fn open_files(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
