@@ -57,7 +57,7 @@ impl Cast {
 fn token_of(settings: &TokenSettings, keys: &TokenKeys, site: &str, at: Timestamp) -> Result<String, Failure> {
     let subject = TokenSubject { user: "somebody", email: "somebody@example.com", site };
     // The key of now, whenever it is said to have been.
-    let mut unique = [0; 10];
+    let mut unique = [0; 6];
     random::fill(&mut unique)?;
     Ok(keys.signer(moment::now())?.issue(settings, subject, unique, at)?.token)
 }
