@@ -20,6 +20,8 @@
 //! Until `go` the old process has lost nothing: where the new one ends, falls silent or closes, it goes on by itself. The new
 //! one decides nothing before it has read `go`, and ends where it does not come. So whatever breaks, at most one decides, and
 //! `replay.state` is closed by one before it is opened by the other.
+//!
+//! Who asks while another one is taking over waits, and asks that one once it serves.
 
 mod channel;
 mod offer;
@@ -27,8 +29,8 @@ mod take;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use offer::Offer;
-pub(crate) use take::{Handed, Predecessor, find};
+pub(crate) use offer::{Door, Offer};
+pub(crate) use take::{Found, Handed, Predecessor, find};
 
 /// For the directory's owner alone.
 fn path(data: &Path) -> PathBuf {

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::exit::{self, Failure};
-use crate::handover::{Offer, Predecessor};
+use crate::handover::{Door, Offer, Predecessor};
 use crate::last_use::LastUseWriter;
 use crate::place::Place;
 use crate::replay::Replay;
@@ -42,7 +42,8 @@ pub(crate) struct Serving {
     clock: Clock,
     marking: Arc<AtomicBool>,
     predecessor: Option<Predecessor>,
-    may_be_taken_over: bool,
+    /// Where another process may ask to take over.
+    door: Option<Door>,
     /// Last, so that nobody else begins before all of the above has ended.
     locks: Locks,
 }
@@ -108,6 +109,7 @@ impl Serving {
             predecessor.replace().await?;
             locks.name_me()?;
         }
+        let door = if may_be_taken_over { Door::open(locks.data().dir()) } else { None };
         Ok(Self {
             gateway,
             config: config.clone(),
@@ -119,7 +121,7 @@ impl Serving {
             clock,
             marking,
             predecessor,
-            may_be_taken_over,
+            door,
             locks,
         })
     }
@@ -172,7 +174,9 @@ impl Serving {
         let marks = tokio::spawn(mark(replay.clone(), clock.clone(), marking));
         let renews = tokio::spawn(seal_keys.clone().keep_renewed(registry.clone(), clock.clone()));
         let follows = tokio::spawn(seal_keys.follow(snapshots.clone(), clock.clone()));
-        let sockets = self.may_be_taken_over.then(|| gateway.sockets()).transpose().map_err(Failure::ours)?;
+        let offered = self.door.map(|door| gateway.sockets().map(|sockets| (door, sockets)));
+        let offered = offered.transpose().map_err(Failure::ours)?;
+        let successor = offered.as_ref().map(|(door, _)| door.successor()).unwrap_or_default();
         let control = gateway.control();
         let (ending, ended) = oneshot::channel::<()>();
         let mut running = std::pin::pin!(gateway.run(async {
@@ -180,28 +184,42 @@ impl Serving {
             let _ = ending.send(());
         }));
         let offering = async {
-            let Some(sockets) = sockets else { return std::future::pending().await };
+            let Some((door, sockets)) = offered else { return std::future::pending().await };
             let (replay, clock) = (replay.clone(), clock.clone());
             let limit = config.gateway.limits.handover_timeout;
-            let offer = Offer { control, replay, clock, locks: &locks, sockets, limit };
+            let offer = Offer { control, replay, clock, locks: &locks, sockets, door, limit };
             tokio::select! {
                 pid = offer.until_taken() => pid,
                 // An error says that nobody waits for the signal any more, since another process is there.
                 Ok(()) = ended => {
                     // Let go of, or callers would wait at sockets that nobody looks at.
                     drop(offer);
-                    std::future::pending().await
+                    match successor.pid() {
+                        Some(pid) => pid,
+                        None => std::future::pending().await,
+                    }
                 }
             }
         };
-        let (outcome, taken) = tokio::select! {
-            outcome = &mut running => (outcome, None),
-            pid = offering => {
-                // What is still on its way keeps nobody from anything.
-                marks.abort();
-                drop(locks);
-                (running.await, Some(pid))
+        let (ended, taken) = {
+            let mut offering = std::pin::pin!(offering);
+            tokio::select! {
+                outcome = &mut running => {
+                    // Idle workers end before the other process has told whoever watches that it is the one to watch.
+                    let taken = if successor.pid().is_some() { Some(offering.await) } else { None };
+                    (Some(outcome), taken)
+                }
+                pid = &mut offering => (None, Some(pid)),
             }
+        };
+        if taken.is_some() {
+            // What is still on its way keeps nobody from anything.
+            marks.abort();
+            drop(locks);
+        }
+        let outcome = match ended {
+            Some(outcome) => outcome,
+            None => running.await,
         };
         for task in [&marks, &follows, &renews] {
             task.abort();

@@ -1,8 +1,10 @@
 use std::fs::Permissions;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use countersign_proxy::{Clock, Control, Sockets};
@@ -22,6 +24,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) clock: Clock,
     pub(crate) locks: &'a Locks,
     pub(crate) sockets: Sockets,
+    /// Where another process asks.
+    pub(crate) door: Door,
     /// How long what is at hand may take to be decided.
     pub(crate) limit: Duration,
 }
@@ -30,16 +34,8 @@ impl Offer<'_> {
     /// Ready once another process has taken over, with its id. Whatever else happens, this one goes on.
     pub(crate) async fn until_taken(&self) -> u32 {
         let data = self.locks.data().dir();
-        let bound = match Bound::at(path(data)) {
-            Ok(bound) => bound,
-            Err(fault) => {
-                let hints = ["a restart will take callers again only when the new process listens".to_owned()];
-                output::warning(format!("nobody can take over: {}: {fault}", path(data).display()), &hints);
-                return std::future::pending().await;
-            }
-        };
         loop {
-            let Ok((stream, _)) = bound.listener.accept().await else {
+            let Ok((stream, _)) = self.door.listener.accept().await else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
@@ -47,10 +43,7 @@ impl Offer<'_> {
                 continue;
             }
             match self.hand_over(Channel::new(stream)).await {
-                Ok(pid) => {
-                    bound.leave();
-                    return pid;
-                }
+                Ok(pid) => return pid,
                 Err(why) => {
                     self.control.note("not handed over", &why);
                     output::warning(format!("nobody took over: {why}"), &["this process goes on".to_owned()]);
@@ -72,6 +65,7 @@ impl Offer<'_> {
         self.control.note("handing over", &format!("to process {pid}"));
         match self.stand_back(&mut channel).await {
             Ok(()) => {
+                self.door.successor.0.store(pid, Relaxed);
                 self.control.hand_over();
                 self.control.note("handed over", &format!("to process {pid}"));
                 // It closes once it has told whoever watches that it is the one to watch.
@@ -139,17 +133,35 @@ impl Offer<'_> {
     }
 }
 
-/// The socket, and the file that leads to it.
-struct Bound {
+/// The socket that a process asks at which wants to take over, and the file that leads to it.
+pub(crate) struct Door {
     listener: UnixListener,
     path: PathBuf,
-    /// Removed at the end, unless another process put its own there.
-    ours: bool,
+    /// Once another process has taken over: the file is its own to put there, and to remove.
+    successor: Successor,
 }
 
-impl Bound {
-    /// In place of what is there: whoever has the lock is the one to talk to.
-    fn at(path: PathBuf) -> io::Result<Self> {
+impl Door {
+    /// In place of what is there, so only for whoever has the lock, and has it alone. Opened before anybody is told that this
+    /// process serves: who asks from then on waits here until it is heard.
+    ///
+    /// `None`, with a warning, where it can't be: then nobody can take over.
+    pub(crate) fn open(data: &Path) -> Option<Self> {
+        let path = path(data);
+        let opened = Self::at(&path);
+        if let Err(fault) = &opened {
+            let hints = ["a restart will take callers again only when the new process listens".to_owned()];
+            output::warning(format!("nobody can take over: {}: {fault}", path.display()), &hints);
+        }
+        opened.ok()
+    }
+
+    /// Who has taken over, as soon as it may serve.
+    pub(crate) fn successor(&self) -> Successor {
+        self.successor.clone()
+    }
+
+    fn at(path: &Path) -> io::Result<Self> {
         let new = path.with_extension("new");
         if let Err(fault) = std::fs::remove_file(&new)
             && fault.kind() != io::ErrorKind::NotFound
@@ -158,26 +170,32 @@ impl Bound {
         }
         let listener = UnixListener::bind(&new)?;
         std::fs::set_permissions(&new, Permissions::from_mode(0o600))?;
-        std::fs::rename(&new, &path)?;
-        Ok(Self { listener, path, ours: true })
-    }
-
-    fn leave(mut self) {
-        self.ours = false;
+        std::fs::rename(&new, path)?;
+        Ok(Self { listener, path: path.to_owned(), successor: Successor::default() })
     }
 }
 
-impl Drop for Bound {
+impl Drop for Door {
     fn drop(&mut self) {
-        if self.ours {
+        if self.successor.pid().is_none() {
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
+/// The process that has taken over, where one has.
+#[derive(Clone, Default)]
+pub(crate) struct Successor(Arc<AtomicU32>);
+
+impl Successor {
+    /// Its id.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        Some(self.0.load(Relaxed)).filter(|pid| *pid > 0)
+    }
+}
+
 /// Whoever owns the data directory, and root, who could take all of it anyway.
 fn is_ours(stream: &UnixStream, data: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
     let (Ok(peer), Ok(data)) = (stream.peer_cred(), std::fs::metadata(data)) else { return false };
     peer.uid() == 0 || peer.uid() == data.uid()
 }

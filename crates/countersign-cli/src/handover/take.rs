@@ -6,10 +6,12 @@ use std::time::Duration;
 use countersign_proxy::Sockets;
 use serde_json::Value;
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 use super::channel::Channel;
 use super::{GO, HELLO, READY, STOP, STOPPED, path};
 use crate::exit::Failure;
+use crate::output;
 use crate::serve::HandedLocks;
 
 /// What a process that serves hands to the one that takes over.
@@ -24,23 +26,36 @@ pub(crate) struct Handed {
 /// The process that serves, as long as it has not stood back.
 pub(crate) struct Predecessor(Channel);
 
-/// Asks the gateway that serves on this data directory for what it has. `None` where there is none.
+/// What comes of asking.
+pub(crate) enum Found {
+    /// There is nobody to ask.
+    Nobody,
+    /// Who was asked left before it answered: it has ended, or handed over to somebody else.
+    Left,
+    /// All that it has.
+    Estate(Box<Handed>),
+}
+
+/// Asks the gateway that serves on this data directory for what it has.
 ///
 /// # Errors
 /// Where there is one that does not answer, or hands over other than this version knows.
-pub(crate) async fn find(data: &Path) -> Result<Option<Handed>, Failure> {
+pub(crate) async fn find(data: &Path) -> Result<Found, Failure> {
     let path = path(data);
     let stream = match UnixStream::connect(&path).await {
         Ok(stream) => stream,
         Err(fault) if matches!(fault.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            return Ok(None);
+            return Ok(Found::Nobody);
         }
         Err(fault) => return Err(Failure::ours(format!("can't reach the gateway by {}: {fault}", path.display()))),
     };
     let mut channel = Channel::new(stream);
+    let manifest = match ask(&mut channel).await {
+        Err(fault) if LEFT.contains(&fault.kind()) => return Ok(Found::Left),
+        manifest => manifest,
+    };
     let handed = async {
-        channel.say(&format!("{HELLO}{}", std::process::id())).await?;
-        let manifest: Value = serde_json::from_str(&channel.hear(ANSWER).await?).map_err(io::Error::other)?;
+        let manifest: Value = serde_json::from_str(&manifest?).map_err(io::Error::other)?;
         let flag = |name: &str| manifest[name].as_bool().ok_or(io::Error::from(io::ErrorKind::InvalidData));
         let (shared_memory, its_data, admin) = (flag("shared_memory")?, flag("its_data")?, flag("admin")?);
         let count = manifest["sockets"].as_u64().and_then(|count| usize::try_from(count).ok());
@@ -57,9 +72,23 @@ pub(crate) async fn find(data: &Path) -> Result<Option<Handed>, Failure> {
     };
     let (shared_memory, locks, sockets) = handed.await.map_err(|fault: io::Error| {
         Failure::ours(format!("the gateway that serves hands nothing over: {fault}"))
-            .hint("it may be busy handing over already; else stop it, and start this one without --take-over")
+            .hint("stop it, and start this one without --take-over")
     })?;
-    Ok(Some(Handed { shared_memory, locks, sockets, predecessor: Predecessor(channel) }))
+    Ok(Found::Estate(Box::new(Handed { shared_memory, locks, sockets, predecessor: Predecessor(channel) })))
+}
+
+/// What there is, in its words. Only one process takes over at a time: others wait until it did, or did not.
+async fn ask(channel: &mut Channel) -> io::Result<String> {
+    channel.say(&format!("{HELLO}{}", std::process::id())).await?;
+    let mut heard = std::pin::pin!(channel.hear(BUSY));
+    match timeout(ANSWER, &mut heard).await {
+        Ok(heard) => heard,
+        Err(_) => {
+            let hints = ["it may be handing over to another process; this one waits".to_owned()];
+            output::warning("the gateway that serves does not answer yet", &hints);
+            heard.await
+        }
+    }
 }
 
 impl Predecessor {
@@ -88,7 +117,11 @@ impl Predecessor {
     }
 }
 
+const LEFT: [io::ErrorKind; 3] =
+    [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof];
 const ANSWER: Duration = Duration::from_secs(10);
+/// As long as another process may take to take over, or not to.
+const BUSY: Duration = Duration::from_secs(180);
 /// Longer than what may be configured for it, and for the writing of millions of marks.
 const STOPPING: Duration = Duration::from_secs(120);
 const MOST_SOCKETS: usize = 16_384;

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Locks;
 use crate::exit::Failure;
-use crate::handover::{self, Handed, Predecessor};
+use crate::handover::{self, Found, Handed, Predecessor};
 use crate::place::Place;
 use crate::{output, replay};
 
@@ -36,20 +36,30 @@ impl Start {
     /// With all that the gateway has which serves on this data directory; as [`Start::replaceable`] where there is none.
     pub(crate) async fn taking_over(place: &Place) -> Result<Self, Failure> {
         let data = &place.config.data;
-        let end = Instant::now() + SETTLING;
+        let (mut since, mut told) = (Instant::now(), false);
         let handed = loop {
-            if let Some(handed) = handover::find(data).await? {
-                break handed;
+            match handover::find(data).await? {
+                Found::Estate(handed) => break handed,
+                Found::Left => since = Instant::now(),
+                Found::Nobody => {}
             }
             // One that has itself just taken over, or that is just starting, has the lock and does not offer anything yet.
             // What is got by asking is let go of at once, or it would stand in our own way.
             let held = matches!(DataLock::acquire(data), Err(LockError::Held { .. }));
-            if !held || Instant::now() >= end {
+            if !held || since.elapsed() >= SETTLING {
                 return Self::replaceable(place);
+            }
+            if !told && since.elapsed() >= SETTLING / 10 {
+                let hints = ["it may be starting or ending; this process waits".to_owned()];
+                output::warning(
+                    format!("the gateway on {} does not let anybody take over yet", data.display()),
+                    &hints,
+                );
+                told = true;
             }
             sleep(Duration::from_millis(20)).await;
         };
-        let Handed { shared_memory, locks, sockets, predecessor } = handed;
+        let Handed { shared_memory, locks, sockets, predecessor } = *handed;
         // Nobody can hand on what the other does not have: neither the memory nor the right to be alone with the registry.
         if shared_memory != replay::is_shared(&place.config.replay)? {
             let [its, ours] = if shared_memory { ["in Redis", "alone"] } else { ["alone", "in Redis"] };
@@ -89,5 +99,5 @@ fn of_service_manager(place: &Place) -> Sockets {
     sockets
 }
 
-/// For a gateway that begins or ends.
-const SETTLING: Duration = Duration::from_secs(5);
+/// For a gateway that begins or ends: as long as it takes to read or to write millions of marks.
+const SETTLING: Duration = Duration::from_secs(60);
