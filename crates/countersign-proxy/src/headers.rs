@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use http::{HeaderMap, HeaderName, header};
 
 use told::tells_certificate;
-pub(crate) use told::{Word, address, remove_words_of_proxies, tell_origin, word_of_a_proxy};
+pub(crate) use told::{Word, push_address, remove_words_of_proxies, tell_origin, word_of_a_proxy};
 
 pub(crate) const PARTNER: HeaderName = HeaderName::from_static("countersign-partner");
 pub(crate) const KEY: HeaderName = HeaderName::from_static("countersign-key");
@@ -70,16 +70,13 @@ pub(crate) fn remove_incoming(headers: &mut HeaderMap, named: &HashSet<HeaderNam
 
 /// Whether this field of a request ends here. `named` are those that its `Connection` names.
 pub(crate) fn is_for_us_alone(name: &HeaderName, named: &HashSet<HeaderName>) -> bool {
-    (!named.is_empty() && named.contains(name)) || with_dashes(name.as_str(), ends_here)
+    // Most names begin otherwise than any that ends here, in any spelling: that is seen by one comparison.
+    (!named.is_empty() && named.contains(name))
+        || matches!(name.as_str().as_bytes(), [b'c' | b'e' | b'f' | b'h' | b'k' | b'p' | b't' | b'u' | b'x', ..])
+            && with_dashes(name.as_str(), ends_here)
 }
 
 fn ends_here(name: &str) -> bool {
-    // Most names begin otherwise than any of these: that is seen by one comparison.
-    matches!(name.as_bytes(), [b'c' | b'e' | b'f' | b'h' | b'k' | b'p' | b't' | b'u' | b'x', ..])
-        && ends_here_if_listed(name)
-}
-
-fn ends_here_if_listed(name: &str) -> bool {
     is_hop_by_hop(name)
         || name.starts_with("countersign-")
         || name.starts_with("x-forwarded-") && !tells_certificate(name)

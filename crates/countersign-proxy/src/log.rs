@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 use countersign::{Code, Identity, Refusal, Scheme, Timestamp, Unavailable};
 
 use crate::deciding::Undecided;
-use crate::headers;
 use crate::metrics::{ACCEPTED, Metrics};
 use crate::trace::TraceId;
 use line::Line;
@@ -158,7 +157,7 @@ impl Entry {
         let key = identity.map(|it| it.key.as_str()).or(claimed.map(|(_, key)| key.as_str()));
         let scheme = identity.map(|it| it.scheme).or(claimed.map(|(scheme, _)| *scheme));
         if let Some(source) = self.source {
-            line.text("source", Some(&headers::address(source)));
+            line.address("source", source);
         }
         line.text("partner", identity.map(|it| it.partner.as_str()));
         line.text("key", key.filter(|key| !key.is_empty()));

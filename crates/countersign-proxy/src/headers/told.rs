@@ -61,29 +61,33 @@ pub(super) fn tells_certificate(name: &str) -> bool {
 
 /// Tells the upstream who called, and by which origin: RFC 7239, and the fields that most servers read instead.
 pub(crate) fn tell_origin(head: &mut Draft, peer: IpAddr, origin: &Origin) -> Result<(), Unwritable> {
-    let (peer, scheme, host) = (address(peer.to_canonical()), origin.scheme(), origin.authority());
-    let (before, behind) = if peer.contains(':') { ("\"[", "]\"") } else { ("", "") };
-    head.text(&header::FORWARDED, &["for=", before, &peer, behind, ";host=\"", host, "\";proto=", scheme])?;
-    head.text(&X_FORWARDED_FOR, &[&peer])?;
+    let (peer, scheme, host) = (peer.to_canonical(), origin.scheme(), origin.authority());
+    let (before, behind) = if peer.is_ipv6() { ("for=\"[", "]\"") } else { ("for=", "") };
+    head.written(&header::FORWARDED, |value| {
+        value.extend_from_slice(before.as_bytes());
+        push_address(value, peer);
+        for part in [behind, ";host=\"", host, "\";proto=", scheme] {
+            value.extend_from_slice(part.as_bytes());
+        }
+    })?;
+    head.written(&X_FORWARDED_FOR, |value| push_address(value, peer))?;
     head.text(&X_FORWARDED_HOST, &[host])?;
     head.text(&X_FORWARDED_PROTO, &[scheme])
 }
 
-/// The address in text. One of IPv4 prints itself with three thousand instructions, and every request tells one.
-pub(crate) fn address(peer: IpAddr) -> String {
-    let IpAddr::V4(peer) = peer else { return peer.to_string() };
-    let mut text = String::with_capacity(15);
+/// Writes the address. One of IPv4 prints itself with three thousand instructions, and every request tells one.
+pub(crate) fn push_address(into: &mut Vec<u8>, peer: IpAddr) {
+    let IpAddr::V4(peer) = peer else { return into.extend_from_slice(peer.to_string().as_bytes()) };
     for (at, octet) in peer.octets().into_iter().enumerate() {
         if at > 0 {
-            text.push('.');
+            into.push(b'.');
         }
         for (unit, least) in [(100, 100), (10, 10), (1, 0)] {
             if octet >= least {
-                text.push(char::from(b'0' + octet / unit % 10));
+                into.push(b'0' + octet / unit % 10);
             }
         }
     }
-    text
 }
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -134,7 +138,9 @@ mod tests {
         }
         for octet in 0..=255 {
             let peer = IpAddr::from([octet, 0, 255 - octet, octet / 2]);
-            assert_eq!(address(peer), peer.to_string());
+            let mut text = Vec::new();
+            push_address(&mut text, peer);
+            assert_eq!(text, peer.to_string().into_bytes());
         }
     }
 }

@@ -70,7 +70,7 @@ impl Queue {
     }
 
     /// Adds a line, for which there is a place where `placed` says so. False where there is none.
-    pub(super) fn push(&self, line: &str, placed: bool) -> bool {
+    pub(super) fn push(&self, line: &[u8], placed: bool) -> bool {
         if self.0.ended.load(Relaxed) {
             return false;
         }
@@ -81,7 +81,7 @@ impl Queue {
             return false;
         }
         waiting.lines += 1;
-        waiting.text.extend_from_slice(line.as_bytes());
+        waiting.text.extend_from_slice(line);
         self.wake(waiting);
         true
     }

@@ -44,14 +44,18 @@ impl Draft {
     /// [`Unwritable`].
     pub(crate) fn new(method: &Method, path: &str, query: Option<&str>) -> Result<Self, Unwritable> {
         let mut head = scratch::write();
-        let of_target = |text: &str| text.bytes().all(|byte| matches!(byte, b'!'..=b'~') && byte != b'#');
-        if !path.starts_with('/') && path != "*" || !of_target(path) || !query.is_none_or(of_target) {
-            return Err(Unwritable("the target"));
-        }
+        head.extend_from_slice(method.as_str().as_bytes());
+        head.push(b' ');
+        let target = head.len();
         let (mark, query) = query.map_or(("", ""), |query| ("?", query));
-        for part in [method.as_str(), " ", path, mark, query, " HTTP/1.1\r\n"] {
+        for part in [path, mark, query] {
             head.extend_from_slice(part.as_bytes());
         }
+        let of_target = |byte: u8| matches!(byte, b'!'..=b'~') & (byte != b'#');
+        if !path.starts_with('/') && path != "*" || !all(&head[target..], of_target) {
+            return Err(Unwritable("the target"));
+        }
+        head.extend_from_slice(b" HTTP/1.1\r\n");
         Ok(Self { head, method: method.clone() })
     }
 
@@ -60,21 +64,30 @@ impl Draft {
         put(&mut self.head, name, value.as_bytes());
     }
 
-    /// The same, of a value that nobody has looked at.
+    /// The same, of a value that nobody has looked at, in parts.
     ///
     /// # Errors
     /// [`Unwritable`].
     pub(crate) fn text(&mut self, name: &HeaderName, value: &[&str]) -> Result<(), Unwritable> {
-        for part in [name.as_str(), ": "] {
-            self.head.extend_from_slice(part.as_bytes());
-        }
-        for part in value {
-            // Looks at all of them, also behind one that is none: so many are looked at at once.
-            let none = |byte: u8| (byte < b' ' && byte != b'\t') || byte == 0x7f;
-            if part.bytes().fold(false, |so_far, byte| so_far | none(byte)) {
-                return Err(Unwritable("a field"));
+        self.written(name, |head| {
+            for part in value {
+                head.extend_from_slice(part.as_bytes());
             }
-            self.head.extend_from_slice(part.as_bytes());
+        })
+    }
+
+    /// The same, of what `write` adds to the head.
+    ///
+    /// # Errors
+    /// [`Unwritable`].
+    pub(crate) fn written(&mut self, name: &HeaderName, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Unwritable> {
+        self.head.extend_from_slice(name.as_str().as_bytes());
+        self.head.extend_from_slice(b": ");
+        let value = self.head.len();
+        write(&mut self.head);
+        let of_value = |byte: u8| (byte >= b' ') & (byte != 0x7f) | (byte == b'\t');
+        if !all(&self.head[value..], of_value) {
+            return Err(Unwritable("a field"));
         }
         self.head.extend_from_slice(b"\r\n");
         Ok(())
@@ -189,6 +202,11 @@ pub(super) fn fields(head: &mut Vec<u8>, fields: &HeaderMap) {
     for (name, value) in fields {
         put(head, name, value.as_bytes());
     }
+}
+
+/// Whether all of them are such. Looks at the rest also behind one that is not: so many are looked at at once.
+fn all(bytes: &[u8], such: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |so_far, &byte| so_far & such(byte))
 }
 
 fn put(head: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
