@@ -36,13 +36,13 @@ impl Field {
 
 /// Reads field lines byte by byte, and keeps of them where they stand and what frames the body.
 #[derive(Debug, Default)]
-pub(super) struct Fields {
+pub(crate) struct Fields {
     state: State,
     /// Where the next bytes stand.
     at: usize,
     stand: Vec<Field>,
     name: Short<17>,
-    value: Short<20>,
+    value: Short<KEPT>,
     kind: Kind,
     announced: Announced,
     /// Trailers frame nothing: `Content-Length` there is a field like any other.
@@ -69,7 +69,7 @@ enum Kind {
 
 impl Fields {
     /// Of a head whose fields begin there.
-    pub(super) fn from(at: usize) -> Self {
+    pub(crate) fn from(at: usize) -> Self {
         Self { at, stand: Vec::with_capacity(USUAL), ..Self::default() }
     }
 
@@ -78,12 +78,15 @@ impl Fields {
     }
 
     /// Where they stand.
-    pub(super) fn take_fields(&mut self) -> Vec<Field> {
+    pub(crate) fn take_fields(&mut self) -> Vec<Field> {
         std::mem::take(&mut self.stand)
     }
 
     /// Takes as many bytes as it can; `Some` once the empty line has ended.
-    pub(super) fn take(&mut self, bytes: &[u8], limits: &Limits) -> Result<(usize, Option<Announced>), (usize, Fault)> {
+    ///
+    /// # Errors
+    /// How many bytes were before the fault, and the fault.
+    pub(crate) fn take(&mut self, bytes: &[u8], limits: &Limits) -> Result<(usize, Option<Announced>), (usize, Fault)> {
         let read = self.read(bytes, limits);
         let (Ok((taken, _)) | Err((taken, _))) = &read;
         self.at += taken;
@@ -93,6 +96,16 @@ impl Fields {
     fn read(&mut self, bytes: &[u8], limits: &Limits) -> Result<(usize, Option<Announced>), (usize, Fault)> {
         let mut at = 0;
         while at < bytes.len() {
+            if self.state == State::Start
+                && self.stand.len() < limits.fields
+                && let Some((Field { colon, end, .. }, announced)) = self.plain_line(&bytes[at..])
+            {
+                let name = self.at + at;
+                self.stand.push(Field { name, colon: name + colon, end: name + end });
+                self.announced = announced;
+                at += end + 2;
+                continue;
+            }
             if self.state == State::Value && self.kind == Kind::Plain {
                 // The bulk of every head: run through it without asking for the state again.
                 at += run_of_field_bytes(&bytes[at..]);
@@ -118,6 +131,31 @@ impl Fields {
             }
         }
         Ok((at, None))
+    }
+
+    /// The line at the beginning, and what is announced with it, where all of it is there and nothing is wrong with it, as with
+    /// nearly all of them: taken at once, and not by asking for each byte what it may be. Others are for those who ask.
+    fn plain_line(&self, bytes: &[u8]) -> Option<(Field, Announced)> {
+        let colon = bytes.iter().take_while(|&&byte| is_token(byte)).count();
+        let value = bytes[colon..].strip_prefix(b":").filter(|_| colon > 0)?;
+        let end = colon + 1 + run_of_field_bytes(value);
+        let field = Field { name: 0, colon, end };
+        if !bytes[end..].starts_with(b"\r\n") {
+            return None;
+        }
+        let kind = match colon {
+            _ if self.trailers => Kind::Plain,
+            14 if bytes[..colon].eq_ignore_ascii_case(b"content-length") => Kind::Length,
+            17 if bytes[..colon].eq_ignore_ascii_case(b"transfer-encoding") => Kind::Coding,
+            _ => Kind::Plain,
+        };
+        let announced = match (kind, field.value(bytes)) {
+            (Kind::Plain, _) => self.announced,
+            // Byte by byte no more than that is kept, of blanks at the end, too.
+            (_, value) if end - value.start > KEPT => return None,
+            (kind, value) => self.announced.with(kind, Some(&bytes[value])).ok()?,
+        };
+        Some((field, announced))
     }
 
     fn byte(&mut self, byte: u8, at: usize, limits: &Limits) -> Result<bool, Fault> {
@@ -154,7 +192,8 @@ impl Fields {
                 self.state = State::Value;
             }
             (State::Value, b'\r') => {
-                self.judge()?;
+                let value = self.value.as_slice().map(<[u8]>::trim_ascii_end);
+                self.announced = self.announced.with(self.kind, value)?;
                 if let Some(field) = self.stand.last_mut() {
                     field.end = at;
                 }
@@ -163,7 +202,7 @@ impl Fields {
             (State::Value, byte) if is_field_byte(byte) => {
                 let leading_blank = matches!(byte, b' ' | b'\t') && self.value.is_empty();
                 if self.kind != Kind::Plain && !leading_blank {
-                    self.value.push(byte.to_ascii_lowercase());
+                    self.value.push(byte);
                 }
             }
             (State::LineFeed, b'\n') => self.state = State::Start,
@@ -174,33 +213,35 @@ impl Fields {
         }
         Ok(false)
     }
+}
 
-    /// Judges a field that frames the body, at the end of its line.
-    fn judge(&mut self) -> Result<(), Fault> {
-        let announced = &mut self.announced;
-        let value = self.value.as_slice().map(<[u8]>::trim_ascii_end);
-        match self.kind {
-            Kind::Plain => return Ok(()),
+impl Announced {
+    /// With a field that frames the body, at the end of its line. `value` is `None` where it is longer than any such.
+    fn with(mut self, kind: Kind, value: Option<&[u8]>) -> Result<Self, Fault> {
+        match kind {
+            Kind::Plain => return Ok(self),
             Kind::Length => {
-                if announced.length.is_some() {
+                if self.length.is_some() {
                     return Err(Fault::Bad("two Content-Length fields"));
                 }
-                announced.length =
-                    Some(value.and_then(length).ok_or(Fault::Bad("a Content-Length that is no number"))?);
+                self.length = Some(value.and_then(length).ok_or(Fault::Bad("a Content-Length that is no number"))?);
             }
             Kind::Coding => {
-                if announced.chunked || value != Some(b"chunked") {
+                if self.chunked || !value.is_some_and(|value| value.eq_ignore_ascii_case(b"chunked")) {
                     return Err(Fault::Bad("a Transfer-Encoding other than one chunked"));
                 }
-                announced.chunked = true;
+                self.chunked = true;
             }
         }
-        if announced.chunked && announced.length.is_some() {
+        if self.chunked && self.length.is_some() {
             return Err(Fault::Bad("both Content-Length and Transfer-Encoding"));
         }
-        Ok(())
+        Ok(self)
     }
 }
+
+/// Bytes of a value that frames a body.
+const KEPT: usize = 20;
 
 /// Fields of a usual head.
 const USUAL: usize = 16;
@@ -223,7 +264,7 @@ fn run_of_field_bytes(bytes: &[u8]) -> usize {
 
 const STRIDE: usize = 16;
 
-pub(super) fn is_field_byte(byte: u8) -> bool {
+pub(crate) fn is_field_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }
 

@@ -104,6 +104,7 @@ fn smuggling_by_two_lengths() {
     ] {
         refused_in_head(&format!("POST / HTTP/1.1\r\nContent-Length: {value}\r\n\r\nabc"));
     }
+    refused_in_head(&format!("POST / HTTP/1.1\r\nContent-Length: 3{}\r\n\r\nabc", " ".repeat(20)));
 }
 
 #[test]
