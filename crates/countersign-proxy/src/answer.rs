@@ -165,7 +165,7 @@ async fn pass(
     visit: &mut Visit,
 ) -> Result<Response<Reply>, Fault> {
     let AtGate { gate, upstreams, channel, .. } = at;
-    let caller = channel.caller(table.client_auth(), gate.clock.now());
+    let caller = channel.caller(table.client_auth(), visit.entry.time);
     let (mut believed, unreadable) = match forwarded::read(&opening.headers, channel.peer(), &table.trusted) {
         Ok(told) => (told, Ok(())),
         Err(rejection) => (Told::by_nobody(channel.peer()), Err(rejection)),

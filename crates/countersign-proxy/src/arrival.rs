@@ -35,19 +35,17 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    /// One of HTTP/1.1, framed strictly. `framed` is its announced length, and whether it has a body.
+    /// One of HTTP/1.1, framed strictly.
     pub(crate) fn http1(
         method: Method,
         target: String,
         version: Version,
         headers: HeaderMap,
-        (length, has_body): (Option<u64>, bool),
-        body: Content,
+        has_body: bool,
+        body: Inbound,
     ) -> Self {
-        let waits = version == Version::HTTP_11 && headers.contains_key(header::EXPECT);
         let host = check(&method, &headers).and_then(|()| host(&headers, None)).map(str::to_owned);
         let upgrade = Upgrade::asked(version, &headers, has_body);
-        let body = Inbound::new(body, length, waits);
         Self { method, target, host, headers, has_body, body, upgrade }
     }
 
@@ -88,7 +86,7 @@ pub(crate) fn read(opening: Opening, public: &[Origin], told: &Told, most_fields
         })
         .map(|host| origin(told.host.as_deref().unwrap_or(&host), told.https, public));
     let (head, astray) = match head {
-        Ok(Ok(origin)) => (Head::request(method, &target, origin, headers, has_body), None),
+        Ok(Ok(origin)) => (Head::request(method, target, origin, headers, has_body), None),
         Ok(Err(foreign)) => (Err(foreign), Some(target)),
         Err(rejection) => (Err(rejection), None),
     };

@@ -24,6 +24,11 @@ impl Default for Log {
 }
 
 impl Course {
+    /// When it set out.
+    pub(crate) fn begun(&self) -> Instant {
+        self.0.begun
+    }
+
     /// A part of it was taken.
     pub(crate) fn moved(&self) {
         let since = u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -4,7 +4,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use countersign::{Code, Rejection};
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::time::Instant;
 
 use crate::alarm::Alarm;
 use crate::content::Content;
@@ -18,15 +17,13 @@ pub(crate) struct Passing {
     left: u64,
     most: u64,
     pace: Pace,
-    began: Instant,
     alarm: Alarm,
     course: Course,
 }
 
 impl Passing {
     pub(crate) fn new(body: Content, length: Option<u64>, most: u64, pace: Pace) -> Self {
-        let (began, alarm) = (Instant::now(), Alarm::default());
-        Self { body, length, left: most, most, pace, began, alarm, course: Course::default() }
+        Self { body, length, left: most, most, pace, alarm: Alarm::default(), course: Course::default() }
     }
 
     /// The length that was announced.
@@ -51,7 +48,7 @@ impl Body for Passing {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
-                let deadline = self.pace.deadline(self.began, self.most - self.left);
+                let deadline = self.pace.deadline(self.course.begun(), self.most - self.left);
                 if self.alarm.poll(cx, deadline).is_ready() {
                     let broken = self.break_off(Code::TooSlow, "the body did not come in time".to_owned());
                     return Poll::Ready(Some(Err(broken)));

@@ -18,10 +18,10 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn parse(method: &Method, raw: &str) -> Result<Self, Rejection> {
+    pub(crate) fn parse(method: &Method, raw: String) -> Result<Self, Rejection> {
         if raw == "*" {
             return match *method {
-                Method::OPTIONS => Ok(Self { raw: raw.to_owned(), authority: 0..0, path: 0..0, query: None }),
+                Method::OPTIONS => Ok(Self { raw, authority: 0..0, path: 0..0, query: None }),
                 _ => Err(ambiguous("the target * belongs to OPTIONS")),
             };
         }
@@ -52,7 +52,7 @@ impl Target {
         if let Some(query) = query.clone() {
             check_query(raw[query].as_bytes())?;
         }
-        Ok(Self { raw: raw.to_owned(), authority, path, query })
+        Ok(Self { raw, authority, path, query })
     }
 
     /// The target as it came.
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     fn parse(raw: &str) -> Result<Target, Rejection> {
-        Target::parse(&Method::GET, raw)
+        Target::parse(&Method::GET, raw.to_owned())
     }
 
     #[test]

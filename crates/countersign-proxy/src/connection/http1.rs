@@ -30,6 +30,7 @@ use crate::arrival::Opening;
 use crate::content::Content;
 use crate::framing::Limits;
 use crate::front::Front;
+use crate::inbound::Inbound;
 use crate::reply::Reply;
 use crate::upgrade::Tunnel;
 
@@ -143,13 +144,11 @@ fn is_told(stop: &watch::Receiver<bool>) -> bool {
 }
 
 fn opening(wire: &Shared, request: Request, chunked: bool) -> Opening {
-    let Request { method, target, headers, length, has_body, wants } = request;
+    let Request { method, target, headers, length, has_body, expects, wants } = request;
     let version = if wants.minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
-    // RFC 9110 §10.1.1: of HTTP/1.0 it is to be ignored.
-    let expects = wants.minor > 0 && headers.contains_key(header::EXPECT);
     let number = lock(wire).begin(expects);
-    let body = Content::Http1(Body::new(wire, number, chunked, length));
-    Opening::http1(method, target, version, headers, (length, has_body), body)
+    let body = Inbound::new(Content::Http1(Body::new(wire, number, chunked, length)), length, expects);
+    Opening::http1(method, target, version, headers, has_body, body)
 }
 
 fn says_close(response: &Response<Reply>) -> bool {

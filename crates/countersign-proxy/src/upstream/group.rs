@@ -65,14 +65,15 @@ impl Group {
     /// when nobody else is left, since what is known of them may be out of date.
     pub(super) fn candidates(&self) -> Candidates<'_> {
         let turn = if self.members.len() > 1 { self.turn.fetch_add(1, Relaxed) } else { 0 };
-        Candidates { group: self, turn, tried: Vec::new() }
+        Candidates { group: self, turn, tried: [usize::MAX; MOST_TRIES], tries: 0 }
     }
 }
 
 pub(super) struct Candidates<'a> {
     group: &'a Group,
     turn: usize,
-    tried: Vec<usize>,
+    tried: [usize; MOST_TRIES],
+    tries: usize,
 }
 
 impl<'a> Iterator for Candidates<'a> {
@@ -80,16 +81,16 @@ impl<'a> Iterator for Candidates<'a> {
 
     fn next(&mut self) -> Option<&'a Member> {
         let members = &self.group.members;
-        if self.tried.len() >= MOST_TRIES {
-            return None;
-        }
+        let tried = self.tried;
+        let place = self.tried.get_mut(self.tries)?;
         let in_turn = (0..members.len()).map(|at| (self.turn + at) % members.len());
-        let left = in_turn.filter(|at| !self.tried.contains(at));
+        let left = in_turn.filter(|at| !tried.contains(at));
         let at = left.min_by_key(|at| {
             let condition = &members[*at].condition;
             (condition.is_down(), condition.outstanding())
         })?;
-        self.tried.push(at);
+        *place = at;
+        self.tries += 1;
         members.get(at)
     }
 }

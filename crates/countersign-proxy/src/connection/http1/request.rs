@@ -12,6 +12,8 @@ pub(super) struct Request {
     pub(super) headers: HeaderMap,
     pub(super) length: Option<u64>,
     pub(super) has_body: bool,
+    /// RFC 9110 §10.1.1: it waits for `100 Continue`.
+    pub(super) expects: bool,
     pub(super) wants: Wants,
 }
 
@@ -50,7 +52,9 @@ impl Request {
             persists: !says.close && (minor > 0 || says.keep_alive),
             trailers: says.trailers,
         };
-        Ok(Self { method, target, headers, length, has_body, wants })
+        // RFC 9110 §10.1.1: of HTTP/1.0 it is to be ignored.
+        let expects = minor > 0 && says.expect;
+        Ok(Self { method, target, headers, length, has_body, expects, wants })
     }
 }
 
@@ -72,6 +76,7 @@ struct Said {
     close: bool,
     keep_alive: bool,
     trailers: bool,
+    expect: bool,
 }
 
 impl Said {
@@ -84,6 +89,8 @@ impl Said {
                 said.keep_alive |= has_member(value, "keep-alive");
             } else if *name == header::TE {
                 said.trailers |= has_member(value, "trailers");
+            } else if *name == header::EXPECT {
+                said.expect = true;
             }
         }
         said
