@@ -133,6 +133,9 @@ async fn answer(at: &AtGate, opening: Opening, expected: Option<Undecided>) -> R
             count(gate, route.as_deref(), entry.observed.as_ref().map(|(code, _)| *code));
             entry.answered(Some(response.status().as_u16()), None, None);
             headers::remove_from_response(response.headers_mut());
+            if let Some(lines) = response.body_mut().lines() {
+                headers::remove_from_lines(lines);
+            }
             Tunnel::grant(&mut response);
             response
         }

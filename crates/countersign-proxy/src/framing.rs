@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use countersign::Code;
 
-pub(crate) use fields::Field;
+pub(crate) use fields::{Announced, Field, Fields, is_field_byte};
 pub(crate) use scanner::{Phase, Scanned, Scanner, Step};
 pub(crate) use unchunked::{Piece, Unchunked};
 

@@ -4,8 +4,9 @@ mod told;
 
 use std::collections::HashSet;
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::upstream::Lines;
 use told::tells_certificate;
 pub(crate) use told::{Word, push_address, remove_words_of_proxies, tell_origin, word_of_a_proxy};
 
@@ -22,12 +23,16 @@ pub(crate) struct Connection(HashSet<HeaderName>);
 
 impl Connection {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-        let options = values.flat_map(|value| value.split(',')).map(str::trim);
+        Self::said_in(headers.get_all(header::CONNECTION).iter().map(HeaderValue::as_bytes))
+    }
+
+    fn said_in<'a>(values: impl Iterator<Item = &'a [u8]>) -> Self {
+        let options = values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
         // These two are said by nearly everybody, and name no field: `Close` is reserved (RFC 9110 §9.6), and `Keep-Alive`
         // ends here in any case.
-        let fields = options.filter(|option| !["keep-alive", "close"].iter().any(|it| option.eq_ignore_ascii_case(it)));
-        Self(fields.filter_map(|option| option.parse().ok()).collect())
+        let usual: [&[u8]; 2] = [b"keep-alive", b"close"];
+        let fields = options.filter(|option| !usual.iter().any(|it| option.eq_ignore_ascii_case(it)));
+        Self(fields.filter_map(|option| HeaderName::from_bytes(option).ok()).collect())
     }
 
     /// Whether it has this option.
@@ -78,7 +83,7 @@ pub(crate) fn is_for_us_alone(name: &HeaderName, named: &HashSet<HeaderName>) ->
 
 fn ends_here(name: &str) -> bool {
     is_hop_by_hop(name)
-        || name.starts_with("countersign-")
+        || name.starts_with(OURS)
         || name.starts_with("x-forwarded-") && !tells_certificate(name)
         || matches!(name, "host" | "content-length" | "expect" | "client-cert" | "client-cert-chain" | "forwarded")
 }
@@ -87,9 +92,25 @@ fn ends_here(name: &str) -> bool {
 pub(crate) fn remove_from_response(headers: &mut HeaderMap) {
     let named: HashSet<_> = Connection::of(headers).names().collect();
     remove(headers, |name| {
-        named.contains(name)
-            || with_dashes(name.as_str(), |name| is_of_this_hop(name) || name.starts_with("countersign-"))
+        named.contains(name) || with_dashes(name.as_str(), |name| is_of_this_hop(name) || name.starts_with(OURS))
     });
+}
+
+/// As [`remove_from_response`], of fields that are not in a map.
+pub(crate) fn remove_from_lines(lines: &mut Lines) {
+    let named: HashSet<_> = Connection::said_in(lines.values("connection")).names().collect();
+    let is_named = |name: &[u8]| named.iter().any(|it| name.eq_ignore_ascii_case(it.as_str().as_bytes()));
+    lines.retain(|name| {
+        let ends_here = HOP_BY_HOP.iter().any(|it| *it != "trailer" && is_spelt(name, it))
+            || name.get(..OURS.len()).is_some_and(|begin| is_spelt(begin, OURS));
+        !ends_here && (named.is_empty() || !is_named(name))
+    });
+}
+
+/// Whether a name is this one, in letters of any case, and with `_` for `-`.
+fn is_spelt(name: &[u8], like: &str) -> bool {
+    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.len() == like.len() && name.iter().map(plain).eq(like.bytes())
 }
 
 /// What goes on of a response's trailers: nothing that only we may say, and nothing that would have had to be known before
@@ -98,7 +119,7 @@ pub(crate) fn trailers_of_response(mut trailers: HeaderMap) -> HeaderMap {
     remove(&mut trailers, |name| {
         with_dashes(name.as_str(), |name| {
             is_hop_by_hop(name)
-                || name.starts_with("countersign-")
+                || name.starts_with(OURS)
                 || name.starts_with("content-") && !name.ends_with("-digest")
                 || matches!(
                     name,
@@ -134,21 +155,24 @@ fn is_of_this_hop(name: &str) -> bool {
 /// RFC 9110 §7.6.1, and those that never belonged to it but were taken for it. `Content-Length` of a response stays: it is
 /// checked against what comes.
 fn is_hop_by_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "proxy-authenticate"
-            | "proxy-authentication-info"
-            | "proxy-authorization"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | "http2-settings"
-    )
+    HOP_BY_HOP.contains(&name)
 }
+
+const HOP_BY_HOP: [&str; 11] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+];
+/// How all begin that only we may say.
+const OURS: &str = "countersign-";
 
 fn with_dashes(name: &str, judge: impl Fn(&str) -> bool) -> bool {
     if name.bytes().any(|byte| byte == b'_') { judge(&name.replace('_', "-")) } else { judge(name) }
@@ -163,9 +187,12 @@ fn remove(headers: &mut HeaderMap, doomed: impl Fn(&HeaderName) -> bool) {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use std::time::Duration;
+
+    use bytes::Bytes;
 
     use super::*;
+    use crate::framing::{self, Fields};
 
     fn headers(names: &[(&str, &str)]) -> HeaderMap {
         names
@@ -217,15 +244,27 @@ mod tests {
 
     #[test]
     fn an_upstream_can_not_speak_for_us() {
-        let mut map = headers(&[
-            ("Connection", "X-Hop"),
-            ("X-Hop", "1"),
-            ("Countersign-Trace", "forged"),
-            ("countersign_partner", "forged"),
-            ("Keep-Alive", "1"),
-            ("Content-Type", "text/plain"),
-        ]);
+        let section = "Connection: X-Hop, Content-Type\r\nX-Hop: 1\r\nCountersign-Trace: forged\r\n\
+             countersign_partner: forged\r\nKeep-Alive: 1\r\nTransfer_Encoding: chunked\r\nContent-Type: text/plain\r\n\
+             COUNTERSIGNED: stays\r\nTrailer: x\r\nX-Hops: stay\r\n\r\n";
+        let mut fields = Fields::from(0);
+        let limits = framing::Limits {
+            bytes: 1000,
+            fields: 100,
+            head_time: Duration::ZERO,
+            idle_time: Duration::ZERO,
+            write_time: Duration::ZERO,
+        };
+        fields.take(section.as_bytes(), &limits).unwrap();
+        let mut lines = Lines::new(Bytes::from_static(section.as_bytes()), 0..0, fields.take_fields());
+        let mut map = HeaderMap::new();
+        lines.put_into(&mut map);
         remove_from_response(&mut map);
-        assert_eq!(left(&map), ["content-type"]);
+        assert_eq!(left(&map), ["content-type", "countersigned", "trailer", "x-hops"]);
+        // In both forms.
+        remove_from_lines(&mut lines);
+        let mut same = HeaderMap::new();
+        lines.put_into(&mut same);
+        assert_eq!(same, map);
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::upstream::Relay;
+use crate::upstream::{Lines, Relay};
 
 /// The body of an answer: our own words, or the upstream's.
 pub(crate) enum Reply {
@@ -16,6 +16,22 @@ pub(crate) enum Reply {
 impl Reply {
     pub(crate) fn own(text: impl Into<Bytes>) -> Self {
         Self::Own(Full::new(text.into()))
+    }
+
+    /// The fields of the upstream's answer that are not in a map, but stand as it wrote them.
+    pub(crate) fn lines(&mut self) -> Option<&mut Lines> {
+        match self {
+            Self::Own(_) => None,
+            Self::Upstream(relay) => relay.lines().as_mut(),
+        }
+    }
+
+    /// Takes them, to be written.
+    pub(crate) fn take_lines(&mut self) -> Option<Lines> {
+        match self {
+            Self::Own(_) => None,
+            Self::Upstream(relay) => relay.lines().take(),
+        }
     }
 }
 

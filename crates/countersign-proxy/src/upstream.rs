@@ -6,6 +6,7 @@ mod destination;
 mod group;
 mod http1;
 mod http2;
+mod lines;
 mod pool;
 mod probe;
 mod relay;
@@ -16,6 +17,7 @@ use std::time::Instant;
 use countersign::Code;
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
 use tokio::time::timeout;
 
 use crate::channel::Caller;
@@ -33,6 +35,7 @@ pub(crate) use group::{Conditions, Group, Member};
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use http1::fuzz;
 pub(crate) use http1::{Draft, Message, Unwritable};
+pub(crate) use lines::Lines;
 use pool::Connection;
 pub(crate) use pool::{Lease, Pool};
 pub(crate) use probe::{upstreams, watch};
@@ -49,7 +52,8 @@ impl Upstreams {
     }
 
     /// Forwards what is on record, and nothing else, to one of the route's upstreams. It goes out once more, on a new
-    /// connection or to another of them, if none of it was sent, or if it is idempotent and none of an answer came.
+    /// connection or to another of them, if none of it was sent, or if it is idempotent and none of an answer came. The fields of
+    /// the answer are [`Lines`].
     ///
     /// # Errors
     /// `upstream_failed`, `upstream_timeout`; `unavailable` where the request can't be written.
@@ -87,7 +91,7 @@ impl Upstreams {
     ) -> Result<Option<Response<Relay>>, Fault> {
         let idempotent = is_idempotent(request.method());
         match send_request(lease, request, limits).await {
-            Ok(answer) => passable(answer).map(Some),
+            Ok(answer) => passable(answer).map(in_a_map).map(Some),
             Err(Unanswered { sent: false, .. }) => Ok(None),
             Err(Unanswered { heard: false, fault: Fault::Upstream(Code::UpstreamFailed, _), .. }) if idempotent => {
                 Ok(None)
@@ -104,7 +108,8 @@ impl Upstreams {
         limits: &Limits,
     ) -> Result<Response<Relay>, Fault> {
         let lease = self.connect(to, limits).await?;
-        send_request(lease, request, limits).await.map_err(|unanswered| unanswered.fault).and_then(passable)
+        let answer = send_request(lease, request, limits).await.map_err(|unanswered| unanswered.fault)?;
+        passable(answer).map(in_a_map)
     }
 
     async fn connect(&self, to: &Destination, limits: &Limits) -> Result<Lease, Fault> {
@@ -186,6 +191,22 @@ fn passable(response: Response<Relay>) -> Result<Response<Relay>, Fault> {
     Ok(response)
 }
 
+/// The same with all of its fields in its map, for those who look them up.
+fn in_a_map(mut response: Response<Relay>) -> Response<Relay> {
+    if let Some(lines) = response.body_mut().lines().take() {
+        lines.put_into(response.headers_mut());
+        let usual = response.status().canonical_reason().unwrap_or_default();
+        if let Ok(reason) = ReasonPhrase::try_from(lines.reason())
+            && !lines.reason().is_empty()
+            && lines.reason() != usual.as_bytes()
+        {
+            // Somebody chose it, so it goes on.
+            response.extensions_mut().insert(reason);
+        }
+    }
+    response
+}
+
 /// An answer that two readers could frame differently is nobody's. RFC 9112 §6.3: "Such a message might indicate an attempt to
 /// perform response splitting".
 fn framed_once(response: &Response<Incoming>) -> Result<(), Fault> {
@@ -218,7 +239,7 @@ async fn send(mut lease: Lease, message: &mut Message, limits: &Limits) -> Resul
         return Err(Unanswered { sent: false, heard: false, fault });
     };
     let head = connection.exchange(message, limits.response_time).await?;
-    Ok(head.map(|()| Relay::of_http1(lease, limits.silence_time)))
+    Ok(head.map(|lines| Relay::of_http1(lease, lines, limits.silence_time)))
 }
 
 /// The same with a request that may be sent in either version of HTTP, once.

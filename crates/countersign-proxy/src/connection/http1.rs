@@ -36,7 +36,7 @@ use crate::upgrade::Tunnel;
 
 pub(crate) use body::Body;
 use request::{Request, Wants};
-use response::Frame;
+use response::{Frame, Head};
 use spare::Out;
 pub(crate) use wire::SHORT;
 use wire::{Heard, Shared, Wire, lock};
@@ -174,7 +174,8 @@ enum Sent {
 /// Writes an answer as it comes. Head and a small body are one write.
 async fn send(wire: &Shared, response: Response<Reply>, wants: Wants, last: bool) -> io::Result<Sent> {
     let (parts, mut body) = response.into_parts();
-    let frame = response::frame(&parts, body.size_hint().exact(), wants);
+    let head = Head { parts, lines: body.take_lines() };
+    let frame = head.frame(body.size_hint().exact(), wants);
     let until_close = frame == Frame::UntilClose;
     let last = last || until_close;
     if until_close {
@@ -183,8 +184,8 @@ async fn send(wire: &Shared, response: Response<Reply>, wants: Wants, last: bool
     }
     let mut out = Out::new();
     out.extend_from_slice(lock(wire).rest_of_continue());
-    response::write_head(&mut out, &parts, &frame, wants, last);
-    drop(parts);
+    head.write(&mut out, &frame, wants, last);
+    drop(head);
     let mut left = match frame {
         Frame::None => Some(0),
         Frame::Sized(length) => Some(length),
@@ -264,7 +265,7 @@ async fn push(wire: &Shared, out: &mut Vec<u8>, mut data: Bytes, frame: &Frame) 
 fn end_chunks(out: &mut Vec<u8>, trailers: &HeaderMap, names: &[HeaderName]) {
     out.extend_from_slice(b"0\r\n");
     for (name, value) in trailers.iter().filter(|(name, _)| names.contains(name)) {
-        response::line(out, name.as_str(), value.as_bytes());
+        response::line(out, name.as_str().as_bytes(), value.as_bytes());
     }
     out.extend_from_slice(b"\r\n");
 }

@@ -53,7 +53,13 @@ pub(super) async fn serve<S: Stream>(
         service_fn(move |request: Request<Incoming>| {
             let answer = Box::pin(front.clone().answer(peer, Opening::http2(request)));
             let (one, wait) = (Busy::with(&busy), waits.one());
-            async move { Ok::<_, Infallible>(answer.await.map(|reply| Counted { reply, wait, _one: one })) }
+            async move {
+                let mut response = answer.await;
+                if let Some(lines) = response.body_mut().take_lines() {
+                    lines.put_into(response.headers_mut());
+                }
+                Ok::<_, Infallible>(response.map(|reply| Counted { reply, wait, _one: one }))
+            }
         })
     };
     let mut builder = http2::Builder::new(TokioExecutor::new());

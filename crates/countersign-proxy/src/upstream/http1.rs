@@ -24,6 +24,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
+use super::lines::Lines;
 use super::{Unanswered, failed, timed_out};
 use crate::alarm::Alarm;
 use crate::connection::Stream;
@@ -72,7 +73,7 @@ impl Http1 {
         &mut self,
         message: &mut Message,
         limit: Duration,
-    ) -> Result<Response<()>, Unanswered> {
+    ) -> Result<Response<Lines>, Unanswered> {
         let started = Instant::now();
         let course = message.body().course().cloned();
         self.begun = Begun::default();
@@ -86,11 +87,13 @@ impl Http1 {
             Poll::Ready(Err(timed_out("no answer in time")))
         });
         let head = heard.await.map_err(|fault| self.unanswered(fault))?;
-        let answer::Head { response, content, stays, rest } = head;
-        (self.content, self.rest, self.stays) = (content.after(&message.method, response.status()), rest, stays);
+        let answer::Head { status, lines, content, stays, rest } = head;
+        (self.content, self.rest, self.stays) = (content.after(&message.method, status), rest, stays);
         if !self.outbound.has_ended() {
             self.unsent = Some(message.take());
         }
+        let mut response = Response::new(lines);
+        *response.status_mut() = status;
         Ok(response)
     }
 

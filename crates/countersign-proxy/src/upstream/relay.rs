@@ -8,6 +8,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::both_ways::{BothWays, Part};
 use super::http1::Http1;
+use super::lines::Lines;
 use super::pool::{Connection, Lease};
 use crate::connection::Stream;
 use crate::headers;
@@ -16,6 +17,8 @@ use crate::headers;
 /// a part is never made to look like the whole.
 pub(crate) struct Relay {
     source: Source,
+    /// What the upstream said in its head, where that is not in a map.
+    lines: Option<Lines>,
     silence: Option<Pin<Box<Sleep>>>,
     limit: Duration,
     /// A part was handed out, and is perhaps not written yet.
@@ -37,7 +40,7 @@ enum Source {
 
 impl Relay {
     /// What comes next on the connection. It may be all here already: then the connection is free again.
-    pub(super) fn of_http1(mut lease: Lease, limit: Duration) -> Self {
+    pub(super) fn of_http1(mut lease: Lease, lines: Lines, limit: Duration) -> Self {
         let whole = http1(&mut lease).and_then(Http1::take_whole);
         let source = match whole {
             Some(whole) => {
@@ -46,15 +49,20 @@ impl Relay {
             }
             None => BothWays::begin(Box::new(lease)).map_or_else(Source::Http1, Source::BothWays),
         };
-        Self::of(source, limit)
+        Self::of(source, Some(lines), limit)
     }
 
     pub(super) fn of_http2(body: Incoming, limit: Duration) -> Self {
-        Self::of(Source::Http2(body), limit)
+        Self::of(Source::Http2(body), None, limit)
     }
 
-    fn of(source: Source, limit: Duration) -> Self {
-        Self { source, silence: None, limit, fresh: false, broken: None }
+    fn of(source: Source, lines: Option<Lines>, limit: Duration) -> Self {
+        Self { source, lines, silence: None, limit, fresh: false, broken: None }
+    }
+
+    /// The fields of the answer that are not in its map.
+    pub(crate) fn lines(&mut self) -> &mut Option<Lines> {
+        &mut self.lines
     }
 
     /// The connection, which is something else from here on.

@@ -1,7 +1,7 @@
 use countersign::Code;
 use http::{Response, StatusCode};
 
-use super::{Member, Outcome, Relay, Unanswered, Upstreams, failed, passable, send};
+use super::{Member, Outcome, Relay, Unanswered, Upstreams, failed, in_a_map, passable, send};
 use crate::channel::Caller;
 use crate::fault::Fault;
 use crate::outgoing::Outgoing;
@@ -53,7 +53,8 @@ impl Upstreams {
     }
 }
 
-fn switched(mut response: Response<Relay>, upgrade: Upgrade) -> Result<Response<Relay>, Fault> {
+fn switched(response: Response<Relay>, upgrade: Upgrade) -> Result<Response<Relay>, Fault> {
+    let mut response = in_a_map(response);
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return passable(response);
     }

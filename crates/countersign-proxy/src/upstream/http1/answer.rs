@@ -1,19 +1,24 @@
 //! The head of an answer, read strictly: what two readers could take differently is nobody's answer.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use hyper::ext::ReasonPhrase;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::content::Content;
+use crate::framing::{self, Announced, Fields, Limits};
+use crate::upstream::lines::Lines;
 
 /// What has come of a head so far.
 #[derive(Default)]
 pub(super) struct Begun {
     bytes: BytesMut,
-    /// Where the line begins that has not ended, and how far it was looked through.
-    line: usize,
+    /// Bytes of that which were looked at.
     seen: usize,
-    lines: usize,
+    /// Once the status line has ended.
+    status: Option<Status>,
+    fields: Fields,
     /// Bytes of answers on the way (1xx), which are not the answer.
     interim: usize,
     heard: bool,
@@ -22,12 +27,23 @@ pub(super) struct Begun {
 /// A whole head, and what came behind it.
 #[derive(Debug)]
 pub(super) struct Head {
-    pub(super) response: Response<()>,
+    pub(super) status: StatusCode,
+    pub(super) lines: Lines,
     /// As its fields frame it, see [`Content::after`].
     pub(super) content: Content,
     /// Whether the other side goes on with the connection.
     pub(super) stays: bool,
     pub(super) rest: Bytes,
+}
+
+/// A status line.
+#[derive(Clone)]
+struct Status {
+    /// Of `HTTP/1.`
+    minor: u8,
+    code: StatusCode,
+    /// Where the reason stands.
+    reason: Range<usize>,
 }
 
 /// What is wrong with it, in words.
@@ -48,82 +64,81 @@ impl Begun {
     pub(super) fn hear(&mut self, came: &[u8]) -> Result<Option<Head>, Fault> {
         self.heard = true;
         self.bytes.extend_from_slice(came);
-        while let Some(end) = self.end()? {
-            let lines = self.lines;
-            (self.line, self.seen, self.lines) = (0, 0, 0);
+        while let Some((status, announced)) = self.end()? {
+            let end = std::mem::take(&mut self.seen);
+            let fields = std::mem::take(&mut self.fields).take_fields();
+            let content = framed(announced, &status)?;
             // Switching protocols is an answer to whoever asked for it.
-            if self.bytes.get(9) == Some(&b'1') && self.bytes.get(9..12) != Some(b"101") {
+            if status.code.is_informational() && status.code != StatusCode::SWITCHING_PROTOCOLS {
                 self.interim += end;
-                head(&self.bytes.split_to(end).freeze(), lines)?;
+                drop(self.bytes.split_to(end));
                 if self.interim > MOST_BYTES {
                     return Err("too much before the answer");
                 }
                 continue;
             }
-            let mut all = std::mem::take(&mut self.bytes).freeze();
-            let rest = all.split_off(end);
-            return head(&all, lines).map(|head| Some(Head { rest, ..head }));
+            let mut head = std::mem::take(&mut self.bytes).freeze();
+            let rest = head.split_off(end);
+            let mut lines = Lines::new(head, status.reason, fields);
+            if status.code == StatusCode::NO_CONTENT {
+                // RFC 9110 §8.6: "A server MUST NOT send a Content-Length header field in any response with a status code of 1xx … or
+                // 204".
+                lines.retain(|name| !name.eq_ignore_ascii_case(b"content-length"));
+            }
+            let stays = status.minor == 1 && !lines.has_option("connection", "close");
+            return Ok(Some(Head { status: status.code, lines, content, stays, rest }));
         }
         Ok(None)
     }
 
-    /// Where the head ends. RFC 9112 §2.2 lets a recipient take a bare LF for the end of a line; not all do.
-    fn end(&mut self) -> Result<Option<usize>, Fault> {
+    /// Reads on to where the head ends. RFC 9112 §2.2 lets a recipient take a bare LF for the end of a line; not all do.
+    fn end(&mut self) -> Result<Option<(Status, Announced)>, Fault> {
         let bytes = &self.bytes[..];
-        let begins = bytes.len().min(PROTOCOL.len());
-        if bytes[..begins] != PROTOCOL[..begins] {
-            return Err("it is not an answer of HTTP/1.1");
+        let status = match self.status.take() {
+            Some(status) => status,
+            None => {
+                let begins = bytes.len().min(PROTOCOL.len());
+                if bytes[..begins] != PROTOCOL[..begins] {
+                    return Err("it is not an answer of HTTP/1.1");
+                }
+                let Some(at) = line_feed(&bytes[self.seen..]) else {
+                    self.seen = bytes.len();
+                    return if self.seen > MOST_BYTES { Err(TOO_LARGE) } else { Ok(None) };
+                };
+                let end = self.seen + at;
+                let status = status_line(bytes[..end].strip_suffix(b"\r").ok_or("a bare LF")?)?;
+                (self.seen, self.fields) = (end + 1, Fields::from(end + 1));
+                status
+            }
+        };
+        let (taken, ended) = self.fields.take(&bytes[self.seen..], &LIMITS).map_err(|(_, fault)| match fault {
+            framing::Fault::Bad(why) => why,
+            framing::Fault::TooLarge | framing::Fault::TooSlow => TOO_LARGE,
+        })?;
+        self.seen += taken;
+        if self.seen > MOST_BYTES {
+            return Err(TOO_LARGE);
         }
-        while let Some(at) = line_feed(&bytes[self.seen..]) {
-            let at = self.seen + at;
-            if !bytes[..at].ends_with(b"\r") {
-                return Err("a bare LF in the head of the answer");
-            }
-            let empty = at - self.line == 1;
-            self.lines += 1;
-            (self.line, self.seen) = (at + 1, at + 1);
-            if at >= MOST_BYTES || self.lines > MOST_FIELDS + 2 {
-                return Err("the head of the answer is too large");
-            }
-            if empty {
-                return Ok(Some(at + 1));
-            }
-        }
-        self.seen = bytes.len();
-        if bytes.len() > MOST_BYTES { Err("the head of the answer is too large") } else { Ok(None) }
+        let Some(announced) = ended else {
+            self.status = Some(status);
+            return Ok(None);
+        };
+        Ok(Some((status, announced)))
     }
-}
-
-/// Reads a head of so many lines, the empty one included.
-fn head(head: &Bytes, lines: usize) -> Result<Head, Fault> {
-    let end = line_feed(head).ok_or("no status line")?;
-    let (minor, status, reason) = status_line(&head[..end - 1])?;
-    let mut response = Response::new(());
-    *response.status_mut() = status;
-    if status.canonical_reason().is_none_or(|usual| usual.as_bytes() != reason) && !reason.is_empty() {
-        // Somebody chose it, so it goes on.
-        response.extensions_mut().insert(ReasonPhrase::try_from(reason).map_err(|_| "a byte that no reason has")?);
-    }
-    let mut headers = HeaderMap::with_capacity(lines);
-    fields(head, end + 1, &mut headers)?;
-    let (content, stays) = framed(&headers, minor, status)?;
-    if status == StatusCode::NO_CONTENT {
-        // RFC 9110 §8.6: "A server MUST NOT send a Content-Length header field in any response with a status code of 1xx … or 204".
-        headers.remove(header::CONTENT_LENGTH);
-    }
-    *response.headers_mut() = headers;
-    Ok(Head { response, content, stays, rest: Bytes::new() })
 }
 
 /// RFC 9112 §4: `HTTP-version SP status-code SP [ reason-phrase ]`. Some leave out the last blank.
-fn status_line(line: &[u8]) -> Result<(u8, StatusCode, &[u8]), Fault> {
+fn status_line(line: &[u8]) -> Result<Status, Fault> {
     let rest = line.strip_prefix(PROTOCOL).ok_or("it is not an answer of HTTP/1.1")?;
     let ([minor @ (b'0' | b'1'), b' ', code @ ..], reason) = rest.split_at_checked(5).ok_or("no status")? else {
         return Err("no status");
     };
-    let status = StatusCode::from_bytes(code).map_err(|_| "no status")?;
+    let code = StatusCode::from_bytes(code).map_err(|_| "no status")?;
     let reason = if reason.is_empty() { reason } else { reason.strip_prefix(b" ").ok_or("no status")? };
-    Ok((minor - b'0', status, reason))
+    if !reason.iter().all(|&byte| framing::is_field_byte(byte)) {
+        return Err("a byte that no reason has");
+    }
+    Ok(Status { minor: minor - b'0', code, reason: line.len() - reason.len()..line.len() })
 }
 
 /// Reads field lines from `at` to the empty one. A folded line begins with a blank, which no name does.
@@ -143,34 +158,20 @@ pub(super) fn fields(bytes: &Bytes, mut at: usize, into: &mut HeaderMap) -> Resu
     Err("no empty line")
 }
 
-/// How the body is framed, and whether the connection is used again behind it. What two readers could frame differently is
-/// nobody's: RFC 9112 §6.3, "Such a message might indicate an attempt to perform response splitting".
-fn framed(headers: &HeaderMap, minor: u8, status: StatusCode) -> Result<(Content, bool), Fault> {
-    let (mut content, mut stays) = (None, minor == 1);
-    for (name, value) in headers {
-        let value = value.as_bytes();
-        let framed = if name == header::CONTENT_LENGTH {
-            Content::Sized(length(value).ok_or("a Content-Length that is no number")?)
-        } else if name == header::TRANSFER_ENCODING {
-            if minor == 0 || !value.eq_ignore_ascii_case(b"chunked") {
-                return Err("a Transfer-Encoding other than chunked");
-            }
-            Content::chunked()
-        } else {
-            if name == header::CONNECTION {
-                stays &= !value.split(|byte| *byte == b',').any(|it| without_blanks(it).eq_ignore_ascii_case(b"close"));
-            }
-            continue;
-        };
-        if content.replace(framed).is_some() {
-            return Err("the answer is framed in two ways");
-        }
-    }
-    let none = matches!(content, None | Some(Content::Sized(0)));
-    if (status.is_informational() || status == StatusCode::NO_CONTENT) && !none {
+/// How the body is framed. What two readers could frame differently is nobody's:
+/// RFC 9112 §6.3, "Such a message might indicate an attempt to perform response splitting".
+fn framed(announced: Announced, status: &Status) -> Result<Content, Fault> {
+    let content = match (announced.length, announced.chunked) {
+        (_, true) if status.minor == 0 => return Err("HTTP/1.0 with Transfer-Encoding"),
+        (_, true) => Content::chunked(),
+        (Some(length), false) => Content::Sized(length),
+        (None, false) => Content::UntilClose,
+    };
+    let none = !announced.chunked && announced.length.is_none_or(|length| length == 0);
+    if (status.code.is_informational() || status.code == StatusCode::NO_CONTENT) && !none {
         return Err("a body where there can be none");
     }
-    Ok((content.unwrap_or(Content::UntilClose), stays))
+    Ok(content)
 }
 
 /// RFC 9110 §8.6: `Content-Length = 1*DIGIT`. No list, even of equal numbers.
@@ -196,4 +197,12 @@ fn line_feed(bytes: &[u8]) -> Option<usize> {
 const PROTOCOL: &[u8] = b"HTTP/1.";
 /// Of the head of an answer, and of all that comes before it.
 const MOST_BYTES: usize = 64 << 10;
-const MOST_FIELDS: usize = 100;
+const TOO_LARGE: &str = "the head of the answer is too large";
+/// How many fields; what they take is counted here, and how long by whoever waits.
+const LIMITS: Limits = Limits {
+    bytes: MOST_BYTES,
+    fields: 100,
+    head_time: Duration::ZERO,
+    idle_time: Duration::ZERO,
+    write_time: Duration::ZERO,
+};

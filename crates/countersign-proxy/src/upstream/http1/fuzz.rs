@@ -1,7 +1,7 @@
 //! An upstream's bytes, in reads of any size.
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -49,9 +49,11 @@ fn hear(method: &Method, bytes: &[u8], size: usize) -> Option<Heard> {
         let mut rest = match &answer {
             Some(_) => Bytes::copy_from_slice(part),
             None => {
-                let Some(Head { response, content, rest, .. }) = begun.hear(part).ok()? else { continue };
-                let (status, fields) = (response.status().as_u16(), format!("{:?}", response.headers()));
-                let content = content.after(method, response.status());
+                let Some(Head { status, lines, content, rest, .. }) = begun.hear(part).ok()? else { continue };
+                let content = content.after(method, status);
+                let mut fields = HeaderMap::new();
+                lines.put_into(&mut fields);
+                let (status, fields) = (status.as_u16(), format!("{fields:?}"));
                 let (body, trailers) = (Vec::new(), String::new());
                 answer = Some((Heard { status, fields, body, trailers, ended: false, behind: 0 }, content));
                 rest

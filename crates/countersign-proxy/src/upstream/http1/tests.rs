@@ -61,6 +61,9 @@ async fn answered(
         if leaves { None } else { Some(far) }
     });
     let head = connection.exchange(&mut message(method, ""), Duration::from_millis(200)).await?;
+    let (parts, lines) = head.into_parts();
+    let mut head = Response::from_parts(parts, ());
+    lines.put_into(head.headers_mut());
     let body = tokio::time::timeout(Duration::from_millis(200), rest(&mut connection)).await;
     let body = body.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     let _far = upstream.await.unwrap();
