@@ -285,21 +285,6 @@ fn tokens_are_revoked_within_a_second_by_one_command() {
     }
 }
 
-/// It never goes back, so it is ahead of one that did.
-#[test]
-fn a_revocation_counts_by_the_clock_of_the_gateway() {
-    let (dir, gateway) = deployment();
-    assert_eq!(gateway.end("-TERM"), Some(0));
-    let ahead = now() + 240;
-    dir.write("countersign-data/clock", &format!("{:020}\n", ahead * 1000));
-    let gateway = Gateway::start(&dir);
-    let mint = Mint::of(&dir);
-    let token = mint.signed(&mint.header(), &issued_at(ahead));
-    assert_eq!(me(&gateway, &token).0, 200);
-    dir.fine("token revoke --user u-1");
-    within_a_second("by user", || me(&gateway, &token).0 == 401);
-}
-
 #[test]
 fn a_key_gives_way_with_overlap_and_a_leaked_one_at_once() {
     let (dir, gateway) = deployment();

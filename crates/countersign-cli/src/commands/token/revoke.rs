@@ -1,8 +1,6 @@
-use std::time::Duration;
-
 use countersign::{Revocation, Scheme};
+use countersign_store::Registry;
 use countersign_store::registry::{Error, Refused, TokenRevocation};
-use countersign_store::{ClockMark, Registry};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, Failure};
@@ -57,10 +55,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let registry = place.registry_to_write().await?;
     let what = args.what.revocation()?;
     is_there(&registry, &what).await?;
-    // The gateway's clock does not go back where this machine's did: tokens may be dated later than now.
-    let noted = ClockMark::noted_in(registry.data_dir()).filter(|noted| *noted > moment::now());
-    let now = noted.map_or_else(moment::now, |noted| noted.after(NOTED_EVERY));
-    let revoked = registry.revoke_tokens(&what, &args.reason, token.lifetime, now).await?;
+    let revoked = registry.revoke_tokens(&what, &args.reason, token.lifetime, moment::now()).await?;
     registry.close().await;
     say!("revoked  {}, within a second everywhere", told(&what));
     say!("until    {}: by then they are past their time anyway", revoked.until);
@@ -132,6 +127,3 @@ fn object(one: &TokenRevocation) -> Value {
     };
     json!({ "kind": kind, "name": name, "at": one.at.to_string(), "until": one.until.to_string() })
 }
-
-/// How far the clock of a running gateway may be ahead of what it noted.
-const NOTED_EVERY: Duration = Duration::from_secs(2);
