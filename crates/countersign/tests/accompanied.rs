@@ -77,7 +77,7 @@ fn code<T>(result: Result<T, impl Into<Refusal>>) -> Option<Code> {
 }
 
 #[test]
-fn a_users_token_riding_on_another_partners_signature() {
+fn mistake_40_a_users_token_riding_on_another_partners_signature() {
     let place = Place::new(Scheme::HttpMessageSignatures, Algorithm::Ed25519);
     let fresh = |site: &str| {
         place.fresh(Some(&place.token(site)), demands(Scheme::HttpMessageSignatures), Some(&COVER)).unwrap()

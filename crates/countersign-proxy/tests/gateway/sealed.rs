@@ -78,7 +78,7 @@ async fn what_can_not_be_opened_is_malformed_and_named() {
 
 /// Decrypted before it is verified, the gateway would be an oracle for strangers.
 #[tokio::test]
-async fn nothing_is_opened_for_a_signature_that_does_not_hold() {
+async fn mistake_39_nothing_is_opened_for_a_signature_that_does_not_hold() {
     let key = key();
     let body = sealed(&key, "acme");
     let stage = Stage::with(opening(key)).await;

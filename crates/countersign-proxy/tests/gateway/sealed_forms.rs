@@ -235,7 +235,7 @@ async fn the_whole_body_is_parsed_under_the_rules_of_pki() {
 
 /// What PKCS#1 v1.5 or OAEP with SHA-1 wrapped is never unwrapped, whatever its header calls it.
 #[tokio::test]
-async fn pkcs1_v1_5_padding_and_sha_1_oaep_are_no_oracle() {
+async fn mistake_39_pkcs1_v1_5_padding_and_sha_1_oaep_are_no_oracle() {
     let mut to = Recipient::new(RSA);
     let armoured: String = to.public.lines().filter(|line| !line.starts_with('-')).collect();
     let der = STANDARD.decode(armoured).unwrap();
@@ -254,7 +254,7 @@ async fn pkcs1_v1_5_padding_and_sha_1_oaep_are_no_oracle() {
 
 /// Sealed for a key that is there, under the name of another: it is not tried with the one that would open it.
 #[tokio::test]
-async fn an_unknown_kid_is_not_tried_against_every_key() {
+async fn mistake_39_an_unknown_kid_is_not_tried_against_every_key() {
     let (to, other) = (Recipient::new(P256), Recipient::new(P256));
     let keys = [&to, &other].map(|it| OpeningKey::from_file(it.private.as_bytes()).unwrap());
     let stage = Stage::with(Setting { openers: Arc::new(Openers::new(keys)), ..opening(false) }).await;
@@ -263,7 +263,7 @@ async fn an_unknown_kid_is_not_tried_against_every_key() {
 }
 
 #[tokio::test]
-async fn nothing_is_opened_of_a_replay() {
+async fn mistake_39_nothing_is_opened_of_a_replay() {
     let to = Recipient::new(P256);
     let stage = to.stage(opening(false)).await;
     let once = stage.partner.post("/orders", &to.with("/n", "/m")).bytes().await;

@@ -157,7 +157,7 @@ async fn the_api_is_told_who_signed_and_for_which_user() {
 }
 
 #[tokio::test]
-async fn a_users_token_riding_on_another_partners_signature() {
+async fn mistake_40_a_users_token_riding_on_another_partners_signature() {
     let taking = Taking::both().await;
     refused(&taking.signed_with(&taking.token_at("mall", now())).await, 403, "partner_not_allowed");
     assert_eq!(taking.stage.upstream.requests(), 0);

@@ -154,7 +154,7 @@ fn a_token_says_what_the_contract_names_and_comes_back() {
 }
 
 #[test]
-fn alg_none() {
+fn mistake_38_alg_none() {
     let deployment = Deployment::new(TokenAlgorithm::EdDsa);
     let token = deployment.issue();
     let body = token.split('.').nth(1).unwrap();
@@ -168,7 +168,7 @@ fn alg_none() {
 }
 
 #[test]
-fn hs256_with_the_public_key() {
+fn mistake_38_hs256_with_the_public_key() {
     for algorithm in [TokenAlgorithm::EdDsa, TokenAlgorithm::Rs256] {
         let deployment = Deployment::new(algorithm);
         let header = Header { kid: Some(deployment.kid()), ..Header::new(jsonwebtoken::Algorithm::HS256) };
@@ -191,7 +191,7 @@ fn hs256_with_the_public_key() {
 }
 
 #[test]
-fn another_issuers_token() {
+fn mistake_38_another_issuers_token() {
     let (ours, theirs) = (Deployment::new(TokenAlgorithm::EdDsa), Deployment::new(TokenAlgorithm::EdDsa));
     // By its own key, and by its own key under the name of ours.
     assert_eq!(ours.check(&theirs.issue()).unwrap_err(), Code::TokenInvalid);
@@ -218,7 +218,7 @@ fn another_issuers_token() {
 }
 
 #[test]
-fn expired() {
+fn mistake_38_expired() {
     let deployment = Deployment::new(TokenAlgorithm::EdDsa);
     let token = deployment.issue();
     assert!(deployment.check_at(&token, Timestamp::from_millis(1_800_000_899_999)).is_ok());
@@ -241,7 +241,7 @@ fn expired() {
 }
 
 #[test]
-fn not_yet_valid() {
+fn mistake_38_not_yet_valid() {
     let deployment = Deployment::new(TokenAlgorithm::EdDsa);
     let token = deployment.issue_at(NOW.after(Duration::from_secs(31))).token;
     assert_eq!(deployment.check(&token).unwrap_err(), Code::TokenInvalid);
@@ -251,7 +251,7 @@ fn not_yet_valid() {
 }
 
 #[test]
-fn audience_missing() {
+fn mistake_38_audience_missing() {
     let deployment = Deployment::new(TokenAlgorithm::EdDsa);
     for audience in [Value::Null, json!("other"), json!(""), json!([]), json!(["api"]), json!(["api", "other"])] {
         let token = deployment.with_claim("aud", audience.clone());
@@ -260,7 +260,7 @@ fn audience_missing() {
 }
 
 #[test]
-fn subject_of_a_suspended_site() {
+fn mistake_38_subject_of_a_suspended_site() {
     for sites in [
         sites(KeyState::Active, false),
         sites(KeyState::Revoked, true),
@@ -305,7 +305,7 @@ fn a_revoked_token_and_all_of_a_user_a_site_or_a_partner() {
 }
 
 #[test]
-fn a_token_whose_id_says_another_time_would_outlive_a_revocation() {
+fn mistake_38_a_token_whose_id_says_another_time_would_outlive_a_revocation() {
     let deployment = Deployment::new(TokenAlgorithm::EdDsa);
     let later = Moment { at: NOW.after(Duration::from_secs(10)), generation: 0 }.id([0; 6]);
     for id in [json!(later), json!("7"), json!(""), Value::Null] {

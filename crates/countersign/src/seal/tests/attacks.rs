@@ -11,7 +11,7 @@ use super::*;
 
 /// A ciphertext that is copied to another field would make the recipient read it aloud there.
 #[test]
-fn a_ciphertext_moved_to_another_field_does_not_open() {
+fn mistake_39_a_ciphertext_moved_to_another_field_does_not_open() {
     let key = key(Algorithm::EcdsaP256Sha256);
     let sealed = seal(DOCUMENT, &["/card/number"], &key);
     let stolen = compact(&sealed, "/card/number");
@@ -26,7 +26,7 @@ fn a_ciphertext_moved_to_another_field_does_not_open() {
 }
 
 #[test]
-fn a_ciphertext_moved_to_another_element_of_its_array_does_not_open() {
+fn mistake_39_a_ciphertext_moved_to_another_element_of_its_array_does_not_open() {
     let key = key(Algorithm::EcdsaP256Sha256);
     let sealed = seal(r#"["first", "second"]"#, &["/*"], &key);
     let [first, second] = ["/0", "/1"].map(|at| compact(&sealed, at));
@@ -37,7 +37,7 @@ fn a_ciphertext_moved_to_another_element_of_its_array_does_not_open() {
 
 /// A partner must not be able to use the recipient as an oracle for someone else's fields.
 #[test]
-fn a_ciphertext_used_by_another_partner_does_not_open() {
+fn mistake_39_a_ciphertext_used_by_another_partner_does_not_open() {
     let key = key(Algorithm::EcdsaP256Sha256);
     let sealed = seal(DOCUMENT, &["/card/number"], &key);
     let openers = Openers::new([key]);
@@ -50,7 +50,7 @@ fn a_ciphertext_used_by_another_partner_does_not_open() {
 
 /// `1, "amount": 0` in place of a number is a second member.
 #[test]
-fn a_plaintext_that_is_not_one_json_value_does_not_open() {
+fn mistake_39_a_plaintext_that_is_not_one_json_value_does_not_open() {
     for text in [
         "1,\"amount\":0",
         "1, \"amount\": 0",
@@ -71,7 +71,7 @@ fn a_plaintext_that_is_not_one_json_value_does_not_open() {
 
 /// What PKCS#1 v1.5 wrapped, as the oracle of Bleichenbacher wants it judged, is never looked at in that way.
 #[test]
-fn pkcs1_v1_5_padding_is_no_oracle() {
+fn mistake_39_pkcs1_v1_5_padding_is_no_oracle() {
     let key = key(Algorithm::RsaPssSha512);
     let public = Pkcs1PublicEncryptingKey::new(PublicEncryptingKey::from_der(&key.public().spki).unwrap()).unwrap();
     let mut room = vec![0; public.ciphertext_size()];
@@ -88,7 +88,7 @@ fn pkcs1_v1_5_padding_is_no_oracle() {
 }
 
 #[test]
-fn oaep_with_sha_1_does_not_open() {
+fn mistake_39_oaep_with_sha_1_does_not_open() {
     let key = key(Algorithm::RsaPssSha512);
     let public = OaepPublicEncryptingKey::new(PublicEncryptingKey::from_der(&key.public().spki).unwrap()).unwrap();
     let mut room = vec![0; public.ciphertext_size()];
@@ -105,7 +105,7 @@ fn oaep_with_sha_1_does_not_open() {
 
 /// Sealed for a key that is there, under the name of one that isn't, or of another one: nothing is tried.
 #[test]
-fn an_unknown_kid_is_not_tried_against_every_key() {
+fn mistake_39_an_unknown_kid_is_not_tried_against_every_key() {
     let (one, other) = (key(Algorithm::EcdsaP256Sha256), key(Algorithm::EcdsaP256Sha256));
     let kid = one.public().id().to_owned();
     let reversed: String = kid.chars().rev().collect();
