@@ -1,5 +1,6 @@
 //! Every way in which a token that should not count was ever made to (mistake 38), and what a good one is.
 
+mod edges;
 mod generations;
 mod held;
 
