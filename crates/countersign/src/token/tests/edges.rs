@@ -42,7 +42,7 @@ fn what_is_issued_is_taken_up_to_4096_bytes_and_nothing_longer_is_issued() {
         deployment.keys.signer(NOW).unwrap().issue(&deployment.settings, subject, [7; 6], NOW)
     };
     // Base64 grows in steps of one or two.
-    let longest = (2500..3000).filter_map(|length| Some((length, issue(length).ok()?))).last().unwrap();
+    let longest = (2500..3000).filter_map(|length| Some((length, issue(length).ok()?))).next_back().unwrap();
     let (length, token) = (longest.0, longest.1.token);
     assert_eq!(token.len(), 4096);
     assert!(deployment.check(&token).is_ok() && issue(length + 1).is_err());
