@@ -56,7 +56,7 @@ impl fmt::Display for Email {
 /// What an address in its one form looks like, where it is beyond ASCII. No two that look alike have two, and none is one of
 /// ASCII.
 pub(super) fn skeleton(form: &str) -> Option<String> {
-    let (local, domain) = form.rsplit_once('@')?;
+    let (local, domain) = form.rsplit_once('@').filter(|(local, _)| !local.is_ascii())?;
     local_part::skeleton(local).map(|local| format!("{local}@{domain}"))
 }
 

@@ -189,6 +189,15 @@ mod tests {
     }
 
     #[test]
+    fn what_else_an_address_may_hold_stands_beside_letters_beyond_ascii() {
+        for text in ["müller+shop", "müller_jürgen", "müller-1", "дмитрий.1", "ü!#$%&'*/=?^`{|}~", "ü--a", "-ü-"]
+        {
+            admitted(text);
+        }
+        refused("xn--ü");
+    }
+
+    #[test]
     fn two_that_look_alike_have_one_skeleton_and_a_mark_is_part_of_it() {
         for (one, other) in [("ёре", "ëpe"), ("ørsted", "o\u{338}rsted"), ("мüll", "мüll"), ("mü11er", "müller")]
         {
