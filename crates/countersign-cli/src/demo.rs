@@ -31,7 +31,7 @@ pub(crate) async fn play(
     let gateway = Port { asked: gateway, default: 8001, flag: "--gateway-port" };
     let sender = Port { asked: sender, default: 8002, flag: "--sender-port" };
     let Stage { cast, serving: [main, narrow], sidecars: [plain, sealing], keys, policies, notes } =
-        Stage::set(dir, &gateway, &sender).await?;
+        Box::pin(Stage::set(dir, &gateway, &sender)).await?;
     for line in notes {
         say!("{line}");
     }

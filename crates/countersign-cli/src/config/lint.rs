@@ -9,9 +9,8 @@ use super::Config;
 use super::check::is_loopback;
 use super::issue::Place;
 use super::lint_route::{lint_route, lint_routes};
+use super::lint_sidecar::lint_sidecar;
 use super::names::Durability;
-use super::origin::Origin;
-use super::sidecar::{SealFor, SidecarSeal};
 use super::store_url::{ReplayUrl, Source};
 
 /// One finding.
@@ -44,6 +43,7 @@ impl fmt::Display for Finding {
 pub(super) fn lint(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     deployment(config, &mut findings);
+    lint_sidecar(config, &mut findings);
     lint_routes(config, &mut findings);
     for (index, route) in config.routes.iter().enumerate() {
         lint_route(config, index, route, &mut findings);
@@ -128,26 +128,6 @@ fn deployment(config: &Config, findings: &mut Vec<Finding>) {
             "lifetime = \"15m\" in [token]; a site logs its users in again without asking them",
         );
     }
-    if config.sidecar.as_ref().is_some_and(|sidecar| sidecar.allow_remote) {
-        found(
-            "sidecar-remote",
-            "sidecar.allow_remote",
-            "allow_remote is on: whoever reaches the sidecar speaks with your signature",
-            "listen on loopback, one sidecar beside each sender, and take allow_remote out",
-        );
-    }
-    if let Some((path, recipient, seal)) = fetched(config)
-        && recipient.scheme() == "http"
-        && !is_this_machine(recipient)
-        && !seal.is_pinned()
-    {
-        found(
-            "seal-recipient-clear",
-            path,
-            "the key to seal for is fetched in the clear: whoever is on the way hands out his own, and reads what is sealed",
-            "to = \"https://…\" in [sidecar.seal], or kid = \"…\" there with the key's thumbprint, as its owner tells you",
-        );
-    }
     if config.routes.is_empty() && config.sidecar.is_none() {
         found(
             "no-route",
@@ -156,28 +136,4 @@ fn deployment(config: &Config, findings: &mut Vec<Finding>) {
             "add a [[route]] with path and upstream",
         );
     }
-}
-
-/// What is fine and could be better: not a finding.
-pub(super) fn notes(config: &Config) -> Vec<&'static str> {
-    let unpinned =
-        fetched(config).is_some_and(|(_, recipient, seal)| recipient.scheme() == "https" && !seal.is_pinned());
-    let note = "whoever ends TLS in front of the gateway can hand out a key of his own to seal for: kid in [sidecar.seal], with the \
-                thumbprint that the owner of the gateway tells you, takes no other";
-    if unpinned { vec![note] } else { Vec::new() }
-}
-
-/// Who is asked for the key to seal for, and where that stands.
-fn fetched(config: &Config) -> Option<(&'static str, &Origin, &SidecarSeal)> {
-    let sidecar = config.sidecar.as_ref()?;
-    let seal = sidecar.seal.as_ref()?;
-    match &seal.to {
-        SealFor::Destination => Some(("sidecar.to", sidecar.to.as_ref()?, seal)),
-        SealFor::Published(origin) => Some(("sidecar.seal.to", origin, seal)),
-        SealFor::File(_) => None,
-    }
-}
-
-fn is_this_machine(origin: &Origin) -> bool {
-    origin.host() == "localhost" || origin.address().is_some_and(|address| is_loopback(&address))
 }

@@ -22,6 +22,7 @@ mod init;
 mod issue;
 mod lint;
 mod lint_route;
+mod lint_sidecar;
 mod names;
 mod nearest;
 mod not_yet;
@@ -144,7 +145,7 @@ impl Config {
     /// What is fine and could be better still.
     #[must_use]
     pub fn notes(&self) -> Vec<&'static str> {
-        lint::notes(self)
+        lint_sidecar::notes(self)
     }
 
     /// Where a setting stands: `gateway.tls.key`.

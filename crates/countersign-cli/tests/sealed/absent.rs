@@ -118,3 +118,23 @@ fn a_list_of_fields_and_the_partners_name_are_enough() {
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.err.contains("[sidecar] lacks \"partner\"") && ran.err.contains("hint: partner = \"acme\""), "{ran:?}");
 }
+
+/// Fetched over TLS the key is as good as whoever ends it; in the clear it is anybody's.
+#[test]
+fn lint_tells_who_could_hand_out_another_key_to_seal_for() {
+    let dir = Dir::new();
+    let with =
+        |to: &str| dir.write("s.toml", &format!("[sidecar]\nto = \"{to}\"\npartner = \"acme\"\nseal = [\"/n\"]\n"));
+    with("https://api.example.com");
+    let fine = dir.fine("lint --config s.toml");
+    assert!(
+        fine.contains("note: whoever ends TLS in front of the gateway") && fine.contains("nothing to report"),
+        "{fine}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&dir.fine("lint --config s.toml --json")).unwrap();
+    assert!(json["notes"][0].as_str().is_some_and(|note| note.starts_with("whoever ends TLS")), "{json}");
+    with("http://api.example.com");
+    let found = dir.run("lint --config s.toml");
+    assert_eq!(found.code, 20, "{found:?}");
+    assert!(found.out.contains("(seal-recipient-clear)") && found.out.contains("s.toml:2:6"), "{found:?}");
+}
