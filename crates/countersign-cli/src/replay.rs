@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Raised, ReplayStore, Timestamp};
+use countersign::{Raised, ReplayStore, Scheme, Timestamp};
 use countersign_proxy::{Clock, Measure, ReadyCheck};
 use countersign_store::replay::{Reach, RedisAddress};
 use countersign_store::{ClockMark, DataLock, MemoryReplay, RedisReplay};
@@ -71,12 +71,14 @@ impl Replay {
         }
     }
 
-    /// What was signed before is unavailable, after an end of this gateway that was none.
-    pub(crate) fn floor(&self) -> Option<Timestamp> {
+    /// What was signed before is unavailable, after an end of this gateway that was none: for each scheme that has such a floor.
+    pub(crate) fn floors(&self) -> Vec<(Scheme, Timestamp)> {
         match self {
-            Self::Alone(memory) => memory.floor(),
+            Self::Alone(memory) => {
+                Scheme::ALL.into_iter().filter_map(|scheme| Some((scheme, memory.floor_of(scheme)?))).collect()
+            }
             // What it lost it says itself, whenever that is.
-            Self::Shared(_) => None,
+            Self::Shared(_) => Vec::new(),
         }
     }
 
@@ -84,8 +86,8 @@ impl Replay {
     pub(crate) fn missing(&self, now: Timestamp) -> Option<String> {
         match self {
             Self::Alone(memory) => {
-                let floor = memory.floor().filter(|floor| now < *floor)?;
-                Some(format!("the gateway did not end in order, and what was signed before {floor} could be a replay"))
+                let begin = memory.begin().filter(|begin| now < *begin)?;
+                Some(format!("the gateway did not end in order, and what was signed before {begin} could be a replay"))
             }
             Self::Shared(store) => store.missing(now),
         }

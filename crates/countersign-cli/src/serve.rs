@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use countersign::{Keys, Timestamp};
+use countersign::{Keys, Scheme, Timestamp};
 use countersign_proxy::{Clock, Control, ExchangeSettings, Gateway, Handles, ReadyCheck};
-use countersign_store::replay::Reach;
+use countersign_store::replay::{Reach, Skews};
 use countersign_store::users::Lookalikes;
 use countersign_store::{Registry, Snapshots, Users};
 use tokio::sync::oneshot;
 
-use crate::config::Config;
+use crate::config::{Config, Route};
 use crate::exit::{self, Failure};
 use crate::handover::{Door, Offer, Predecessor};
 use crate::last_use::LastUseWriter;
@@ -149,8 +149,8 @@ impl Serving {
     }
 
     /// Where the replay memory begins, after an end that was none: what was signed before is unavailable.
-    pub(crate) fn floor(&self) -> Option<Timestamp> {
-        self.replay.floor()
+    pub(crate) fn floors(&self) -> Vec<(Scheme, Timestamp)> {
+        self.replay.floors()
     }
 
     /// What steers it while it serves.
@@ -310,11 +310,14 @@ impl Reloader {
     }
 }
 
-/// What the routes admit under, all together.
+/// What the routes admit under, all together, and the exchange of trusted sites with them.
 fn reach(config: &Config) -> Reach {
     let exchange = config.token.is_some().then_some(ExchangeSettings::WINDOW);
-    let skews = config.routes.iter().flat_map(|route| route.schemes.iter().map(|scheme| route.max_skew(*scheme)));
-    let skews = skews.chain(exchange);
+    let max_skew = Skews::each(|scheme| {
+        let its = |route: &Route| route.schemes.iter().copied().find(|it| it.as_str() == scheme.as_str());
+        let routes = config.routes.iter().filter_map(|route| Some(route.max_skew(its(route)?))).max();
+        routes.max(exchange.filter(|_| scheme == Scheme::TrustedSite))
+    });
     let ages = config.routes.iter().map(|route| route.max_age).chain(exchange);
-    Reach { max_skew: skews.max().unwrap_or_default(), max_age: ages.max().unwrap_or_default() }
+    Reach { max_skew, max_age: ages.max().unwrap_or_default() }
 }

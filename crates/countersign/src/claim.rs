@@ -303,7 +303,8 @@ impl Authentic {
         };
         let [high, low, ..] = *key.fingerprint();
         let until = policy.remember_until(facts.scheme, created);
-        Some(Use { first, second, signed: created, until, group: u16::from_be_bytes([high, low]) })
+        let (scheme, group) = (facts.scheme, u16::from_be_bytes([high, low]));
+        Some(Use { first, second, signed: created, until, scheme, group })
     }
 }
 

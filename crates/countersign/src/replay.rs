@@ -2,6 +2,7 @@ use std::future::Future;
 use std::io::Write;
 use std::pin::Pin;
 
+use crate::algorithm::Scheme;
 use crate::primitive::sha256;
 use crate::quota::{Count, Tally};
 use crate::rejection::Unavailable;
@@ -56,6 +57,7 @@ pub struct Use {
     pub(crate) second: Option<UseMark>,
     pub(crate) signed: Timestamp,
     pub(crate) until: Timestamp,
+    pub(crate) scheme: Scheme,
     pub(crate) group: u16,
 }
 
@@ -63,7 +65,13 @@ impl Use {
     /// A use, for the suites that test stores; the chain makes its own.
     #[must_use]
     pub const fn new(first: UseMark, second: Option<UseMark>, signed: Timestamp, until: Timestamp) -> Self {
-        Self { first, second, signed, until, group: 0 }
+        Self { first, second, signed, until, scheme: Scheme::HttpMessageSignatures, group: 0 }
+    }
+
+    /// The same of a message in another scheme, for the suites.
+    #[must_use]
+    pub const fn under(self, scheme: Scheme) -> Self {
+        Self { scheme, ..self }
     }
 
     /// The same in another group, for the suites.
@@ -100,6 +108,12 @@ impl Use {
     #[must_use]
     pub const fn signed(&self) -> Timestamp {
         self.signed
+    }
+
+    /// The scheme that the message is signed in: how far ahead of its admission it may have been signed is the scheme's.
+    #[must_use]
+    pub const fn scheme(&self) -> Scheme {
+        self.scheme
     }
 
     /// The last moment at which the message could verify anywhere: memory of it must not end sooner.

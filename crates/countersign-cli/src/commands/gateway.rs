@@ -90,10 +90,14 @@ fn announce(place: &Place, serving: &Serving) -> Result<(), Failure> {
     for broken in serving.broken() {
         print::broken(&broken);
     }
-    if let Some(floor) = serving.floor() {
-        let what = format!("the gateway before did not end in order: what was signed before {floor} could be a replay");
-        let then = "until then requests are answered 503 with Retry-After, and /readyz says so; a SIGTERM avoids it"
-            .to_owned();
+    let floors = serving.floors();
+    if !floors.is_empty() {
+        let each: Vec<_> = floors.iter().map(|(scheme, floor)| format!("{floor} ({scheme})")).collect();
+        let each = each.join(", ");
+        let what = format!("the gateway before did not end in order: what was signed before {each} could be a replay");
+        let then =
+            "until then requests are answered 503 with Retry-After, and /readyz until the first; a SIGTERM avoids it"
+                .to_owned();
         output::warning(what, &[then]);
     }
     let routes = output::count(place.config.routes.len(), "route");

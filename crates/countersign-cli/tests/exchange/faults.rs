@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
+use super::support::gateway::{Gateway, send};
 use super::support::site::REGISTER;
 use super::{deployment, users};
 
@@ -55,4 +57,50 @@ fn with_the_database_held_by_another_registrations_are_unavailable_and_nobody_is
     holder.wait().unwrap();
     assert_eq!(users(&dir), ["ana@example.com"]);
     assert_eq!(shop.register(&gateway, "bob@example.com").status, 201);
+}
+
+/// The sites' five minutes are no reason to refuse what everybody else signs.
+#[test]
+fn after_kill_9_only_the_exchange_waits_for_the_skew_of_the_sites() {
+    let (dir, gateway, [shop, ..]) = deployment("");
+    dir.fine("key generate --algorithm ed25519 --out order.key");
+    dir.fine(
+        "key add --partner shop --id orders --scheme http-message-signatures --algorithm ed25519 --public-key order.key.pub",
+    );
+    let config =
+        dir.read("countersign.toml").replace("path = \"/orders\"\n", "path = \"/orders\"\nmax_skew = \"2s\"\n");
+    dir.write("countersign.toml", &config);
+    let ready = |gateway: &Gateway| {
+        send(gateway.admin, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").0 == 200
+    };
+    gateway.end("-TERM");
+    // As if it had never admitted under the longer skew: that would count for half a minute.
+    for file in ["replay.state", "clock"] {
+        std::fs::remove_file(dir.path(&format!("countersign-data/{file}"))).unwrap();
+    }
+    let gateway = Gateway::start(&dir);
+    assert!(ready(&gateway));
+    assert_eq!(shop.register(&gateway, "ana@example.com").status, 201);
+    gateway.end("-KILL");
+    let gateway = Gateway::start(&dir);
+    assert!(!ready(&gateway));
+    let begun = Instant::now();
+    while !ready(&gateway) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "not ready in time: {}", dir.read("log"));
+        thread::sleep(Duration::from_millis(200));
+    }
+    let order = format!("GET /orders HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", gateway.address);
+    // Stamps are of whole seconds: that of a moment ago may lie before the floor.
+    let passes =
+        || send(gateway.address, &dir.fine_with("sign --key order.key --id orders", order.as_bytes())).0 == 200;
+    while !passes() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "refused beyond its own skew: {}", dir.read("log"));
+        thread::sleep(Duration::from_millis(200));
+    }
+    let said = shop.login(&gateway, "ana@example.com");
+    assert_eq!((said.status, said.code()), (503, "unavailable"), "{said:?}");
+    let wait = said.head.lines().find_map(|line| line.strip_prefix("retry-after: ")?.parse::<u64>().ok());
+    assert!(wait.is_some_and(|wait| (200..=300).contains(&wait)), "{}", said.head);
+    let warned = dir.read("log");
+    assert!(warned.contains("(http-message-signatures)") && warned.contains("(trusted-site)"), "{warned}");
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use countersign::{BoxFuture, ReplayStore, Seen, Timestamp, Unavailable, Use};
 
+use super::per_scheme::{Floors, Millis};
 use super::restart::{Disk, Start};
 use super::shard::{Mark, Shard, cut, slot_of};
 use super::state_file::Terms;
@@ -24,7 +25,7 @@ pub struct MemoryReplay {
     capacity: usize,
     swept: AtomicI64,
     pub(super) start: Start,
-    pub(super) floor: Option<Timestamp>,
+    pub(super) floors: Floors,
     /// Milliseconds behind the moment of signing for which it remembers at least, but for a minute: a request that began
     /// under shorter routes than those of now is remembered as long as these could admit it again.
     pub(super) window: AtomicI64,
@@ -39,7 +40,7 @@ impl MemoryReplay {
     /// A memory without a file, for the demo and for tests: a restart forgets everything.
     #[must_use]
     pub fn ephemeral(capacity: usize) -> Self {
-        let terms = Terms { max_skew: 0, max_age: 0, raised: Vec::new(), floor: None };
+        let terms = Terms { max_skew: Millis::default(), max_age: 0, raised: Vec::new(), floors: Floors::default() };
         Self::new(capacity, Start::First, terms, None)
     }
 
@@ -58,13 +59,13 @@ impl MemoryReplay {
     pub(super) fn new(capacity: usize, start: Start, terms: Terms, disk: Option<Disk>) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new(Timestamp::from_millis(i64::MIN)))).collect();
         let (used, swept) = (AtomicUsize::new(0), AtomicI64::new(i64::MIN));
-        let (floor, window) = (terms.floor, AtomicI64::new(terms.window()));
+        let (floors, window) = (terms.floors, AtomicI64::new(terms.window()));
         let (terms, closed) = (Mutex::new(Some(terms)), Mutex::default());
-        Self { shards, spread: RandomState::new(), used, capacity, swept, start, floor, window, terms, closed, disk }
+        Self { shards, spread: RandomState::new(), used, capacity, swept, start, floors, window, terms, closed, disk }
     }
 
     fn spend(&self, once: &Use, now: Timestamp) -> Result<Seen, Unavailable> {
-        if let Some(floor) = self.floor.filter(|floor| once.signed() < *floor) {
+        if let Some(floor) = self.floors.of(once.scheme()).filter(|floor| once.signed() < *floor) {
             let left = floor.as_millis().saturating_sub(now.as_millis());
             let unavailable =
                 Unavailable::new(NAME, "signed before the memory begins: the gateway before did not end in order");
@@ -164,7 +165,7 @@ impl ReplayStore for MemoryReplay {
     }
 
     fn admits(&self, now: Timestamp) -> Option<bool> {
-        let began = self.floor.is_none_or(|floor| now >= floor);
+        let began = self.begin().is_none_or(|begin| now >= begin);
         let open = self.shards.iter().all(|shard| shard.lock().is_ok_and(|shard| !shard.closed));
         // One use has two marks at most.
         let room = self.used() + 2 <= self.capacity || self.sweep(now) && self.used() + 2 <= self.capacity;

@@ -53,7 +53,7 @@ use crate::lock::DataLock;
 /// under which gateways admit. Every use is spent only if the mark is still the one that was looked at; twice a second it
 /// is held against what the server says of itself. Emptied, restarted, failed over to a replica, evicted from, or with a
 /// clock that ran ahead and went back, the store may lack something: what was signed before that moment, and the longest
-/// skew of any gateway and 30 seconds, is unavailable from then on. Each node remembers by which memory it admitted last,
+/// skew of any gateway for its scheme and 30 seconds, is unavailable from then on. Each node remembers by which memory it admitted last,
 /// in its data directory, and so notices what happened while it was away.
 ///
 /// **What it can't notice.** Single keys that someone with access to the store deletes. Two primaries at once, each
@@ -127,15 +127,17 @@ impl RedisReplay {
         if let Some(why) = self.closed() {
             return Some(why);
         }
-        let floor = self.floor().filter(|floor| now < *floor)?;
+        let begins = self.terms(|terms| terms.max_skew.begin(&terms.floors));
+        let begin = begins.into_iter().flatten().max().filter(|begin| now < *begin)?;
         let why = self.shared.last_loss().unwrap_or("another gateway found that it lacks something");
-        Some(format!("{why}: what was signed before {floor} could be a replay"))
+        Some(format!("{why}: what was signed before {begin} could be a replay"))
     }
 
-    /// What was signed before this moment is [`Unavailable`]; `None` where nothing was ever lost, as far as is known now.
+    /// What was signed before this moment is [`Unavailable`] in some scheme; `None` where nothing was ever lost, as far as is
+    /// known now.
     #[must_use]
     pub fn floor(&self) -> Option<Timestamp> {
-        self.terms(|terms| terms.floor).into_iter().flatten().max()
+        self.terms(|terms| terms.floors.greatest()).into_iter().flatten().max()
     }
 
     /// The shorter ages of before that still matter, of any gateway. The store holds them by itself; policies that know
@@ -156,10 +158,10 @@ impl RedisReplay {
     /// the store is back, and a longer memory harms nobody.
     pub async fn raise(&self, reach: Reach) -> Result<Vec<Raised>, Unavailable> {
         self.shared.extend(reach);
-        let (age, skew) = (super::restart::millis(reach.max_age), super::restart::millis(reach.max_skew));
+        let (age, skew) = (super::restart::millis(reach.max_age), reach.skews());
         let end = Instant::now() + RAISE;
         loop {
-            let told = self.terms(|terms| terms.max_age >= age && terms.max_skew >= skew);
+            let told = self.terms(|terms| terms.max_age >= age && terms.max_skew.covers(&skew));
             if told.len() == self.shared.parts.len() && told.iter().all(|told| *told) {
                 return Ok(self.raised());
             }

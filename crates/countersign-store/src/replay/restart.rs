@@ -2,9 +2,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use countersign::{Raised, Timestamp};
+use countersign::{Raised, Scheme, Timestamp};
 
 use super::memory::MemoryReplay;
+use super::per_scheme::{Floors, Millis, Skews};
 use super::shard::{Shard, slot_of};
 use super::state_file::{Done, Left, StateFile, Terms};
 use crate::clock::ClockMark;
@@ -29,10 +30,16 @@ pub enum Start {
 /// What routes admit under, all together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// The longest skew of any route.
-    pub max_skew: Duration,
+    /// The longest skew of any route, for each scheme.
+    pub max_skew: Skews,
     /// The longest age of any route.
     pub max_age: Duration,
+}
+
+impl Reach {
+    pub(super) fn skews(&self) -> Millis {
+        self.max_skew.map(|skew| skew.map(millis))
+    }
 }
 
 pub(super) struct Disk {
@@ -53,27 +60,29 @@ impl MemoryReplay {
         super::redis::node::NodeFile::remove(lock.dir())?;
         let clock = ClockMark::open(lock)?;
         let state = StateFile::new(lock.dir());
-        let (given, max_age) = (millis(reach.max_skew), millis(reach.max_age));
+        let (given, max_age) = (reach.skews(), millis(reach.max_age));
         // The clock before may have run ahead of this one, by up to a mark's interval more than its last mark says.
         let start = clock.last().map_or(now, |last| now.max(last.after(MARK_INTERVAL)));
-        let floor = |skew: i64| Some(Timestamp::from_millis(start.as_millis().saturating_add(skew)));
-        let begin = |max_skew, floor| Terms { max_skew, max_age, raised: Vec::new(), floor };
+        let begin = |max_skew, floors| Terms { max_skew, max_age, raised: Vec::new(), floors };
         let (how, terms, done) = match state.read()? {
-            Left::Nothing if !clock.existed() => (Start::First, begin(given, None), None),
-            Left::Nothing | Left::Damaged => (Start::Unclean, begin(given, floor(given)), None),
+            Left::Nothing if !clock.existed() => (Start::First, begin(given, Floors::default()), None),
+            Left::Nothing | Left::Damaged => (Start::Unclean, begin(given, given.floors_of_unknown(start)), None),
             Left::Open(before) => {
                 let max_skew = before.max_skew.max(given);
                 // The floor reaches beyond all that a shorter window could matter to.
-                (Start::Unclean, begin(max_skew, floor(max_skew).max(before.floor)), None)
+                (Start::Unclean, begin(max_skew, max_skew.floors(start).max(before.floors)), None)
             }
             Left::Done(done) => {
                 let before = &done.terms;
-                // A longer skew of before counts until a floor reaches beyond all that was admitted under it.
-                let reach = done.horizon.as_millis().saturating_add(before.max_skew);
-                let lapsed = now.as_millis().saturating_add(given) >= reach;
                 let mut terms = Terms { max_age, ..before.clone() };
                 terms.raise(before.max_age, start);
-                terms.max_skew = if lapsed { given } else { before.max_skew.max(given) };
+                // A longer skew of before counts until a floor reaches beyond all that was admitted under it.
+                terms.max_skew = Millis::each(|scheme| {
+                    let (given, before) = (given.of(scheme), before.max_skew.of(scheme));
+                    let reach = done.horizon.as_millis().saturating_add(before.unwrap_or(0));
+                    let lapsed = now.as_millis().saturating_add(given.unwrap_or(0)) >= reach;
+                    if lapsed { given } else { before.max(given) }
+                });
                 (Start::Clean { marks: 0 }, terms, Some(done))
             }
         };
@@ -92,11 +101,24 @@ impl MemoryReplay {
         self.start
     }
 
-    /// What was signed before this moment is [`Unavailable`](countersign::Unavailable); `None` where nothing was ever
-    /// forgotten. It outlives orderly ends. Once it has passed, new messages are not concerned.
+    /// What was signed before this moment is [`Unavailable`](countersign::Unavailable) in some scheme; `None` where nothing was
+    /// ever forgotten. It outlives orderly ends. Once it has passed, new messages are not concerned.
     #[must_use]
     pub fn floor(&self) -> Option<Timestamp> {
-        self.floor
+        self.floors.greatest()
+    }
+
+    /// The same of one scheme: it lies as far ahead of the start as messages of that scheme may be signed ahead.
+    #[must_use]
+    pub fn floor_of(&self, scheme: Scheme) -> Option<Timestamp> {
+        self.floors.of(scheme)
+    }
+
+    /// From when on it admits something again: where the first scheme that routes take has passed its floor.
+    #[must_use]
+    pub fn begin(&self) -> Option<Timestamp> {
+        let terms = self.terms.lock().unwrap_or_else(PoisonError::into_inner);
+        terms.as_ref().and_then(|terms| terms.max_skew.begin(&self.floors))
     }
 
     /// The shorter ages of before that still matter: policies have to be told (`Demands::memory`).
@@ -118,9 +140,9 @@ impl MemoryReplay {
         let Some(terms) = &mut *standing else { return Ok(Vec::new()) };
         let mut raised = terms.clone();
         raised.max_age = terms.max_age.max(millis(reach.max_age));
-        let max_skew = terms.max_skew.max(millis(reach.max_skew));
+        let max_skew = terms.max_skew.max(reach.skews());
         // First remember longer, then look at the clock: whatever was spent under the shorter age was so before.
-        self.window.fetch_max(raised.max_age.saturating_add(max_skew), Ordering::SeqCst);
+        self.window.fetch_max(raised.max_age.saturating_add(max_skew.longest()), Ordering::SeqCst);
         raised.raise(terms.max_age, now());
         raised.max_skew = max_skew;
         if *terms != raised {
@@ -212,7 +234,7 @@ impl MemoryReplay {
 impl Terms {
     /// How long it remembers behind the moment of signing, in milliseconds, but for a minute.
     pub(super) fn window(&self) -> i64 {
-        self.max_age.saturating_add(self.max_skew)
+        self.max_age.saturating_add(self.max_skew.longest())
     }
 
     /// The age was `before`, and is another now: whatever was signed until `at` and the skew may have been admitted under it.
@@ -220,7 +242,7 @@ impl Terms {
         let duration = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap_or(0));
         // Without an age there were no routes, and nothing was admitted.
         if 0 < before && before < self.max_age {
-            self.raised.push(Raised { before: at.after(duration(self.max_skew)), max_age: duration(before) });
+            self.raised.push(Raised { before: at.after(duration(self.max_skew.longest())), max_age: duration(before) });
         }
         // What is too old under every age needs none.
         let longest = duration(self.max_age);

@@ -4,18 +4,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use countersign::{Raised, Timestamp};
+use countersign::{Raised, Scheme, Timestamp};
 
+use super::per_scheme::{Floors, Millis};
 use super::shard::{Mark, Slot};
 use crate::file::{self, FileError};
 
 /// `<data>/replay.state`: how the last gateway ended, and, where it ended orderly, what it remembered.
 ///
 /// ```text
-/// "countersign replay 2\n"  "open" | "done"  max_skew ms  max_age ms  floor ms  horizon ms  raises  count
+/// "countersign replay 3\n"  "open" | "done"  4 × max_skew ms  max_age ms  4 × floor ms  horizon ms  raises  count
 ///     raises × (before ms, max_age ms)  count × (mark, slot)  SHA-256
 /// ```
-/// Integers have 8 bytes, little-endian; the SHA-256 is of all that stands before it.
+/// Integers have 8 bytes, little-endian; the least of all stands for none. What is there four times is there for each scheme. The
+/// SHA-256 is of all that stands before it.
 pub(super) struct StateFile {
     path: PathBuf,
 }
@@ -35,14 +37,14 @@ pub(super) enum Left {
 /// What a later floor has to know of this gateway, however it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Terms {
-    /// The longest skew that it admits under, in milliseconds.
-    pub(super) max_skew: i64,
+    /// The longest skew that it admits under.
+    pub(super) max_skew: Millis,
     /// The longest age that it admits under, in milliseconds.
     pub(super) max_age: i64,
     /// Shorter ages that gave way, as far as they still matter.
     pub(super) raised: Vec<Raised>,
-    /// Its own floor: what was signed before was forgotten once, and an orderly end does not bring it back.
-    pub(super) floor: Option<Timestamp>,
+    /// Its own floors: what was signed before was forgotten once, and an orderly end does not bring it back.
+    pub(super) floors: Floors,
 }
 
 /// The content of an orderly end.
@@ -114,11 +116,11 @@ impl StateFile {
     }
 }
 
-const MAGIC: &[u8; 21] = b"countersign replay 2\n";
+const MAGIC: &[u8; 21] = b"countersign replay 3\n";
 const OPEN: &[u8; 4] = b"open";
 const DONE: &[u8; 4] = b"done";
-const NO_FLOOR: i64 = i64::MIN;
-const HEADER: u64 = 21 + 4 + 6 * 8;
+const NONE: i64 = i64::MIN;
+const HEADER: u64 = 21 + 4 + 12 * 8;
 const RAISE: u64 = 16;
 const ENTRY: u64 = 16 + 8;
 const CHECKSUM: u64 = 32;
@@ -130,16 +132,19 @@ fn parse(input: impl Read, length: u64) -> io::Result<Left> {
         return Err(damaged());
     }
     let state = input.array::<4>()?;
-    let max_skew = i64::from_le_bytes(input.array()?);
+    let max_skew = input.of_each()?;
     let max_age = i64::from_le_bytes(input.array()?);
-    let floor = i64::from_le_bytes(input.array()?);
+    let floors = input.of_each()?.map(|floor| floor.map(Timestamp::from_millis));
     let horizon = Timestamp::from_millis(i64::from_le_bytes(input.array()?));
     let raises = u64::from_le_bytes(input.array()?);
     let count = u64::from_le_bytes(input.array()?);
     // Before anything is allocated by it.
     let bytes = |count: u64, each: u64| count.checked_mul(each);
     let whole = bytes(raises, RAISE).zip(bytes(count, ENTRY)).and_then(|(a, b)| a.checked_add(b));
-    if whole.and_then(|whole| whole.checked_add(HEADER + CHECKSUM)) != Some(length) || max_skew < 0 || max_age < 0 {
+    if whole.and_then(|whole| whole.checked_add(HEADER + CHECKSUM)) != Some(length) || max_age < 0 {
+        return Err(damaged());
+    }
+    if max_skew.iter().any(|(_, skew)| skew.is_some_and(|skew| skew < 0)) {
         return Err(damaged());
     }
     let mut raised = Vec::new();
@@ -156,7 +161,7 @@ fn parse(input: impl Read, length: u64) -> io::Result<Left> {
     if sum.as_ref() != input.array::<32>()? {
         return Err(damaged());
     }
-    let terms = Terms { max_skew, max_age, raised, floor: (floor != NO_FLOOR).then(|| Timestamp::from_millis(floor)) };
+    let terms = Terms { max_skew, max_age, raised, floors };
     match &state {
         OPEN => Ok(Left::Open(terms)),
         DONE => Ok(Left::Done(Done { terms, horizon, entries })),
@@ -175,6 +180,15 @@ impl<R: Read> Hashing<R> {
         self.inner.read_exact(&mut bytes)?;
         self.hash.update(&bytes);
         Ok(bytes)
+    }
+
+    fn of_each(&mut self) -> io::Result<Millis> {
+        let mut all = Millis::default();
+        for scheme in Scheme::ALL {
+            let number = Some(i64::from_le_bytes(self.array()?)).filter(|number| *number != NONE);
+            all = Millis::each(|it| if it == scheme { number } else { all.of(it) });
+        }
+        Ok(all)
     }
 }
 
@@ -196,9 +210,9 @@ impl<'a> Hashed<'a> {
     fn header(&mut self, state: &[u8; 4], terms: &Terms, horizon: i64, count: u64) -> io::Result<()> {
         self.put(MAGIC)?;
         self.put(state)?;
-        self.put(&terms.max_skew.to_le_bytes())?;
+        self.put_each(terms.max_skew)?;
         self.put(&terms.max_age.to_le_bytes())?;
-        self.put(&terms.floor.map_or(NO_FLOOR, Timestamp::as_millis).to_le_bytes())?;
+        self.put_each(terms.floors.map(|floor| floor.map(Timestamp::as_millis)))?;
         self.put(&horizon.to_le_bytes())?;
         self.put(&(terms.raised.len() as u64).to_le_bytes())?;
         self.put(&count.to_le_bytes())?;
@@ -207,6 +221,10 @@ impl<'a> Hashed<'a> {
             self.put(&u64::try_from(raised.max_age.as_millis()).unwrap_or(u64::MAX).to_le_bytes())?;
         }
         Ok(())
+    }
+
+    fn put_each(&mut self, numbers: Millis) -> io::Result<()> {
+        numbers.iter().try_for_each(|(_, number)| self.put(&number.unwrap_or(NONE).to_le_bytes()))
     }
 
     fn finish(self) -> io::Result<()> {

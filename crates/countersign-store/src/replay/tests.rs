@@ -1,3 +1,5 @@
+mod floors;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,7 +32,7 @@ async fn spend(memory: &MemoryReplay, once: Use, at: Timestamp) -> Option<Seen> 
 }
 
 const SKEW: Duration = Duration::from_secs(30);
-const REACH: Reach = Reach { max_skew: SKEW, max_age: Duration::from_secs(300) };
+const REACH: Reach = Reach { max_skew: Skews::all(Some(SKEW)), max_age: Duration::from_secs(300) };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn keeps_the_contract() {
@@ -97,7 +99,7 @@ async fn a_replay_after_an_orderly_restart() {
     }
     first.close(later(10)).unwrap();
     assert_eq!(spend(&first, signed(500, later(10)), later(10)).await, None, "admitted after its memory was written");
-    first.raise(Reach { max_skew: Duration::from_secs(3600), ..REACH }, now).unwrap();
+    first.raise(Reach { max_skew: Skews::all(Some(Duration::from_secs(3600))), ..REACH }, now).unwrap();
     drop(first);
 
     // A capacity that shrank forgets nothing either.
@@ -148,7 +150,7 @@ async fn the_floor_reaches_as_far_as_what_was_admitted() {
     let lock = DataLock::acquire(dir.path()).unwrap();
     let long = Duration::from_secs(300);
     let first = MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
-    first.raise(Reach { max_skew: long, ..REACH }, now).unwrap();
+    first.raise(Reach { max_skew: Skews::all(Some(long)), ..REACH }, now).unwrap();
     first.raise(REACH, now).unwrap();
     first.mark_clock(later(100)).unwrap();
     drop(first);
@@ -164,7 +166,10 @@ fn a_long_skew_is_forgotten_once_it_no_longer_matters() {
     let dir = tempfile::tempdir().unwrap();
     let lock = DataLock::acquire(dir.path()).unwrap();
     let long = Duration::from_secs(300);
-    MemoryReplay::open(&lock, 1000, now(), Reach { max_skew: long, ..REACH }).unwrap().close(later(1)).unwrap();
+    MemoryReplay::open(&lock, 1000, now(), Reach { max_skew: Skews::all(Some(long)), ..REACH })
+        .unwrap()
+        .close(later(1))
+        .unwrap();
     // Soon after: a crash loses marks of messages signed up to 301.
     drop(MemoryReplay::open(&lock, 1000, later(2), REACH).unwrap());
     let soon = MemoryReplay::open(&lock, 1000, later(10), REACH).unwrap();
@@ -210,10 +215,10 @@ fn the_memory_file_is_private_and_says_open_before_anything_is_admitted() {
     let lock = DataLock::acquire(dir.path()).unwrap();
     let memory = MemoryReplay::open(&lock, 1000, now(), REACH).unwrap();
     let path = dir.path().join("replay.state");
-    assert!(std::fs::read(&path).unwrap().starts_with(b"countersign replay 2\nopen"));
+    assert!(std::fs::read(&path).unwrap().starts_with(b"countersign replay 3\nopen"));
     memory.close(now()).unwrap();
     memory.close(now()).unwrap();
-    assert!(std::fs::read(&path).unwrap().starts_with(b"countersign replay 2\ndone"));
+    assert!(std::fs::read(&path).unwrap().starts_with(b"countersign replay 3\ndone"));
     for file in std::fs::read_dir(dir.path()).unwrap() {
         let file = file.unwrap();
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", file.file_name());

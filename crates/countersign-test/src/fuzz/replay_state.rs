@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use countersign_store::DataLock;
-use countersign_store::replay::{MemoryReplay, Reach, Start};
+use countersign_store::replay::{MemoryReplay, Reach, Skews, Start};
 use tempfile::TempDir;
 
 use super::chain::NOW;
@@ -14,7 +14,7 @@ static PLACE: LazyLock<Mutex<(TempDir, DataLock)>> = LazyLock::new(|| {
     Mutex::new((place, lock))
 });
 
-const REACH: Reach = Reach { max_skew: Duration::from_secs(300), max_age: Duration::from_secs(300) };
+const REACH: Reach = Reach { max_skew: Skews::all(Some(Duration::from_secs(300))), max_age: Duration::from_secs(300) };
 const CAPACITY: usize = 1000;
 
 /// The file `replay.state` that a gateway before this one left: as it is, and with a checksum that holds.

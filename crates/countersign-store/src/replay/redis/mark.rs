@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use countersign::{Raised, Timestamp};
+use countersign::{Raised, Scheme, Timestamp};
 use serde_json::{Value, json};
 
+use crate::replay::per_scheme::Millis;
 use crate::replay::state_file::Terms;
 
 /// What a store says of its own memory: since when it has it, in which process, and under which terms uses were admitted.
@@ -33,7 +34,7 @@ impl Mark {
         let raised: Vec<Value> =
             self.terms.raised.iter().map(|it| json!([it.before.as_millis(), millis(it.max_age)])).collect();
         json!({
-            "countersign_replay": 1,
+            "countersign_replay": 2,
             "line": self.line,
             "follows": self.follows,
             "born_ms": self.born.as_millis(),
@@ -41,9 +42,9 @@ impl Mark {
             "run_id": self.run_id,
             "replid": self.replid,
             "evicted_keys": self.evicted,
-            "max_skew_ms": self.terms.max_skew,
+            "max_skew_ms": of_each(self.terms.max_skew),
             "max_age_ms": self.terms.max_age,
-            "floor_ms": self.terms.floor.map(Timestamp::as_millis),
+            "floor_ms": of_each(self.terms.floors.map(|floor| floor.map(Timestamp::as_millis))),
             "raised_ms": raised,
         })
         .to_string()
@@ -52,12 +53,12 @@ impl Mark {
     /// `None` for what this version did not write.
     pub(super) fn from_text(text: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(text).ok()?;
-        if value["countersign_replay"] != 1 {
+        if value["countersign_replay"] != 2 {
             return None;
         }
         let text = |name: &str| value[name].as_str().map(str::to_owned);
         let time = |name: &str| value[name].as_i64().map(Timestamp::from_millis);
-        let span = |name: &str| value[name].as_i64().filter(|millis| (0..=LONGEST).contains(millis));
+        let span = |millis: &i64| (0..=LONGEST).contains(millis);
         let raised = value["raised_ms"].as_array()?.iter().map(|pair| {
             let max_age = pair[1].as_u64().map(Duration::from_millis)?;
             Some(Raised { before: Timestamp::from_millis(pair[0].as_i64()?), max_age })
@@ -72,13 +73,28 @@ impl Mark {
             replid: text("replid")?,
             evicted: value["evicted_keys"].as_u64()?,
             terms: Terms {
-                max_skew: span("max_skew_ms")?,
-                max_age: span("max_age_ms")?,
+                max_skew: read_each(&value["max_skew_ms"])
+                    .filter(|all| all.iter().all(|(_, it)| it.iter().all(span)))?,
+                max_age: value["max_age_ms"].as_i64().filter(span)?,
                 raised: raised.collect::<Option<_>>()?,
-                floor: if optional("floor_ms") { Some(time("floor_ms")?) } else { None },
+                floors: read_each(&value["floor_ms"])?.map(|floor| floor.map(Timestamp::from_millis)),
             },
         })
     }
+}
+
+/// By the names of the schemes.
+pub(super) fn of_each(numbers: Millis) -> Value {
+    let there = numbers.iter().filter_map(|(scheme, number)| Some((scheme.as_str().to_owned(), number?.into())));
+    Value::Object(there.collect())
+}
+
+/// What [`of_each`] wrote; a scheme that is not there has none.
+pub(super) fn read_each(value: &Value) -> Option<Millis> {
+    let there = value.as_object()?;
+    let known = |(name, number): (&String, &Value)| name.parse::<Scheme>().is_ok() && number.is_i64();
+    let number = |scheme: Scheme| there.get(scheme.as_str()).and_then(Value::as_i64);
+    there.iter().all(known).then(|| Millis::each(number))
 }
 
 /// A century: what is longer was not written by us.
@@ -91,6 +107,7 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replay::per_scheme::Floors;
 
     #[test]
     fn what_was_written_is_read_and_nothing_else() {
@@ -102,18 +119,26 @@ mod tests {
             run_id: "r".to_owned(),
             replid: "p".to_owned(),
             evicted: 7,
-            terms: Terms { max_skew: 30_000, max_age: 300_000, raised: Vec::new(), floor: None },
+            terms: Terms {
+                max_skew: Millis::each(|scheme| (scheme != Scheme::Pki).then_some(30_000)),
+                max_age: 300_000,
+                raised: Vec::new(),
+                floors: Floors::default(),
+            },
         };
         assert_eq!(Mark::from_text(&mark.to_text()), Some(mark.clone()));
         mark.follows = Some("b".to_owned());
-        mark.terms.floor = Some(Timestamp::from_secs(90));
+        let floor = |scheme| (scheme == Scheme::TrustedSite).then_some(Timestamp::from_secs(90));
+        mark.terms.floors = Floors::each(floor);
         mark.terms.raised = vec![Raised { before: Timestamp::from_secs(50), max_age: Duration::from_secs(60) }];
         let text = mark.to_text();
         assert_eq!(Mark::from_text(&text), Some(mark));
         let damaged = ["", "{}", "null", "[1]", "\"\""].map(str::to_owned).into_iter().chain([
-            text.replace(":1,", ":2,"),
+            text.replace(":2,", ":1,"),
             text.replace("30000", "-1"),
-            text.replace("\"floor_ms\":90000", "\"floor_ms\":\"x\""),
+            text.replace("\"trusted-site\":90000", "\"trusted-site\":\"x\""),
+            text.replace("\"trusted-site\":90000", "\"trusted-sites\":90000"),
+            text.replace("\"floor_ms\":{", "\"floors_ms\":{"),
             text.replace("[50000", "[null"),
             text.replace("run_id", "ran_id"),
         ]);

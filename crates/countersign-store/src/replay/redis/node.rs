@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::mark::{of_each, read_each};
 use super::settle::Known;
 use crate::file::{self, FileError};
+use crate::replay::per_scheme::Millis;
 
 /// `<data>/replay.mark`: by which shared memory this node admitted last, so that it notices a store that forgot while it
 /// was away.
@@ -13,11 +15,11 @@ pub(in crate::replay) struct NodeFile {
     path: PathBuf,
     /// Whether something was admitted that no line tells of.
     other: bool,
-    /// Line and longest skew, per part of the store.
+    /// Line and longest skews, per part of the store.
     lines: Lines,
 }
 
-type Lines = BTreeMap<String, (String, i64)>;
+type Lines = BTreeMap<String, (String, Millis)>;
 
 impl NodeFile {
     /// Reads the file, or makes it. `ran_before` says that a gateway admitted by this directory before.
@@ -64,8 +66,8 @@ impl NodeFile {
     ///
     /// # Errors
     /// [`FileError`] when it could not be written.
-    pub(super) fn note(&mut self, part: &str, line: &str, skew: i64) -> Result<(), FileError> {
-        if self.lines.get(part).is_some_and(|(known, its)| known == line && *its >= skew) {
+    pub(super) fn note(&mut self, part: &str, line: &str, skew: Millis) -> Result<(), FileError> {
+        if self.lines.get(part).is_some_and(|(known, its)| known == line && its.covers(&skew)) {
             return Ok(());
         }
         let before = self.lines.insert(part.to_owned(), (line.to_owned(), skew));
@@ -79,8 +81,8 @@ impl NodeFile {
 
     fn write(&self) -> Result<(), FileError> {
         let lines: serde_json::Map<String, Value> =
-            self.lines.iter().map(|(part, (line, skew))| (part.clone(), json!([line, skew]))).collect();
-        let text = json!({"countersign_node": 1, "other": self.other, "lines": lines}).to_string();
+            self.lines.iter().map(|(part, (line, skew))| (part.clone(), json!([line, of_each(*skew)]))).collect();
+        let text = json!({"countersign_node": 2, "other": self.other, "lines": lines}).to_string();
         file::replace(&self.path, |out| out.write_all(text.as_bytes()))
     }
 }
@@ -91,11 +93,12 @@ fn path_in(dir: &Path) -> PathBuf {
 
 fn parse(text: &str) -> Option<(bool, Lines)> {
     let value: Value = serde_json::from_str(text).ok()?;
-    if value["countersign_node"] != 1 {
+    if value["countersign_node"] != 2 {
         return None;
     }
     let lines = value["lines"].as_object()?.iter().map(|(part, pair)| {
-        Some((part.clone(), (pair[0].as_str()?.to_owned(), pair[1].as_i64().filter(|skew| *skew >= 0)?)))
+        let skew = read_each(&pair[1]).filter(|all| all.iter().all(|(_, skew)| skew.is_none_or(|skew| skew >= 0)))?;
+        Some((part.clone(), (pair[0].as_str()?.to_owned(), skew)))
     });
     Some((value["other"].as_bool()?, lines.collect::<Option<_>>()?))
 }
@@ -104,6 +107,10 @@ fn parse(text: &str) -> Option<(bool, Lines)> {
 mod tests {
     use super::*;
 
+    fn skew(millis: i64) -> Millis {
+        Millis::all(Some(millis))
+    }
+
     #[test]
     fn what_was_admitted_by_is_known_after_a_restart() {
         let dir = tempfile::tempdir().unwrap();
@@ -111,16 +118,16 @@ mod tests {
         assert_eq!(node.known("0"), Known::Nothing);
         // A gateway that never reached its store is still one that admitted nothing.
         assert_eq!(NodeFile::open(dir.path(), true).unwrap().known("0"), Known::Nothing);
-        node.note("0", "a", 30).unwrap();
-        node.note("0", "a", 20).unwrap();
+        node.note("0", "a", skew(30)).unwrap();
+        node.note("0", "a", skew(20)).unwrap();
         let node = NodeFile::open(dir.path(), false).unwrap();
-        assert_eq!((node.known("0"), node.known("1")), (Known::Line("a".to_owned(), 30), Known::Nothing));
+        assert_eq!((node.known("0"), node.known("1")), (Known::Line("a".to_owned(), skew(30)), Known::Nothing));
     }
 
     #[test]
     fn a_node_that_ran_without_it_or_whose_file_is_damaged_knows_another_memory() {
         let dir = tempfile::tempdir().unwrap();
-        NodeFile::open(dir.path(), false).unwrap().note("0", "a", 30).unwrap();
+        NodeFile::open(dir.path(), false).unwrap().note("0", "a", skew(30)).unwrap();
         let path = dir.path().join("replay.mark");
         let good = std::fs::read_to_string(&path).unwrap();
         for damaged in [&good[..good.len() - 1], "", "{}", &good.replace("30", "-30")] {

@@ -122,7 +122,7 @@ impl Open {
     /// [`Unavailable`] where it can't be judged by this memory.
     pub(super) fn until(&self, once: &Use, now: Timestamp) -> Result<Timestamp, Unavailable> {
         let terms = &self.mark.terms;
-        if let Some(floor) = terms.floor.filter(|floor| once.signed() < *floor) {
+        if let Some(floor) = terms.floors.of(once.scheme()).filter(|floor| once.signed() < *floor) {
             let left = floor.as_millis().saturating_sub(now.as_millis());
             return Err(Unavailable::new(NAME, "signed before its memory begins: it could be a replay")
                 .for_the_next(Duration::from_millis(u64::try_from(left).unwrap_or(0))));

@@ -6,6 +6,7 @@ use countersign::Timestamp;
 
 use super::info::Server;
 use super::mark::Mark;
+use crate::replay::per_scheme::{Floors, Millis};
 use crate::replay::restart::{Reach, millis};
 use crate::replay::state_file::Terms;
 
@@ -29,8 +30,8 @@ pub(super) enum Known {
     Nothing,
     /// It admitted by a memory that is not this one, or it can't tell.
     Other,
-    /// By the memory of this line, under a skew of so many milliseconds at most.
-    Line(String, i64),
+    /// By the memory of this line, under such skews at most.
+    Line(String, Millis),
 }
 
 /// Why a store can't be trusted with what was signed before.
@@ -70,15 +71,17 @@ pub(super) fn settle(
     steady: bool,
     line: String,
 ) -> (Mark, Option<Loss>) {
-    let (skew, age) = (millis(reach.max_skew), millis(reach.max_age));
+    let (skew, age) = (reach.skews(), millis(reach.max_age));
     // Gateways' clocks may be ahead of the store's, and the mark stands a moment after we looked.
     let at = found.now.after(OFF + COMMIT);
-    let (mut mark, loss) = match Mark::from_text(&found.mark) {
-        Some(mark) if !found.token.is_empty() => {
+    let read = Mark::from_text(&found.mark).filter(|_| !found.token.is_empty());
+    let marked = read.is_some();
+    let (mut mark, loss) = match read {
+        Some(mark) => {
             let loss = loss(&mark, found, server, known, steady);
             (mark, loss)
         }
-        _ => {
+        None => {
             let loss = match (&found.token[..], &found.mark[..], known) {
                 ("", "", Known::Nothing) => None,
                 ("", "", _) => Some(Loss::Emptied),
@@ -93,21 +96,23 @@ pub(super) fn settle(
                 run_id: String::new(),
                 replid: String::new(),
                 evicted: 0,
-                terms: Terms { max_skew: skew, max_age: age, raised: Vec::new(), floor: None },
+                terms: Terms { max_skew: skew, max_age: age, raised: Vec::new(), floors: Floors::default() },
             };
             (mark, loss)
         }
     };
     let terms = &mut mark.terms;
-    let known_skew = if let Known::Line(_, skew) = known { *skew } else { 0 };
+    let known_skew = if let Known::Line(_, skew) = known { *skew } else { Millis::default() };
     let before = terms.max_age;
     terms.max_age = before.max(age);
     terms.raise(before, at);
     terms.max_skew = terms.max_skew.max(skew);
     if loss.is_some() {
         terms.max_skew = terms.max_skew.max(known_skew);
-        let floor = Timestamp::from_millis(at.as_millis().saturating_add(terms.max_skew));
-        terms.floor = terms.floor.max(Some(floor));
+        // By each scheme's own skew, as far as it is known what was admitted in which.
+        let told = *known != Known::Other && (marked || *known != Known::Nothing);
+        let floors = if told { terms.max_skew.floors(at) } else { terms.max_skew.floors_of_unknown(at) };
+        terms.floors = terms.floors.max(floors);
         // The floor reaches beyond all that a shorter age could matter to.
         terms.raised.clear();
     }
@@ -137,14 +142,14 @@ fn loss(mark: &Mark, found: &Found, server: &Server, known: &Known, steady: bool
         Known::Nothing => None,
         Known::Line(line, _) if *line == mark.line => None,
         // Whoever began this line knew of ours, and set a floor above all that we can have admitted under it.
-        Known::Line(line, skew) if mark.follows.as_ref() == Some(line) && covers(mark, *skew) => None,
+        Known::Line(line, skew) if mark.follows.as_ref() == Some(line) && covers(mark, skew) => None,
         Known::Line(..) | Known::Other => Some(Loss::AnotherMemory),
     }
 }
 
-/// Whether its floor lies above all that was signed, under such a skew, before the memory was born.
-fn covers(mark: &Mark, skew: i64) -> bool {
-    mark.terms.floor.is_some_and(|floor| floor.as_millis().saturating_sub(skew) >= mark.born.after(OFF).as_millis())
+/// Whether its floors lie above all that was signed, under such skews, before the memory was born.
+fn covers(mark: &Mark, skew: &Millis) -> bool {
+    mark.terms.floors.covers(&skew.floors(mark.born.after(OFF)))
 }
 
 /// How far the store's clock may be off a gateway's. The scripts say the same.
@@ -158,17 +163,25 @@ const QUIET: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
+    use countersign::Scheme;
+
     use super::super::info::tests::server;
     use super::*;
+    use crate::replay::Skews;
 
-    const REACH: Reach = Reach { max_skew: Duration::from_secs(30), max_age: Duration::from_secs(300) };
+    const REACH: Reach =
+        Reach { max_skew: Skews::all(Some(Duration::from_secs(30))), max_age: Duration::from_secs(300) };
+
+    fn skew(millis: i64) -> Millis {
+        Millis::all(Some(millis))
+    }
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_secs(1_800_000_000 + seconds)
     }
 
     fn line(name: &str) -> Known {
-        Known::Line(name.to_owned(), 30_000)
+        Known::Line(name.to_owned(), skew(30_000))
     }
 
     fn empty(seconds: i64) -> Found {
@@ -190,7 +203,7 @@ mod tests {
     #[test]
     fn the_first_memory_begins_without_a_floor_and_after_a_moment() {
         let mark = fresh();
-        assert_eq!((mark.terms.floor, mark.born, mark.opens), (None, at(0), at(0).after(QUIET)));
+        assert_eq!((mark.terms.floors.greatest(), mark.born, mark.opens), (None, at(0), at(0).after(QUIET)));
         // Another gateway finds it, and changes nothing.
         for known in [Known::Nothing, line("one")] {
             assert_eq!(again(&holding(&mark, 10), &server("r", "p"), &known), (mark.clone(), None));
@@ -223,7 +236,7 @@ mod tests {
             (&held, &same, line("zero"), Loss::AnotherMemory),
         ] {
             let (mark, loss) = again(found, server, &known);
-            assert_eq!((loss, mark.terms.floor), (Some(expected), floor), "{expected:?}");
+            assert_eq!((loss, mark.terms.floors.greatest()), (Some(expected), floor), "{expected:?}");
             assert_eq!((&mark.run_id, &mark.replid, mark.evicted), (&server.run_id, &server.replid, server.evicted));
         }
     }
@@ -251,9 +264,9 @@ mod tests {
         assert_eq!((reborn.follows.as_deref(), reborn.opens), (Some("one"), at(100)));
         assert_eq!(again(&holding(&reborn, 5000), &server("r", "p"), &line("one")), (reborn.clone(), None));
         // But who admitted under a longer skew does: what it admitted may lie above the floor.
-        let longer = Known::Line("one".to_owned(), 300_000);
+        let longer = Known::Line("one".to_owned(), skew(300_000));
         let (raised, loss) = again(&holding(&reborn, 101), &server("r", "p"), &longer);
-        assert_eq!((loss, raised.terms.floor), (Some(Loss::AnotherMemory), Some(at(101 + 31 + 300))));
+        assert_eq!((loss, raised.terms.floors.greatest()), (Some(Loss::AnotherMemory), Some(at(101 + 31 + 300))));
         // And who finds a first memory in the place of the one that it knew.
         let (_, loss) = again(&holding(&fresh(), 1), &server("r", "p"), &line("zero"));
         assert_eq!(loss, Some(Loss::AnotherMemory));
@@ -262,11 +275,11 @@ mod tests {
     #[test]
     fn the_longest_age_of_any_gateway_counts_and_what_came_before_it_is_kept() {
         let mark = fresh();
-        let longer = Reach { max_skew: Duration::from_secs(60), max_age: Duration::from_secs(3600) };
+        let longer = Reach { max_skew: Skews::all(Some(Duration::from_secs(60))), max_age: Duration::from_secs(3600) };
         let (raised, _) =
             settle(&holding(&mark, 100), &server("r", "p"), &Known::Nothing, longer, false, String::new());
         let terms = &raised.terms;
-        assert_eq!((terms.max_age, terms.max_skew), (3_600_000, 60_000));
+        assert_eq!((terms.max_age, terms.max_skew), (3_600_000, skew(60_000)));
         assert_eq!(
             terms.raised,
             [countersign::Raised { before: at(100 + 31 + 30), max_age: Duration::from_secs(300) }]
@@ -275,10 +288,65 @@ mod tests {
         assert_eq!(again(&holding(&raised, 200), &server("r", "p"), &line("one")), (raised.clone(), None));
         // A loss has a floor for all of them, by the longest skew.
         let (lost, _) = again(&holding(&raised, 300), &server("s", "p"), &line("one"));
-        assert_eq!((lost.terms.floor, lost.terms.raised.len()), (Some(at(300 + 31 + 60)), 0));
+        assert_eq!((lost.terms.floors.greatest(), lost.terms.raised.len()), (Some(at(300 + 31 + 60)), 0));
         // Also where the store forgot the skew itself.
-        let known = Known::Line("one".to_owned(), 60_000);
+        let known = Known::Line("one".to_owned(), skew(60_000));
         let (lost, _) = again(&empty(300), &server("s", "p"), &known);
-        assert_eq!(lost.terms.floor, Some(at(300 + 31 + 60)));
+        assert_eq!(lost.terms.floors.greatest(), Some(at(300 + 31 + 60)));
+    }
+
+    /// `http-message-signatures` with 30 seconds and `trusted-site` with five minutes.
+    fn mixed<T: Copy>(short: T, long: T) -> crate::replay::PerScheme<Option<T>> {
+        crate::replay::PerScheme::each(|scheme| match scheme {
+            Scheme::HttpMessageSignatures => Some(short),
+            Scheme::TrustedSite => Some(long),
+            Scheme::Pki | Scheme::AppHmac => None,
+        })
+    }
+
+    #[test]
+    fn after_a_loss_each_scheme_waits_for_its_own_skew() {
+        let reach = Reach { max_skew: mixed(Duration::from_secs(30), Duration::from_secs(300)), ..REACH };
+        let mark = settle(&empty(0), &server("r", "p"), &Known::Nothing, reach, false, "one".to_owned()).0;
+        let lost = |found: &Found, server: &Server, known: &Known| {
+            let (mark, loss) = settle(found, server, known, reach, true, "two".to_owned());
+            assert!(loss.is_some(), "{known:?}");
+            mark.terms.floors
+        };
+        let each = mixed(at(100 + 31 + 30), at(100 + 31 + 300));
+        let known = Known::Line("one".to_owned(), mixed(30_000, 300_000));
+        assert_eq!(lost(&holding(&mark, 100), &server("s", "p"), &known), each);
+        assert_eq!(lost(&holding(&mark, 100), &server("s", "p"), &Known::Nothing), each);
+        assert_eq!(lost(&empty(100), &server("r", "p"), &known), each);
+        // What this gateway does not admit any more, and did.
+        let narrow = Reach {
+            max_skew: Skews::each(|scheme| (scheme != Scheme::TrustedSite).then_some(Duration::from_secs(30))),
+            ..REACH
+        };
+        let (mark_of_now, _) = settle(&empty(100), &server("r", "p"), &known, narrow, true, "two".to_owned());
+        assert_eq!(mark_of_now.terms.floors.of(Scheme::TrustedSite), Some(at(100 + 31 + 300)));
+        // Nobody can tell what was admitted in which.
+        let all = Floors::all(Some(at(100 + 31 + 300)));
+        let unreadable = Found { mark: "?".to_owned(), ..holding(&mark, 100) };
+        assert_eq!(lost(&holding(&mark, 100), &server("r", "p"), &Known::Other), all);
+        assert_eq!(lost(&unreadable, &server("r", "p"), &Known::Nothing), all);
+    }
+
+    #[test]
+    fn a_floor_of_another_scheme_does_not_cover_what_this_gateway_admitted() {
+        let reach = Reach {
+            max_skew: Skews::each(|scheme| {
+                (scheme == Scheme::HttpMessageSignatures).then_some(Duration::from_secs(300))
+            }),
+            ..REACH
+        };
+        let known = Known::Line(
+            "one".to_owned(),
+            Millis::each(|scheme| (scheme == Scheme::HttpMessageSignatures).then_some(300_000)),
+        );
+        let (reborn, _) = settle(&empty(100), &server("r", "p"), &known, reach, false, "two".to_owned());
+        assert_eq!(again(&holding(&reborn, 101), &server("r", "p"), &known).1, None);
+        let other = Known::Line("one".to_owned(), Millis::each(|scheme| (scheme == Scheme::AppHmac).then_some(1000)));
+        assert_eq!(again(&holding(&reborn, 101), &server("r", "p"), &other).1, Some(Loss::AnotherMemory));
     }
 }

@@ -19,7 +19,7 @@ use super::*;
 use crate::lock::DataLock;
 
 const SKEW: Duration = Duration::from_secs(30);
-const REACH: Reach = Reach { max_skew: SKEW, max_age: Duration::from_secs(300) };
+const REACH: Reach = Reach { max_skew: crate::replay::Skews::all(Some(SKEW)), max_age: Duration::from_secs(300) };
 
 /// A gateway's end of the store.
 struct Node {
