@@ -152,7 +152,10 @@ async fn answer(at: &AtGate, opening: Opening, expected: Option<Undecided>) -> R
             refusal::answer(&fault, route.or(missed).as_deref(), has_body, trace, gate.clock.now())
         }
     };
-    response.headers_mut().insert(headers::TRACE, trace.header());
+    match response.body_mut().lines() {
+        Some(lines) => lines.tell(trace),
+        None => drop(response.headers_mut().insert(headers::TRACE, trace.header())),
+    }
     let over = gate.steering.is_winding_down() || at.channel.is_over();
     if !body.is_none_or(Inbound::leave) || over {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -10,6 +10,7 @@ mod fields;
 pub(crate) mod fuzz;
 mod line;
 mod scanner;
+mod short;
 mod unchunked;
 
 use std::time::Duration;

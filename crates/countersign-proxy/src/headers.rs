@@ -14,7 +14,8 @@ pub(crate) const PARTNER: HeaderName = HeaderName::from_static("countersign-part
 pub(crate) const KEY: HeaderName = HeaderName::from_static("countersign-key");
 pub(crate) const SCHEME: HeaderName = HeaderName::from_static("countersign-scheme");
 pub(crate) const USER: HeaderName = HeaderName::from_static("countersign-user");
-pub(crate) const TRACE: HeaderName = HeaderName::from_static("countersign-trace");
+pub(crate) const TRACE: HeaderName = HeaderName::from_static(TRACE_NAME);
+pub(crate) const TRACE_NAME: &str = "countersign-trace";
 /// RFC 9440.
 pub(crate) const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 

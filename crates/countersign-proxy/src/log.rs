@@ -8,6 +8,7 @@
 mod line;
 mod queue;
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -86,7 +87,7 @@ pub(crate) struct Entry {
     /// The scheme and the key that a refused message claims, which may be a lie.
     pub(crate) claimed: Option<(Scheme, String)>,
     /// Why a request would have been refused that was only observed.
-    pub(crate) observed: Option<(Code, String)>,
+    pub(crate) observed: Option<(Code, Cow<'static, str>)>,
     /// What it says of a request that was not refused here.
     pub(crate) passed: &'static str,
     /// The trace of who answered, by which the same request is found in that log.
@@ -134,9 +135,9 @@ impl Entry {
         let (code, reason) = match refusal {
             Refusal::Rejected(rejection) => {
                 self.claimed = rejection.claimed().map(|(scheme, key)| (scheme, key.to_owned()));
-                (rejection.code(), rejection.reason().to_owned())
+                (rejection.code(), rejection.reason_to_keep())
             }
-            Refusal::Unavailable(unavailable) => (Code::Unavailable, unavailable.to_string()),
+            Refusal::Unavailable(unavailable) => (Code::Unavailable, unavailable.to_string().into()),
         };
         self.observed = Some((code, reason));
     }
@@ -170,7 +171,7 @@ impl Entry {
         line.number("status", status.map(u64::from));
         let observed = self.observed.as_ref().filter(|_| code.is_none());
         let (code, reason) = match observed {
-            Some((code, reason)) => (Some(*code), Some(reason.as_str())),
+            Some((code, reason)) => (Some(*code), Some(&**reason)),
             None => (code, reason),
         };
         line.text("code", Some(code.map_or(self.passed, Code::as_str)));

@@ -124,7 +124,7 @@ fn head(basis: &Basis<Held>) -> &Head {
 
 /// The only place where identity headers are made, and they are made of the basis: what was only observed carries no partner.
 fn identify(head: &mut Draft, basis: &Basis<Held>, trace: TraceId) -> Result<(), Unwritable> {
-    head.text(&headers::TRACE, &[trace.as_str()])?;
+    head.written(&headers::TRACE, |value| value.extend_from_slice(trace.as_bytes()))?;
     if let Some(identity) = basis.identity() {
         head.text(&headers::PARTNER, &[&identity.partner])?;
         head.text(&headers::KEY, &[&identity.key])?;

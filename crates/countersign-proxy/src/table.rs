@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -26,9 +26,10 @@ pub(crate) struct Table {
     pub(crate) tls: Option<Arc<Server>>,
     /// Where trusted sites are answered; `None`: their paths are as any others.
     pub(crate) exchange: Option<Exchange>,
-    routes: HashMap<String, Arc<Route>>,
+    /// By their paths: they are few, and comparing them takes less than hashing one.
+    routes: BTreeMap<String, Arc<Route>>,
     /// The same by their paths as a lenient server reads them.
-    plain: HashMap<String, Arc<Route>>,
+    plain: BTreeMap<String, Arc<Route>>,
     /// Bytes of the longest path, so that a long target costs no more than a short one.
     longest: usize,
 }
@@ -63,8 +64,8 @@ impl Table {
             limits,
             exchange: settings.exchange.as_ref().map(|it| Exchange::new(it, metrics)).transpose()?,
             tls: None,
-            routes: HashMap::new(),
-            plain: HashMap::new(),
+            routes: BTreeMap::new(),
+            plain: BTreeMap::new(),
             longest: 0,
         };
         for settings in &settings.routes {
@@ -140,7 +141,7 @@ impl Table {
         Ok(route)
     }
 
-    fn longest_match<'a>(&self, routes: &'a HashMap<String, Arc<Route>>, path: &str) -> Option<&'a Arc<Route>> {
+    fn longest_match<'a>(&self, routes: &'a BTreeMap<String, Arc<Route>>, path: &str) -> Option<&'a Arc<Route>> {
         let mut end = path.len();
         loop {
             if end <= self.longest

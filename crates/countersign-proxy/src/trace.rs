@@ -6,7 +6,7 @@ use http::HeaderValue;
 
 /// The name of one request in answers, logs and evidence: 26 characters (a ULID), the first ten its time, the others random,
 /// so that they sort by time and can't be guessed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TraceId([u8; 26]);
 
 impl TraceId {
@@ -23,6 +23,10 @@ impl TraceId {
             rest >>= 5;
         }
         Self(text)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     pub(crate) fn as_str(&self) -> &str {

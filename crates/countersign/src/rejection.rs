@@ -61,6 +61,12 @@ impl Rejection {
         &self.reason
     }
 
+    /// The same, to be kept: most are known beforehand, and cost nothing.
+    #[must_use]
+    pub fn reason_to_keep(&self) -> Cow<'static, str> {
+        self.reason.clone()
+    }
+
     /// The scheme and the key id that the message claims, where it was read so far. For logs: it may be a lie.
     #[must_use]
     pub fn claimed(&self) -> Option<(Scheme, &str)> {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::short::Short;
 use super::{Fault, Limits, is_token};
 
 /// What the fields say of the body that follows.
@@ -266,47 +267,4 @@ const STRIDE: usize = 16;
 
 pub(crate) fn is_field_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
-}
-
-/// The first bytes of something that matters only while it is short.
-#[derive(Debug)]
-struct Short<const N: usize> {
-    bytes: [u8; N],
-    length: usize,
-}
-
-impl<const N: usize> Default for Short<N> {
-    fn default() -> Self {
-        Self { bytes: [0; N], length: 0 }
-    }
-}
-
-impl<const N: usize> Short<N> {
-    fn clear(&mut self) {
-        self.length = 0;
-    }
-
-    fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(self.length) {
-            *place = byte;
-        }
-        self.length = self.length.saturating_add(1);
-    }
-
-    /// Adds bytes in lower case.
-    fn extend(&mut self, bytes: &[u8]) {
-        for (place, byte) in self.bytes.iter_mut().skip(self.length).zip(bytes) {
-            *place = byte.to_ascii_lowercase();
-        }
-        self.length = self.length.saturating_add(bytes.len());
-    }
-
-    /// The bytes; `None` where there were too many.
-    fn as_slice(&self) -> Option<&[u8]> {
-        self.bytes.get(..self.length)
-    }
 }

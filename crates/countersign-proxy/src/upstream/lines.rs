@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::framing::Field;
+use crate::headers::{TRACE, TRACE_NAME};
+use crate::trace::TraceId;
 
 /// The field lines of an answer as the upstream wrote them: found to be well-formed, and copied from its head into ours. A map of
 /// them costs as much as all else that is done for a small answer, and nearly nobody looks one up.
@@ -14,12 +16,14 @@ pub(crate) struct Lines {
     head: Bytes,
     reason: Range<usize>,
     fields: Vec<Field>,
+    /// What we call the request, said behind them.
+    trace: Option<TraceId>,
 }
 
 impl Lines {
     /// `reason` and `fields` is where they stand in `head`.
     pub(crate) fn new(head: Bytes, reason: Range<usize>, fields: Vec<Field>) -> Self {
-        Self { head, reason, fields }
+        Self { head, reason, fields, trace: None }
     }
 
     /// Why the status is what it is, in the upstream's words; often empty.
@@ -27,9 +31,15 @@ impl Lines {
         &self.head[self.reason.clone()]
     }
 
-    /// Each name, in the letters in which it came, and its value.
+    /// Each name, in the letters in which it came, and its value; then ours.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.fields.iter().map(|field| (&self.head[field.name()], &self.head[field.value(&self.head)]))
+        let theirs = self.fields.iter().map(|field| (&self.head[field.name()], &self.head[field.value(&self.head)]));
+        theirs.chain(self.trace.iter().map(|trace| (TRACE_NAME.as_bytes(), trace.as_bytes())))
+    }
+
+    /// Says behind them what we call the request.
+    pub(crate) fn tell(&mut self, trace: TraceId) {
+        self.trace = Some(trace);
     }
 
     /// Leaves out those whose names are not `kept`.
@@ -59,6 +69,9 @@ impl Lines {
             if let (Ok(name), Ok(value)) = (name, value) {
                 headers.append(name, value);
             }
+        }
+        if let Some(trace) = self.trace {
+            headers.insert(TRACE, trace.header());
         }
     }
 }
