@@ -11,7 +11,7 @@ use countersign::{Keys, Scheme, Timestamp};
 use countersign_proxy::{Clock, Control, ExchangeSettings, Gateway, Handles, ReadyCheck};
 use countersign_store::replay::{Reach, Skews};
 use countersign_store::users::Lookalikes;
-use countersign_store::{Registry, Snapshots, Users};
+use countersign_store::{ClockMark, Registry, Snapshots, Users};
 use tokio::sync::oneshot;
 
 use crate::config::{Config, Route};
@@ -55,7 +55,9 @@ impl Serving {
         let Start { locks, sockets, mut predecessor, may_be_taken_over } = start;
         // Whatever does not need the memory is done before anybody has to wait for it.
         wire::settings(config, Vec::new())?;
-        let clock = Clock::new(moment::now, Timestamp::from_millis(0));
+        // By this one the keys are followed from now on: opening the memory makes it no jump, by which they would be stale.
+        let noted = ClockMark::noted_in(&config.data);
+        let clock = Clock::new(moment::now, noted.unwrap_or(Timestamp::from_millis(0)));
         let registry = place.registry_to_write().await?;
         if let Some(token) = &config.token {
             token_keys::ensure(&registry, token, clock.now()).await?;

@@ -130,6 +130,10 @@ fn a_sites_key_is_listed_and_revoking_it_outlives_its_file() {
     assert_eq!(dir.run("key revoke drupal_v3 --reason stolen").code, 2);
     assert_eq!(dir.run("key revoke drupal_v2 --scheme pki --reason stolen").code, 2);
 
+    for change in ["retire", "activate"] {
+        let ran = dir.run(&format!("key {change} drupal_v2"));
+        assert!(ran.code == 2 && ran.err.contains("a file of trusted sites has it: remove that"), "{ran:?}");
+    }
     let out = dir.fine("key revoke drupal_v2 --reason stolen");
     assert!(out.contains("revoked    key drupal_v2") && out.contains("partner drupal"), "{out}");
     within_a_second("revoked", || send(gateway.address, &signed(&dir, &gateway, "site", "drupal_v2")).0 == 401);

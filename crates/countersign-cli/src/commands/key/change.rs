@@ -70,6 +70,21 @@ pub(super) async fn run(which: Which, change: Change) -> Result<Exit, Failure> {
             }
         }
     };
+    let changed = match changed {
+        // Its file says what it is, and alone ends it in order.
+        Err(Error::Refused(missing @ Refused::NoSuchKey { .. })) if which.may_be_a_site() => {
+            let sites = registry.site_keys(None, now).await?.keys;
+            Err(match sites.iter().any(|key| key.id == which.id) {
+                true => Failure::usage(missing).hint(format!(
+                    "a file of trusted sites has it: remove that, or countersign key revoke {} --reason …{}",
+                    which.id,
+                    which.config.flag()
+                )),
+                false => Error::from(missing).into(),
+            })
+        }
+        changed => changed.map_err(Failure::from),
+    };
     registry.close().await;
     let changed = changed?;
     for key in &changed {
