@@ -1,6 +1,6 @@
 //! The skeletons of those who are there already: made when users are opened by another version of the tables.
 
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, Row as _};
 
 use super::email;
 use crate::registry::{Error, Failed, Registry, commit};
@@ -9,38 +9,39 @@ use crate::registry::{Error, Failed, Registry, commit};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookalikes(pub String, pub String);
 
-/// Makes them anew unless they are of this version: in one transaction, so that of two processes one does it, and nobody
-/// registers in between.
+/// Makes them anew unless they are of this version: some rows at a time, so that others who write come in between. Whoever
+/// registers meanwhile compares with what there is, and two that do this at once do no harm.
 pub(super) async fn fill(registry: &Registry) -> Result<(), Error> {
     let version = version();
     if written(&mut *registry.reader().await?).await? == version {
         return Ok(());
     }
-    let mut change = registry.write().await?;
-    if written(&mut change).await? == version {
-        return Ok(());
-    }
-    for step in
-        ["UPDATE site_user SET skeleton = NULL, twin = 0 WHERE skeleton IS NOT NULL", "DELETE FROM skeleton_version"]
-    {
-        sqlx::query(step).execute(&mut *change).await.map_err(Failed::to("compare its users"))?;
-    }
     let mut after = String::new();
     loop {
-        let page = page(&mut change, &after).await?;
-        let Some((_, last)) = page.last() else { break };
-        after = last.clone();
-        for (id, address) in page {
-            if let Some(skeleton) = email::skeleton(&address) {
-                give(&mut change, &id, &skeleton).await?;
+        let page = page(&mut *registry.reader().await?, &after).await?;
+        let Some(last) = page.last() else { break };
+        after = last.address.clone();
+        let other = page.into_iter().filter_map(|row| {
+            let skeleton = email::skeleton(&row.address);
+            (skeleton != row.skeleton).then_some((row.id, skeleton))
+        });
+        let other: Vec<_> = other.collect();
+        if !other.is_empty() {
+            let mut change = registry.write().await?;
+            for (id, skeleton) in other {
+                give(&mut change, &id, skeleton.as_deref()).await?;
             }
+            commit(change).await?;
         }
     }
-    sqlx::query("INSERT INTO skeleton_version (one, version) VALUES (1, $1)")
-        .bind(version.as_str())
-        .execute(&mut *change)
-        .await
-        .map_err(Failed::to("compare its users"))?;
+    let mut change = registry.write().await?;
+    sqlx::query(
+        "INSERT INTO skeleton_version (one, version) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET version = $1",
+    )
+    .bind(version.as_str())
+    .execute(&mut *change)
+    .await
+    .map_err(Failed::to("compare its users"))?;
     commit(change).await
 }
 
@@ -64,20 +65,29 @@ async fn written(connection: &mut AnyConnection) -> Result<String, Error> {
         .map_err(Failed::to("compare its users"))
 }
 
-/// Id and address of some users, by address.
-async fn page(connection: &mut AnyConnection, after: &str) -> Result<Vec<(String, String)>, Error> {
-    let rows = sqlx::query("SELECT id, email FROM site_user WHERE email > $1 ORDER BY email LIMIT 1000")
+struct Row {
+    id: String,
+    address: String,
+    skeleton: Option<String>,
+}
+
+/// Some users, by address.
+async fn page(connection: &mut AnyConnection, after: &str) -> Result<Vec<Row>, Error> {
+    let rows = sqlx::query("SELECT id, email, skeleton FROM site_user WHERE email > $1 ORDER BY email LIMIT 1000")
         .bind(after)
         .fetch_all(connection)
         .await;
-    rows.and_then(|rows| rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect())
-        .map_err(Failed::to("compare its users"))
+    let read =
+        |row: &sqlx::any::AnyRow| Ok(Row { id: row.try_get(0)?, address: row.try_get(1)?, skeleton: row.try_get(2)? });
+    rows.and_then(|rows| rows.iter().map(read).collect()).map_err(Failed::to("compare its users"))
 }
 
-async fn give(connection: &mut AnyConnection, id: &str, skeleton: &str) -> Result<(), Error> {
+/// Beside those who have the same one already.
+async fn give(connection: &mut AnyConnection, id: &str, skeleton: Option<&str>) -> Result<(), Error> {
     sqlx::query(
         "UPDATE site_user SET skeleton = $1, \
-         twin = (SELECT coalesce(max(twin) + 1, 0) FROM site_user WHERE skeleton = $1) WHERE id = $2",
+         twin = (SELECT coalesce(max(twin) + 1, 0) FROM site_user WHERE skeleton = $1) \
+         WHERE id = $2 AND skeleton IS DISTINCT FROM $1",
     )
     .bind(skeleton)
     .bind(id)
@@ -91,5 +101,5 @@ async fn give(connection: &mut AnyConnection, id: &str, skeleton: &str) -> Resul
 const RULES: u32 = 1;
 
 const SELECT_TWINS: &str = "SELECT one.id, other.id FROM site_user AS other \
-    JOIN site_user AS one ON one.skeleton = other.skeleton AND one.twin = 0 \
+    JOIN site_user AS one ON one.skeleton = other.skeleton AND one.twin < other.twin \
     WHERE other.twin > 0 ORDER BY other.skeleton, other.twin LIMIT $1";

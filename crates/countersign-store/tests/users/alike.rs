@@ -88,13 +88,19 @@ async fn look_alikes_that_are_there_already_are_kept_and_named() {
     for (id, address) in [(ids[1].as_str(), ALIKE[1]), (&*"3".repeat(36), "ёж@example.com")] {
         sqlx::query(copy).bind(id).bind(address).execute(&mut other).await.unwrap();
     }
+    // And one that was made of ASCII by them.
+    register(&Users::open(&registry).await.unwrap(), "ana@example.com", "shop", "shop").await.unwrap();
     sqlx::query("UPDATE site_user SET skeleton = NULL").execute(&mut other).await.unwrap();
+    let older = "UPDATE site_user SET skeleton = 'older' WHERE email = 'ana@example.com'";
+    sqlx::query(older).execute(&mut other).await.unwrap();
     sqlx::query("UPDATE skeleton_version SET version = 'older'").execute(&mut other).await.unwrap();
     assert_eq!(registry.lookalikes(10).await.unwrap(), []);
     let (users, again) = tokio::join!(Users::open(&registry), Users::open(&registry));
     let users = users.and(again).unwrap();
     let pairs = registry.lookalikes(10).await.unwrap();
     assert_eq!(pairs.len(), 1);
+    let left = sqlx::query("SELECT id FROM site_user WHERE skeleton = 'older'").fetch_all(&mut other).await.unwrap();
+    assert!(left.is_empty());
     assert_eq!(BTreeSet::from([pairs[0].0.clone(), pairs[0].1.clone()]), BTreeSet::from(ids.clone()));
     for address in ALIKE {
         assert!(users.login(&email(address), "shop", false).await.is_ok(), "{address}");
