@@ -1,24 +1,25 @@
 //! A caller's bytes in both directions: read strictly and in time, and written in time.
 
 mod farewell;
+mod waiting;
 mod writing;
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 use hyper::body::Frame;
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use super::request;
 use super::spare;
 use crate::alarm::Alarm;
-use crate::connection::{FIRST_WORDS, Stream};
+use crate::connection::Stream;
 use crate::course::Broken;
 use crate::framing::{Fault, Limits, Phase, Scanned, Scanner, Step};
 
@@ -160,64 +161,6 @@ impl Wire {
         }
     }
 
-    /// The caller has nothing for us. Whether that has lasted too long.
-    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
-        let in_head = self.scanner.phase() == Phase::Head;
-        let now = Instant::now();
-        let since = match self.waiting {
-            Some((since, of_head)) if of_head == in_head => since,
-            _ => now,
-        };
-        self.waiting = Some((since, in_head));
-        let limit = if in_head || !self.heard { self.limits.head_time } else { self.limits.idle_time };
-        ready!(self.reading.poll_at(cx, now, since + limit));
-        if !in_head {
-            return Poll::Ready(Heard::End);
-        }
-        self.fault = Some(Fault::TooSlow);
-        Poll::Ready(Heard::Fault(Fault::TooSlow))
-    }
-
-    /// The same once nobody is to be heard any more: the end, at once where no request was begun. One whose head has begun is on
-    /// its way, or it dribbles and would keep another process from its turn: it has as long as a caller who has just connected.
-    /// RFC 9110 §15.5.9 lets who is told that it took too long "repeat that request on a new connection".
-    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
-        if self.is_idle() {
-            return Poll::Ready(Heard::End);
-        }
-        let now = Instant::now();
-        let until = *self.over.get_or_insert(now + FIRST_WORDS);
-        if now < until {
-            ready!(self.reading.poll(cx, until));
-        }
-        self.fault = Some(Fault::TooSlow);
-        Poll::Ready(Heard::Fault(Fault::TooSlow))
-    }
-
-    /// Ready once the caller has left, asked while it has nothing more to say but for what it sends ahead: of that a few bytes are
-    /// read, and then nothing more, not even that it left. Costs no system call where nothing came.
-    ///
-    /// A caller that only closes its own side, and would still hear the answer, is taken for one that left. TCP does not tell the
-    /// two apart, and those who leave are the many: nginx (`proxy_ignore_client_abort off`), HAProxy (`abortonclose`) and hyper
-    /// take them so, too. What is on record by then stays there, and its nonce is spent.
-    pub(super) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.fault.is_some() || !self.is_idle() {
-            return Poll::Pending;
-        }
-        let Some(stream) = &mut self.stream else { return Poll::Pending };
-        let mut ahead = [0; AHEAD];
-        let mut ahead = ReadBuf::new(&mut ahead);
-        let read = ready!(Pin::new(stream).poll_read(cx, &mut ahead));
-        if read.is_err() || ahead.filled().is_empty() {
-            return Poll::Ready(());
-        }
-        if self.came.capacity() == 0 {
-            self.came = spare::buffer();
-        }
-        self.came.extend_from_slice(ahead.filled());
-        Poll::Pending
-    }
-
     /// The next part of the body: `None` at its end.
     pub(super) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         while self.is_in_body() {
@@ -312,8 +255,6 @@ impl Wire {
 
 /// RFC 9110 §10.1.1.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-/// So much is read of what a caller sends ahead while its answer is awaited.
-const AHEAD: usize = 64;
 /// Less room than this is not read into.
 const LITTLE: usize = 1 << 10;
 /// What is read of a large body at once.

@@ -1,0 +1,75 @@
+//! A caller who says nothing: for how long, and whether it is still there.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::Instant;
+
+use super::{Heard, Wire};
+use crate::connection::FIRST_WORDS;
+use crate::connection::http1::spare;
+use crate::framing::{Fault, Phase};
+
+impl Wire {
+    /// The caller has nothing for us. Whether that has lasted too long.
+    pub(super) fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
+        let in_head = self.scanner.phase() == Phase::Head;
+        let now = Instant::now();
+        let since = match self.waiting {
+            Some((since, of_head)) if of_head == in_head => since,
+            _ => now,
+        };
+        self.waiting = Some((since, in_head));
+        let limit = if in_head || !self.heard { self.limits.head_time } else { self.limits.idle_time };
+        ready!(self.reading.poll_at(cx, now, since + limit));
+        if !in_head {
+            return Poll::Ready(Heard::End);
+        }
+        self.fault = Some(Fault::TooSlow);
+        Poll::Ready(Heard::Fault(Fault::TooSlow))
+    }
+
+    /// The same once nobody is to be heard any more: the end, at once where no request was begun. One whose head has begun is on
+    /// its way, or it dribbles and would keep another process from its turn: it has as long as a caller who has just connected.
+    /// RFC 9110 §15.5.9 lets who is told that it took too long "repeat that request on a new connection".
+    pub(in crate::connection::http1) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
+        if self.is_idle() {
+            return Poll::Ready(Heard::End);
+        }
+        let now = Instant::now();
+        let until = *self.over.get_or_insert(now + FIRST_WORDS);
+        if now < until {
+            ready!(self.reading.poll(cx, until));
+        }
+        self.fault = Some(Fault::TooSlow);
+        Poll::Ready(Heard::Fault(Fault::TooSlow))
+    }
+
+    /// Ready once the caller has left, asked while it has nothing more to say but for what it sends ahead: of that a few bytes are
+    /// read, and then nothing more, not even that it left. Costs no system call where nothing came.
+    ///
+    /// A caller that only closes its own side, and would still hear the answer, is taken for one that left. TCP does not tell the
+    /// two apart, and those who leave are the many: nginx (`proxy_ignore_client_abort off`), HAProxy (`abortonclose`) and hyper
+    /// take them so, too. What is on record by then stays there, and its nonce is spent.
+    pub(in crate::connection::http1) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.fault.is_some() || !self.is_idle() {
+            return Poll::Pending;
+        }
+        let Some(stream) = &mut self.stream else { return Poll::Pending };
+        let mut ahead = [0; AHEAD];
+        let mut ahead = ReadBuf::new(&mut ahead);
+        let read = ready!(Pin::new(stream).poll_read(cx, &mut ahead));
+        if read.is_err() || ahead.filled().is_empty() {
+            return Poll::Ready(());
+        }
+        if self.came.capacity() == 0 {
+            self.came = spare::buffer();
+        }
+        self.came.extend_from_slice(ahead.filled());
+        Poll::Pending
+    }
+}
+
+/// So much is read of what a caller sends ahead while its answer is awaited.
+const AHEAD: usize = 64;
