@@ -1,12 +1,16 @@
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::{Code, Rejection};
 use http::HeaderMap;
 use http_body_util::BodyExt;
-use hyper::body::Body;
-use tokio::time::{Instant, timeout_at};
+use hyper::body::{Body, Frame};
+use tokio::time::Instant;
 
+use crate::alarm::Alarm;
 use crate::content::Content;
 use crate::pace::Pace;
 use crate::passing::Passing;
@@ -19,7 +23,11 @@ pub(crate) struct Inbound {
     length: Option<u64>,
     /// The caller waits for `100 Continue`.
     waits: bool,
+    /// Somebody has asked for it.
+    asked: bool,
+    /// When it was first waited for.
     began: Option<Instant>,
+    alarm: Alarm,
     came: u64,
     trailers: Option<Box<HeaderMap>>,
     ended: bool,
@@ -28,7 +36,18 @@ pub(crate) struct Inbound {
 
 impl Inbound {
     pub(crate) fn new(body: Content, length: Option<u64>, waits: bool) -> Self {
-        Self { body: Some(body), length, waits, began: None, came: 0, trailers: None, ended: false, failed: false }
+        Self {
+            body: Some(body),
+            length,
+            waits,
+            asked: false,
+            began: None,
+            alarm: Alarm::default(),
+            came: 0,
+            trailers: None,
+            ended: false,
+            failed: false,
+        }
     }
 
     /// The length that was announced.
@@ -42,29 +61,34 @@ impl Inbound {
     /// `too_slow` where it falls behind `pace`; `malformed` where the sender stops early or breaks the
     /// framing.
     pub(crate) async fn next(&mut self, pace: Pace) -> Result<Option<Bytes>, Rejection> {
-        let began = *self.began.get_or_insert_with(Instant::now);
-        let deadline = pace.deadline(began, self.came);
-        let Some(body) = &mut self.body else { return Ok(None) };
+        self.asked = true;
+        poll_fn(|cx| self.poll_next(cx, pace)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>, pace: Pace) -> Poll<Result<Option<Bytes>, Rejection>> {
+        let Some(body) = &mut self.body else { return Poll::Ready(Ok(None)) };
         loop {
-            match timeout_at(deadline, body.frame()).await {
-                Ok(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => {
-                        self.came += data.len() as u64;
-                        return Ok(Some(data));
-                    }
-                    Err(frame) => self.trailers = frame.into_trailers().ok().map(Box::new),
-                },
-                Ok(None) => {
+            let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) else {
+                // Its time runs from when it is first waited for. Most are there when they are asked for: no clock is read.
+                let began = *self.began.get_or_insert_with(Instant::now);
+                ready!(self.alarm.poll(cx, pace.deadline(began, self.came)));
+                self.failed = true;
+                return Poll::Ready(Err(Rejection::new(Code::TooSlow, "the body did not come in time")));
+            };
+            match frame.map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => {
+                    self.came += data.len() as u64;
+                    return Poll::Ready(Ok(Some(data)));
+                }
+                Some(Ok(Err(frame))) => self.trailers = frame.into_trailers().ok().map(Box::new),
+                Some(Err(_)) => {
+                    self.failed = true;
+                    let reason = "the body ended early, or its framing is broken";
+                    return Poll::Ready(Err(Rejection::new(Code::Malformed, reason)));
+                }
+                None => {
                     self.ended = true;
-                    return Ok(None);
-                }
-                Ok(Some(Err(_))) => {
-                    self.failed = true;
-                    return Err(Rejection::new(Code::Malformed, "the body ended early, or its framing is broken"));
-                }
-                Err(_) => {
-                    self.failed = true;
-                    return Err(Rejection::new(Code::TooSlow, "the body did not come in time"));
+                    return Poll::Ready(Ok(None));
                 }
             }
         }
@@ -85,7 +109,7 @@ impl Inbound {
     pub(crate) fn leave(self) -> bool {
         // Of one that was passed on the connection itself knows whether it was read to its end.
         let Some(body) = self.body.filter(|body| !self.ended && !body.is_end_stream()) else { return true };
-        let unasked = self.waits && self.began.is_none();
+        let unasked = self.waits && !self.asked;
         if self.failed || unasked || !body.is_nearly_over() {
             return false;
         }
