@@ -1,15 +1,14 @@
-use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use countersign::{BoxFuture, ReplayStore, Seen, Timestamp, Unavailable, Use};
+use countersign::{BoxFuture, ReplayStore, Seen, Timestamp, Unavailable, Use, UseMark};
 
 use super::per_scheme::{Floors, Millis};
 use super::restart::{Disk, Start};
-use super::shard::{Mark, Shard, cut, slot_of};
+use super::shard::{Mark, Shard, Spread, cut, slot_of};
 use super::state_file::Terms;
 
 /// The replay memory of one gateway: constant time, a fixed capacity, and a floor after an unclean end.
@@ -19,8 +18,8 @@ use super::state_file::Terms;
 /// before the floor can't be judged and is [`Unavailable`].
 pub struct MemoryReplay {
     pub(super) shards: Box<[Mutex<Shard>]>,
-    /// Keyed at random: a sender who chooses nonces can't choose the shard that they fall in.
-    spread: RandomState,
+    /// Over the shards. Each of them spreads its marks by numbers of its own.
+    spread: Spread,
     pub(super) used: AtomicUsize,
     capacity: usize,
     swept: AtomicI64,
@@ -61,7 +60,7 @@ impl MemoryReplay {
         let (used, swept) = (AtomicUsize::new(0), AtomicI64::new(i64::MIN));
         let (floors, window) = (terms.floors, AtomicI64::new(terms.window()));
         let (terms, closed) = (Mutex::new(Some(terms)), Mutex::default());
-        Self { shards, spread: RandomState::new(), used, capacity, swept, start, floors, window, terms, closed, disk }
+        Self { shards, spread: Spread::at_random(), used, capacity, swept, start, floors, window, terms, closed, disk }
     }
 
     fn spend(&self, once: &Use, now: Timestamp) -> Result<Seen, Unavailable> {
@@ -78,9 +77,7 @@ impl MemoryReplay {
         if until > now.after(MAX_AHEAD) {
             return Err(Unavailable::new(NAME, format!("asked to remember until {until}")));
         }
-        let mut marks: Vec<(usize, Mark)> = once.marks().map(cut).map(|mark| (self.shard_of(&mark), mark)).collect();
-        marks.sort_unstable();
-        marks.dedup();
+        let marks = Marks::of(once, |mark| self.shard_of(mark));
         match self.try_spend(&marks, until, now)? {
             Some(seen) => Ok(seen),
             None if self.sweep(now) => self.try_spend(&marks, until, now)?.ok_or_else(|| self.full()),
@@ -88,45 +85,44 @@ impl MemoryReplay {
         }
     }
 
-    /// `None` when there is no room. `marks` are in the order of their shards, so that no two calls wait for each
-    /// other.
-    fn try_spend(
-        &self,
-        marks: &[(usize, Mark)],
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<Option<Seen>, Unavailable> {
-        let mut held: Vec<(usize, MutexGuard<'_, Shard>)> = Vec::with_capacity(marks.len());
-        for &(at, _) in marks {
-            if held.last().is_none_or(|(last, _)| *last != at) {
-                let shard = self.shards[at].lock();
-                held.push((at, shard.map_err(|_| Unavailable::new(NAME, "broken by a panic"))?));
-            }
-        }
-        for (_, shard) in &mut held {
-            if shard.closed {
-                return Err(Unavailable::new(NAME, "the gateway is ending"));
-            }
-            let dropped = shard.advance(now, STEP);
-            self.used.fetch_sub(dropped, Ordering::Relaxed);
-            if !shard.remembers(until) {
-                return Err(Unavailable::new(NAME, format!("what could be used until {until} is forgotten by now")));
-            }
-        }
-        let known = |(at, mark): &(usize, Mark)| held.iter().any(|(its, shard)| its == at && shard.contains(mark));
-        if marks.iter().any(known) {
+    /// `None` when there is no room.
+    fn try_spend(&self, marks: &Marks, until: Timestamp, now: Timestamp) -> Result<Option<Seen>, Unavailable> {
+        let (at, first) = marks.first;
+        let mut shard = self.shard(at, until, now)?;
+        let mut other = match marks.second {
+            Some((its, _)) if its != at => Some(self.shard(its, until, now)?),
+            _ => None,
+        };
+        let second = marks.second.map(|(_, mark)| mark);
+        if shard.contains(&first) || second.is_some_and(|mark| other.as_ref().unwrap_or(&shard).contains(&mark)) {
             return Ok(Some(Seen::Again));
         }
-        let room = |used: usize| used.checked_add(marks.len()).filter(|needed| *needed <= self.capacity);
+        let count = 1 + usize::from(second.is_some());
+        let room = |used: usize| used.checked_add(count).filter(|needed| *needed <= self.capacity);
         if self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_err() {
             return Ok(None);
         }
-        for &(at, mark) in marks {
-            if let Some((_, shard)) = held.iter_mut().find(|(its, _)| *its == at) {
-                shard.insert(mark, slot_of(until));
-            }
+        shard.insert(first, slot_of(until));
+        if let Some(mark) = second {
+            other.as_mut().unwrap_or(&mut shard).insert(mark, slot_of(until));
         }
         Ok(Some(Seen::First))
+    }
+
+    /// A shard that can judge what is used until `until`.
+    fn shard(&self, at: usize, until: Timestamp, now: Timestamp) -> Result<MutexGuard<'_, Shard>, Unavailable> {
+        let mut shard = self.shards[at].lock().map_err(|_| Unavailable::new(NAME, "broken by a panic"))?;
+        if shard.closed {
+            return Err(Unavailable::new(NAME, "the gateway is ending"));
+        }
+        let dropped = shard.advance(now, STEP);
+        if dropped > 0 {
+            self.used.fetch_sub(dropped, Ordering::Relaxed);
+        }
+        if !shard.remembers(until) {
+            return Err(Unavailable::new(NAME, format!("what could be used until {until} is forgotten by now")));
+        }
+        Ok(shard)
     }
 
     /// Drops whatever has ended, everywhere. At most once a second, so that a full memory under a flood stays cheap.
@@ -170,6 +166,26 @@ impl ReplayStore for MemoryReplay {
         // One use has two marks at most.
         let room = self.used() + 2 <= self.capacity || self.sweep(now) && self.used() + 2 <= self.capacity;
         Some(began && open && room)
+    }
+}
+
+/// The marks of one use, each with its shard, in the order of their shards, so that no two calls wait for each other.
+struct Marks {
+    first: (usize, Mark),
+    second: Option<(usize, Mark)>,
+}
+
+impl Marks {
+    fn of(once: &Use, shard_of: impl Fn(&Mark) -> usize) -> Self {
+        let placed = |mark: &UseMark| {
+            let mark = cut(mark);
+            (shard_of(&mark), mark)
+        };
+        let first = placed(once.first());
+        match once.second().map(placed).filter(|second| *second != first) {
+            Some(second) => Self { first: first.min(second), second: Some(first.max(second)) },
+            None => Self { first, second: None },
+        }
     }
 }
 

@@ -108,7 +108,7 @@ impl StateFile {
             let mut out = Hashed::new(out);
             out.header(DONE, terms, horizon.as_millis(), count as u64)?;
             for (mark, slot) in entries {
-                out.put(mark)?;
+                out.put(&mark.to_be_bytes())?;
                 out.put(&slot.to_le_bytes())?;
             }
             out.finish()
@@ -155,7 +155,7 @@ fn parse(input: impl Read, length: u64) -> io::Result<Left> {
     }
     let mut entries = Vec::with_capacity(usize::try_from(count).map_err(|_| damaged())?);
     for _ in 0..count {
-        entries.push((input.array()?, Slot::from_le_bytes(input.array()?)));
+        entries.push((Mark::from_be_bytes(input.array()?), Slot::from_le_bytes(input.array()?)));
     }
     let sum = input.hash.clone().finish();
     if sum.as_ref() != input.array::<32>()? {

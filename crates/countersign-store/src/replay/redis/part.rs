@@ -102,7 +102,7 @@ impl Part {
     /// The key of a use: half of its mark, see [`crate::replay::shard::cut`].
     pub(super) fn use_key(&self, mark: &countersign::UseMark) -> Vec<u8> {
         let mut key = self.key("").into_bytes();
-        key.extend(crate::replay::shard::cut(mark));
+        key.extend(crate::replay::shard::cut(mark).to_be_bytes());
         key
     }
 
