@@ -5,6 +5,7 @@
 
 mod body;
 mod date;
+mod names;
 mod request;
 mod response;
 mod spare;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
+use super::names::field_name;
 use crate::framing::{Fault, Field, Scanned};
 
 /// A request that has come as far as its head.
@@ -63,7 +64,7 @@ pub(super) fn fields(section: &Bytes, fields: &[Field]) -> Result<HeaderMap, Fau
     let mut headers = HeaderMap::with_capacity(fields.len());
     for field in fields {
         let unreadable = Fault::Bad("a field line that can't be kept");
-        let name = HeaderName::from_bytes(&section[field.name()]).map_err(|_| unreadable)?;
+        let name = field_name(&section[field.name()]).map_err(|_| unreadable)?;
         let value = HeaderValue::from_maybe_shared(section.slice(field.value(section))).map_err(|_| unreadable)?;
         headers.try_append(name, value).map_err(|_| Fault::TooLarge)?;
     }
