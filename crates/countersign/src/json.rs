@@ -23,6 +23,7 @@ use std::iter;
 use std::ops::Range;
 
 pub(crate) use print::print_python_str;
+pub(crate) use string::plain_run;
 
 /// Why a text is no JSON that we sign or verify: one short clause for the public, never a part of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

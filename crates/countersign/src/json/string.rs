@@ -6,7 +6,7 @@ use super::{Malformed, Spelling};
 
 /// How many bytes at the start of `bytes` a JSON string may hold as they are and CPython prints as they are: printable
 /// ASCII but for `"` and `\`.
-pub(super) fn plain_run(bytes: &[u8]) -> usize {
+pub(crate) fn plain_run(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let stops = stops(u64::from_le_bytes(*word));
