@@ -40,7 +40,7 @@ pub(crate) fn print(verdict: &Result<Identity, Refusal>, now: Timestamp, as_json
 fn verified(identity: &Identity) -> Value {
     json!({
         "verdict": "verified", "scheme": identity.scheme.as_str(), "algorithm": identity.algorithm.as_str(),
-        "partner": named(&identity.partner), "key": identity.key, "version": identity.version,
+        "partner": named(&identity.partner), "key": &*identity.key, "version": identity.version,
         "created": identity.created.map(|created| created.to_string()),
     })
 }

@@ -117,7 +117,7 @@ fn signed(recorded: Recorded) -> Result<(Bytes, Identity), Unavailable> {
         return Err(Unavailable::new("gateway", "the exchange admitted what was not signed"));
     };
     match ready.into_parts() {
-        (_, Delivery::Derived(payload, _), identity) => Ok((payload, identity)),
+        (_, Delivery::Derived { payload, .. }, identity) => Ok((payload, identity)),
         _ => Err(Unavailable::new("gateway", "a signed payload was lost")),
     }
 }

@@ -155,12 +155,12 @@ impl Entry {
         line.text("trace", Some(self.trace.as_str()));
         // A partner is named only where the signature held; key and scheme are what the message says of itself.
         let claimed = self.claimed.as_ref();
-        let key = identity.map(|it| it.key.as_str()).or(claimed.map(|(_, key)| key.as_str()));
+        let key = identity.map(|it| &*it.key).or(claimed.map(|(_, key)| key.as_str()));
         let scheme = identity.map(|it| it.scheme).or(claimed.map(|(scheme, _)| *scheme));
         if let Some(source) = self.source {
             line.address("source", source);
         }
-        line.text("partner", identity.map(|it| it.partner.as_str()));
+        line.text("partner", identity.map(|it| &*it.partner));
         line.text("key", key.filter(|key| !key.is_empty()));
         line.text("scheme", scheme.map(Scheme::as_str));
         if let Some((user, token)) = &self.token {

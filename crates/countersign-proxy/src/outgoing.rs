@@ -85,10 +85,10 @@ impl Outgoing {
                 let share = held.replaced_by(body.len());
                 (Sent::Kept(body, trailers), share)
             }
-            Delivery::Derived(body, held) => {
-                head.text(&CONTENT_DIGEST, &["sha-256=:", &sha_256(&body), ":"]).map_err(unwritable)?;
-                let share = held.replaced_by(body.len());
-                (Sent::Kept(body, trailers), share)
+            Delivery::Derived { payload, sha256, body } => {
+                head.text(&CONTENT_DIGEST, &["sha-256=:", &STANDARD.encode(sha256), ":"]).map_err(unwritable)?;
+                let share = body.replaced_by(payload.len());
+                (Sent::Kept(payload, trailers), share)
             }
             Delivery::Reframed { before, kept, after, body } => match body {
                 Held::Memory(body, share) => {

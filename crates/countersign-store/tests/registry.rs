@@ -215,8 +215,8 @@ async fn what_was_noted_is_written_once_and_waits_while_it_can_not_be() {
     let closed = place.open().await;
     closed.close().await;
     let identity = |id: &str, version| Identity {
-        partner: "alice".to_owned(),
-        key: id.to_owned(),
+        partner: "alice".into(),
+        key: id.into(),
         version,
         scheme: Scheme::HttpMessageSignatures,
         algorithm: Algorithm::Ed25519,

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use crate::algorithm::{Algorithm, Scheme};
 use crate::digest::{Digests, Running};
 use crate::judge::Facts;
-use crate::key::{Keys, VerifyingKey};
+use crate::key::{KeyRecord, Keys, VerifyingKey};
 use crate::message::Head;
 use crate::policy::Policy;
 use crate::quota::{Count, Quota, Tally};
@@ -178,7 +178,10 @@ impl Open {
 
     /// Takes the trailers that came behind the body. Those that the signature covers go on with the message, no others.
     pub fn trailers(&mut self, trailers: HeaderMap) {
-        *self.head.trailers_mut() = trailers;
+        // Of a head that somebody else holds, too, that would be a copy of all of it.
+        if !trailers.is_empty() {
+            *self.head.trailers_mut() = trailers;
+        }
     }
 
     /// The body has ended: its digest, or the signature over it, is checked.
@@ -194,7 +197,7 @@ impl Open {
             }
             OpenKind::Trailers(TrailerClaim { mut signed, input, body }) => {
                 let (bytes, digests) = http_message_signatures::build_pending(&head, &input)?;
-                signed.bytes = SignedBytes::Kept(bytes);
+                signed.bytes = SignedBytes::of(bytes);
                 let key = signed.judge(head.channel(), keys, &policy, now)?;
                 body.finish(digests).map_err(|rejection| signed.facts.blame(rejection))?;
                 (signed, key)
@@ -330,9 +333,9 @@ impl SignedBy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The partner's name.
-    pub partner: String,
+    pub partner: Arc<str>,
     /// The key's id as it stands on the wire.
-    pub key: String,
+    pub key: Arc<str>,
     /// The key's version.
     pub version: u32,
     /// The scheme of the message.
@@ -345,14 +348,18 @@ pub struct Identity {
 
 impl Identity {
     fn of(facts: &Facts, key: &VerifyingKey) -> Self {
-        let record = key.record();
+        Self { created: facts.created, ..key.identity().clone() }
+    }
+
+    /// Whose key it is, without a message.
+    pub(crate) fn of_record(record: &KeyRecord) -> Self {
         Self {
-            partner: record.partner.clone(),
-            key: record.id.clone(),
+            partner: record.partner.as_str().into(),
+            key: record.id.as_str().into(),
             version: record.version,
             scheme: record.scheme,
             algorithm: record.algorithm,
-            created: facts.created,
+            created: None,
         }
     }
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use crate::algorithm::{Algorithm, Scheme};
 use crate::key::{Keys, VerifyingKey};
 use crate::policy::Policy;
+use crate::primitive::HashedOnce;
 use crate::rejection::{Code, Rejection};
 use crate::time::Timestamp;
 
@@ -37,7 +38,7 @@ pub(crate) enum Claimed {
 /// algorithm, signature, partner admitted, channel. `channel` is the partner that the message's channel proved.
 pub(crate) fn judge(
     facts: &Facts,
-    signed: &[u8],
+    signed: &HashedOnce,
     signature: &[u8],
     channel: Option<&str>,
     keys: &Keys,

@@ -8,11 +8,13 @@ pub use material::{Material, SharedSecret};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use crate::algorithm::{Algorithm, Scheme};
+use crate::claim::Identity;
 use crate::key_file;
-use crate::primitive::{Public, RunningMac};
+use crate::primitive::{HashedOnce, Public, RunningMac};
 use crate::scheme::app_hmac::SameSecret;
 use crate::time::Timestamp;
 
@@ -134,6 +136,8 @@ pub enum NonceForm {
 /// chooses how a signature is checked.
 pub struct VerifyingKey {
     record: KeyRecord,
+    /// Told of with every message, so that its names are shared.
+    identity: Identity,
     fingerprint: [u8; 32],
     public: Public,
 }
@@ -167,13 +171,19 @@ impl VerifyingKey {
             ));
         }
         let fingerprint = record.material.fingerprint();
-        Ok(Self { record, fingerprint, public })
+        let identity = Identity::of_record(&record);
+        Ok(Self { record, identity, fingerprint, public })
     }
 
     /// What the registry knows of it.
     #[must_use]
     pub fn record(&self) -> &KeyRecord {
         &self.record
+    }
+
+    /// Who signs with it.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// The SHA-256 of its material.
@@ -199,7 +209,7 @@ impl VerifyingKey {
         self.record.material.thumbprint()
     }
 
-    pub(crate) fn check(&self, signed: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn check(&self, signed: &HashedOnce, signature: &[u8]) -> bool {
         self.public.check(signed, signature)
     }
 
@@ -218,7 +228,7 @@ impl fmt::Debug for VerifyingKey {
 /// All keys at one moment: an immutable snapshot, swapped as a whole, read without a lock.
 #[derive(Default)]
 pub struct Keys {
-    by_scheme: [HashMap<String, Vec<Arc<VerifyingKey>>>; 4],
+    by_scheme: [HashMap<String, Vec<Arc<VerifyingKey>>, ById>; 4],
     decoys: Decoys,
     same_secret: SameSecret,
 }
@@ -269,7 +279,7 @@ impl Keys {
 
     /// Spends what checking a signature of a known key would cost, so that the time of an answer does not say which keys
     /// exist.
-    pub(crate) fn check_decoy(&self, algorithm: Algorithm, signed: &[u8], signature: &[u8]) {
+    pub(crate) fn check_decoy(&self, algorithm: Algorithm, signed: &HashedOnce, signature: &[u8]) {
         if let Some(decoy) = self.decoys.0.get(&algorithm) {
             std::hint::black_box(decoy.check(signed, signature));
         }
@@ -278,6 +288,28 @@ impl Keys {
     /// The same for a message that passes under a MAC.
     pub(crate) fn decoy_mac(&self) -> Option<RunningMac> {
         self.decoys.0.get(&Algorithm::HmacSha256)?.running_mac()
+    }
+}
+
+/// Hashes ids of keys by FNV-1a. They are the registry's own, not chosen by who asks for them, and short: a third of what it
+/// takes to hash what strangers could have piled up.
+type ById = BuildHasherDefault<Fnv>;
+
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

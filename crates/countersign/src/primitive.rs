@@ -11,6 +11,8 @@ pub(crate) use public::{Public, refuse_weak_rsa, rsa_numbers, rsa_spki, rsa_spki
 pub(crate) use sealing::{Key256, Unwrapping, Wrapping, concat_kdf, decrypt, encrypt, unwrap, wrap};
 pub(crate) use secret::{RsaParts, Secret};
 
+use std::sync::OnceLock;
+
 use aws_lc_rs::{digest, hmac};
 
 /// A running SHA-256.
@@ -70,6 +72,34 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     out
+}
+
+/// Bytes of which the SHA-256 is computed once, however many ask for it: the key that checks a signature over them, and
+/// the memory of replays.
+#[derive(Clone, Debug)]
+pub(crate) struct HashedOnce {
+    bytes: Vec<u8>,
+    digest: OnceLock<digest::Digest>,
+}
+
+impl HashedOnce {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, digest: OnceLock::new() }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn sha256(&self) -> [u8; 32] {
+        let mut out = [0; 32];
+        out.copy_from_slice(self.digest().as_ref());
+        out
+    }
+
+    fn digest(&self) -> &digest::Digest {
+        self.digest.get_or_init(|| digest::digest(&digest::SHA256, &self.bytes))
+    }
 }
 
 /// The SHA-512 of what is at hand as a whole.

@@ -17,7 +17,7 @@ use crate::judge::{self, Facts};
 use crate::key::{Keys, VerifyingKey};
 use crate::message::Head;
 use crate::policy::Policy;
-use crate::primitive::sha256;
+use crate::primitive::HashedOnce;
 use crate::rejection::{Code, Rejection};
 use crate::time::Timestamp;
 
@@ -63,7 +63,7 @@ pub(crate) struct Signed {
 impl Signed {
     /// Of a scheme that covers nothing of the head by name.
     fn body(facts: Facts, bytes: Vec<u8>, signature: Vec<u8>, payload: Payload) -> Box<Self> {
-        let bytes = SignedBytes::Kept(bytes);
+        let bytes = SignedBytes::of(bytes);
         Box::new(Self { facts, coverage: Coverage::default(), bytes, signature, payload })
     }
 
@@ -83,7 +83,7 @@ impl Signed {
         now: Timestamp,
     ) -> Result<Arc<VerifyingKey>, Rejection> {
         match &self.bytes {
-            SignedBytes::Kept(bytes) => judge::judge(&self.facts, bytes, &self.signature, channel, keys, policy, now),
+            SignedBytes::Kept(signed) => judge::judge(&self.facts, signed, &self.signature, channel, keys, policy, now),
             // Whoever let them pass had to check the signature meanwhile.
             SignedBytes::Passed(_) => Err(self.facts.blame(judge::bad_signature())),
         }
@@ -94,22 +94,26 @@ impl Signed {
 #[derive(Clone, Debug)]
 pub(crate) enum SignedBytes {
     /// All of them.
-    Kept(Vec<u8>),
+    Kept(HashedOnce),
     /// They hold the body, which has passed. Their SHA-256.
     Passed([u8; 32]),
 }
 
 impl SignedBytes {
+    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+        Self::Kept(HashedOnce::new(bytes))
+    }
+
     pub(crate) fn kept(&self) -> Option<&[u8]> {
         match self {
-            Self::Kept(bytes) => Some(bytes),
+            Self::Kept(signed) => Some(signed.bytes()),
             Self::Passed(_) => None,
         }
     }
 
     pub(crate) fn sha256(&self) -> [u8; 32] {
         match self {
-            Self::Kept(bytes) => sha256(bytes),
+            Self::Kept(signed) => signed.sha256(),
             Self::Passed(hash) => *hash,
         }
     }

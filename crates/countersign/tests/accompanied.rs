@@ -85,7 +85,7 @@ fn mistake_40_a_users_token_riding_on_another_partners_signature() {
     assert_eq!(code(fresh("mall").accompanied(&place.judge())), Some(Code::PartnerNotAllowed));
     let ready = fresh("shop").accompanied(&place.judge()).unwrap().unpack(&Openers::default(), ()).unwrap();
     let basis = ready.basis();
-    assert!(matches!(&basis, Basis::Both(both) if both.ready().identity().partner == "acme"));
+    assert!(matches!(&basis, Basis::Both(both) if &*both.ready().identity().partner == "acme"));
     assert_eq!(basis.token().map(Token::user), Some("u-1"));
 }
 

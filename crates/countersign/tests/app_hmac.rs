@@ -85,7 +85,7 @@ fn what_we_sign_we_verify_in_every_form_and_under_no_key_of_another() {
         let (head, delivery, identity) = ready.into_parts();
         assert!(FIELDS.iter().all(|name| !head.headers().contains_key(*name)), "credentials go on");
         assert!(matches!(delivery, Delivery::AsReceived(body) if body == signed.body));
-        assert_eq!(identity.partner, "acme");
+        assert_eq!(&*identity.partner, "acme");
         for other in forms().filter(|other| *other != form) {
             let code = if (other.unit, other.nonce) == (form.unit, form.nonce) {
                 Code::BadSignature

@@ -23,7 +23,7 @@ fn what_we_sign_we_verify_with_every_algorithm() {
             let ready =
                 request.pass(&pair.keys(), &policy(|_| {}), &Memory::default(), NOW).map_err(|code| (algorithm, code));
             let ready = ready.unwrap();
-            assert_eq!((ready.identity().partner.as_str(), ready.identity().algorithm), ("acme", algorithm));
+            assert_eq!((&*ready.identity().partner, ready.identity().algorithm), ("acme", algorithm));
         }
         let request = order().sign(&pair, "nonce", NOW);
         assert!(request.pass(&pair.keys(), &policy(|_| {}), &memory, NOW).is_ok());

@@ -25,11 +25,12 @@ fn the_upstream_gets_the_signed_bytes() {
     let pair = pair();
     let request = Request::post("/orders", "application/json", BODY.as_bytes()).sign(&pair, "", NOW);
     let (head, delivery, identity) = pass(&pair, &request, |_| {}).unwrap().into_parts();
-    let Delivery::Derived(body, _) = delivery else { panic!("the body as it came") };
+    let Delivery::Derived { payload: body, sha256, .. } = delivery else { panic!("the body as it came") };
     let printed = r#"{"content": "\u00e9", "message_id": "m-1", "n": 100000.0, "priority": "low", "sender": "a", "timestamp": 1795000000}"#;
     assert_eq!(std::str::from_utf8(&body), Ok(printed));
+    assert_eq!(sha256, aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body).as_ref());
     assert!(!head.headers().contains_key("authorization"));
-    assert_eq!(identity.partner, "acme");
+    assert_eq!(&*identity.partner, "acme");
 }
 
 #[test]

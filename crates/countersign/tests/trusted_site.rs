@@ -34,10 +34,11 @@ fn what_we_sign_we_verify_and_the_upstream_gets_the_payload() {
     let ready = pass(&pair, &signed(&pair), |_| {}).unwrap();
     assert_eq!(ready.signed_bytes(), Some(format!("{PAYLOAD}|1795000000").as_bytes()));
     let (head, delivery, identity) = ready.into_parts();
-    let Delivery::Derived(body, _) = delivery else { panic!("the body as it came") };
+    let Delivery::Derived { payload: body, sha256, .. } = delivery else { panic!("the body as it came") };
     assert_eq!(std::str::from_utf8(&body), Ok(PAYLOAD));
+    assert_eq!(sha256, aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body).as_ref());
     assert_eq!(head.headers()["content-type"], "application/json");
-    assert_eq!((identity.partner.as_str(), identity.key.as_str()), ("drupal", "drupal_v2"));
+    assert_eq!((&*identity.partner, &*identity.key), ("drupal", "drupal_v2"));
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub fn labels(input: &[u8]) {
         let Ok(identity) = forward else { continue };
         let meant = |member: &&Member| member.key < 3 && (Arc::ptr_eq(policy, &ANY) || member.tag == "orders");
         let meant: Vec<_> = signatures.iter().filter(meant).collect();
-        assert!(matches!(meant[..], [one] if one.good && IDS[one.key] == identity.key), "{identity:?} is believed");
+        assert!(matches!(meant[..], [one] if one.good && IDS[one.key] == &*identity.key), "{identity:?} is believed");
     }
 }
 

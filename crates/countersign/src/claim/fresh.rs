@@ -13,9 +13,10 @@ use crate::coverage::Coverage;
 use crate::key::VerifyingKey;
 use crate::message::Head;
 use crate::policy::{Demands, Policy};
+use crate::primitive::sha256;
 use crate::rejection::{Code, Rejection};
 use crate::scheme::app_hmac::CREDENTIALS;
-use crate::scheme::{Payload, Reframed, Signed};
+use crate::scheme::{Payload, Reframed, Signed, SignedBytes};
 use crate::seal::Openers;
 use crate::time::Timestamp;
 use crate::token::{Token, TokenJudge};
@@ -70,7 +71,7 @@ impl Fresh {
             return Err(facts.blame(rejection));
         }
         let token = judge.check(&self.head).map_err(|rejection| facts.blame(rejection))?;
-        if token.partner() != self.identity.partner {
+        if token.partner() != &*self.identity.partner {
             let reason = "the token is for a user of another partner than the one who signed";
             return Err(facts.blame(Rejection::new(Code::PartnerNotAllowed, reason)));
         }
@@ -109,7 +110,7 @@ impl Fresh {
                 None => Delivery::Received(closed, body),
                 Some(opened) => {
                     describe_derived(head.headers_mut(), None);
-                    Delivery::Derived(opened, body)
+                    derived(opened, &signed.bytes, body)
                 }
             },
             (Payload::Reframed(reframed), closed) => {
@@ -122,7 +123,7 @@ impl Fresh {
             (Payload::Derived(bytes, content_type), _) => {
                 let opened = opened(&bytes)?;
                 describe_derived(head.headers_mut(), content_type);
-                Delivery::Derived(opened.unwrap_or(bytes), body)
+                derived(opened.unwrap_or(bytes), &signed.bytes, body)
             }
         };
         let credentials: &[&str] = match signed.facts.scheme {
@@ -130,26 +131,29 @@ impl Fresh {
             Scheme::AppHmac => &CREDENTIALS,
             Scheme::HttpMessageSignatures | Scheme::TrustedSite => &[],
         };
-        for &name in credentials {
-            head.headers_mut().remove(name);
-        }
         let coverage = &signed.coverage;
-        drop_overrides(head.headers_mut(), coverage);
-        let unsigned: Vec<_> = head.trailers().keys().filter(|name| !coverage.has_trailer(name)).cloned().collect();
-        for name in unsigned {
-            head.trailers_mut().remove(name);
+        remove(head.headers_mut(), |name| {
+            credentials.contains(&name.as_str()) || (is_override(name) && !coverage.has_field(name))
+        });
+        if !head.trailers().is_empty() {
+            remove(head.trailers_mut(), |name| !coverage.has_trailer(name));
         }
         Ok(Ready { head, identity, payload, signed, token })
     }
+}
+
+/// What goes on in place of the body that came. Where it is all that was signed, its hash is known.
+fn derived<B>(payload: Bytes, signed: &SignedBytes, body: B) -> Delivery<B> {
+    let is_signed = signed.kept() == Some(&payload[..]);
+    let sha256 = if is_signed { signed.sha256() } else { sha256(&payload) };
+    Delivery::Derived { payload, sha256, body }
 }
 
 /// Fields that describe a body which is no longer the one that came.
 fn describe_derived(headers: &mut HeaderMap, content_type: Option<HeaderValue>) {
     const STALE: [&str; 7] =
         ["digest", "content-md5", "repr-digest", "content-digest", "signature", "signature-input", "content-encoding"];
-    for name in STALE {
-        headers.remove(name);
-    }
+    remove(headers, |name| STALE.contains(&name.as_str()));
     if let Some(content_type) = content_type {
         headers.insert(header::CONTENT_TYPE, content_type);
     }
@@ -157,18 +161,23 @@ fn describe_derived(headers: &mut HeaderMap, content_type: Option<HeaderValue>) 
 
 /// Fields by which some servers let a request become another one. They pass only where they were signed.
 pub(crate) fn drop_overrides(headers: &mut HeaderMap, coverage: &Coverage) {
+    remove(headers, |name| is_override(name) && !coverage.has_field(name));
+}
+
+fn is_override(name: &HeaderName) -> bool {
     const OVERRIDES: [&str; 5] =
         ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
     // `_` counts as `-`, as it does for many servers.
     let same = |one: u8, other: u8| one == other || (one == b'_' && other == b'-');
-    let is_override = |name: &HeaderName| {
-        let name = name.as_str();
-        let is = |it: &&str| it.len() == name.len() && name.bytes().zip(it.bytes()).all(|(a, b)| same(a, b));
-        name.starts_with('x') && OVERRIDES.iter().any(is)
-    };
-    let unsigned: Vec<_> =
-        headers.keys().filter(|name| is_override(name) && !coverage.has_field(name)).cloned().collect();
-    for name in unsigned {
+    let name = name.as_str();
+    let is = |it: &&str| it.len() == name.len() && name.bytes().zip(it.bytes()).all(|(a, b)| same(a, b));
+    name.starts_with('x') && OVERRIDES.iter().any(is)
+}
+
+/// Removes fields in one walk over the names that are there: nearly always there is none to remove.
+fn remove(headers: &mut HeaderMap, doomed: impl Fn(&HeaderName) -> bool) {
+    let doomed: Vec<HeaderName> = headers.keys().filter(|name| doomed(name)).cloned().collect();
+    for name in doomed {
         headers.remove(name);
     }
 }
@@ -190,8 +199,15 @@ pub enum Delivery<B> {
     AsReceived(B),
     /// What came, and was kept here, since there could have been fields to open. Beside it what the caller kept.
     Received(Bytes, B),
-    /// Made anew from what was signed, or with opened fields. Beside it what the caller kept, which does not go on.
-    Derived(Bytes, B),
+    /// Made anew from what was signed, or with opened fields.
+    Derived {
+        /// What goes on.
+        payload: Bytes,
+        /// Its SHA-256, for a digest beside it.
+        sha256: [u8; 32],
+        /// What the caller kept, which does not go on.
+        body: B,
+    },
     /// A part of what the caller kept, between bytes that were made anew of what was signed.
     Reframed {
         /// What stands before it.
@@ -210,7 +226,7 @@ impl Delivery<Bytes> {
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self {
-            Self::AsReceived(bytes) | Self::Received(bytes, _) | Self::Derived(bytes, _) => bytes,
+            Self::AsReceived(bytes) | Self::Received(bytes, _) | Self::Derived { payload: bytes, .. } => bytes,
             Self::Reframed { before, kept, after, body } => {
                 let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
                 let part = body.get(place(kept.start)..place(kept.end)).unwrap_or_default();

@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{
 };
 use aws_lc_rs::{hmac, rsa};
 
-use super::RunningMac;
+use super::{HashedOnce, RunningMac};
 use crate::algorithm::Algorithm;
 use crate::der::{Form, Kind};
 use crate::key::InvalidKey;
@@ -16,6 +16,8 @@ use crate::key::InvalidKey;
 /// The verifying half of a key, parsed once and bound to one algorithm.
 pub(crate) enum Public {
     Plain(ParsedPublicKey),
+    /// One whose signatures are over a SHA-256 of what is signed.
+    OverSha256(ParsedPublicKey),
     /// RSASSA-PSS with SHA-256 as senders produce it: four salt lengths, the one that held last tried first.
     AnySalt(Box<[ParsedPublicKey; 4]>, AtomicU8),
     Mac(hmac::Key),
@@ -39,7 +41,7 @@ impl Public {
                 refuse_weak_ed25519(der)?;
                 Self::Plain(parse(&ED25519)?)
             }
-            Algorithm::EcdsaP256Sha256 => Self::Plain(parse(&ECDSA_P256_SHA256_FIXED)?),
+            Algorithm::EcdsaP256Sha256 => Self::OverSha256(parse(&ECDSA_P256_SHA256_FIXED)?),
             Algorithm::EcdsaP384Sha384 => Self::Plain(parse(&ECDSA_P384_SHA384_FIXED)?),
             Algorithm::RsaPssSha512 => {
                 refuse_weak_rsa(der)?;
@@ -47,7 +49,7 @@ impl Public {
             }
             Algorithm::RsaV15Sha256 => {
                 refuse_weak_rsa(der)?;
-                Self::Plain(parse(&RSA_PKCS1_2048_8192_SHA256)?)
+                Self::OverSha256(parse(&RSA_PKCS1_2048_8192_SHA256)?)
             }
             Algorithm::RsaPssSha256 => {
                 refuse_weak_rsa(der)?;
@@ -76,7 +78,7 @@ impl Public {
     /// only this is taken, since replay memory goes by the bytes.
     pub(crate) fn spki(&self) -> Option<Vec<u8>> {
         let key = match self {
-            Self::Plain(key) => key,
+            Self::Plain(key) | Self::OverSha256(key) => key,
             Self::AnySalt(keys, _) => &keys[0],
             Self::Mac(_) => return None,
         };
@@ -85,15 +87,16 @@ impl Public {
     }
 
     /// Whether `signature` is this key's over `signed`. Takes no algorithm: the key decides it. Constant time for a MAC.
-    pub(crate) fn check(&self, signed: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn check(&self, signed: &HashedOnce, signature: &[u8]) -> bool {
         match self {
-            Self::Plain(key) => key.verify_sig(signed, signature).is_ok(),
-            Self::Mac(key) => hmac::verify(key, signed, signature).is_ok(),
+            Self::Plain(key) => key.verify_sig(signed.bytes(), signature).is_ok(),
+            Self::OverSha256(key) => key.verify_digest_sig(signed.digest(), signature).is_ok(),
+            Self::Mac(key) => hmac::verify(key, signed.bytes(), signature).is_ok(),
             Self::AnySalt(keys, last) => {
                 let first = usize::from(last.load(Ordering::Relaxed)) % keys.len();
                 let order = std::iter::once(first).chain((0..keys.len()).filter(|&at| at != first));
                 for at in order {
-                    if keys[at].verify_sig(signed, signature).is_ok() {
+                    if keys[at].verify_digest_sig(signed.digest(), signature).is_ok() {
                         // A hint, not a verdict: a lost update costs one more attempt.
                         last.store(u8::try_from(at).unwrap_or(0), Ordering::Relaxed);
                         return true;
@@ -110,7 +113,7 @@ impl Public {
     pub(crate) fn running_mac(&self) -> Option<RunningMac> {
         match self {
             Self::Mac(key) => Some(RunningMac(hmac::Context::with_key(key))),
-            Self::Plain(_) | Self::AnySalt(..) => None,
+            Self::Plain(_) | Self::OverSha256(_) | Self::AnySalt(..) => None,
         }
     }
 }

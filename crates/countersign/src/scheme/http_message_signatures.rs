@@ -73,7 +73,7 @@ pub(crate) fn read(head: &Head, policy: &Policy) -> Result<Candidates, Rejection
             (Vec::new(), Base::Pending(input.raw.to_owned()))
         };
         let (facts, coverage, tagged) = facts(head, policy, input);
-        let bytes = SignedBytes::Kept(bytes);
+        let bytes = SignedBytes::of(bytes);
         let signed = Box::new(Signed { facts, coverage, bytes, signature, payload: Payload::AsReceived });
         Ok(Candidate { signed, base, tagged })
     };
@@ -172,7 +172,7 @@ impl Candidates {
             let input = Input::parse(raw)?;
             if !input.has_trailers() {
                 let (bytes, digests) = build(head, &input)?;
-                chosen.signed.bytes = SignedBytes::Kept(bytes);
+                chosen.signed.bytes = SignedBytes::of(bytes);
                 chosen.base = Base::Built(digests);
             }
         }
