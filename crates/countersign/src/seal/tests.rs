@@ -1,6 +1,7 @@
 mod attacks;
 mod contract;
 mod forgery;
+mod limits;
 mod wycheproof;
 
 use std::sync::atomic::{AtomicU8, Ordering};
