@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::{Raised, ReplayStore, Scheme, Timestamp};
-use countersign_proxy::{Clock, Measure, ReadyCheck};
-use countersign_store::replay::{Reach, RedisAddress};
+use countersign_proxy::{Clock, ExchangeSettings, Measure, ReadyCheck};
+use countersign_store::replay::{Reach, RedisAddress, Skews};
 use countersign_store::{ClockMark, DataLock, MemoryReplay, RedisReplay};
 
 use crate::config::{self, ReplayUrl, SecretUrl, Source};
@@ -193,6 +193,18 @@ impl Replay {
         }
         measures
     }
+}
+
+/// What the routes admit under, all together, and the exchange of trusted sites with them.
+pub(crate) fn reach(config: &config::Config) -> Reach {
+    let exchange = config.token.is_some().then_some(ExchangeSettings::WINDOW);
+    let max_skew = Skews::each(|scheme| {
+        let its = |route: &config::Route| route.schemes.iter().copied().find(|it| it.as_str() == scheme.as_str());
+        let routes = config.routes.iter().filter_map(|route| Some(route.max_skew(its(route)?))).max();
+        routes.max(exchange.filter(|_| scheme == Scheme::TrustedSite))
+    });
+    let ages = config.routes.iter().map(|route| route.max_age).chain(exchange);
+    Reach { max_skew, max_age: ages.max().unwrap_or_default() }
 }
 
 /// The address of a shared memory; `None` for one of its own.

@@ -8,18 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use countersign::{Keys, Scheme, Timestamp};
-use countersign_proxy::{Clock, Control, ExchangeSettings, Gateway, Handles, ReadyCheck};
-use countersign_store::replay::{Reach, Skews};
+use countersign_proxy::{Clock, Control, Gateway, Handles, ReadyCheck};
 use countersign_store::users::Lookalikes;
 use countersign_store::{ClockMark, Registry, Snapshots, Users};
 use tokio::sync::oneshot;
 
-use crate::config::{Config, Route};
+use crate::config::Config;
 use crate::exit::{self, Failure};
 use crate::handover::{Door, Offer, Predecessor};
 use crate::last_use::LastUseWriter;
 use crate::place::Place;
-use crate::replay::Replay;
+use crate::replay::{Replay, reach};
 use crate::seal_keys::{self, SealKeys};
 use crate::users::RegistryUsers;
 use crate::{moment, output, token_keys, wire};
@@ -310,16 +309,4 @@ impl Reloader {
         };
         taken.await.inspect_err(|failure: &Failure| self.control.reload_failed(&failure.message))
     }
-}
-
-/// What the routes admit under, all together, and the exchange of trusted sites with them.
-fn reach(config: &Config) -> Reach {
-    let exchange = config.token.is_some().then_some(ExchangeSettings::WINDOW);
-    let max_skew = Skews::each(|scheme| {
-        let its = |route: &Route| route.schemes.iter().copied().find(|it| it.as_str() == scheme.as_str());
-        let routes = config.routes.iter().filter_map(|route| Some(route.max_skew(its(route)?))).max();
-        routes.max(exchange.filter(|_| scheme == Scheme::TrustedSite))
-    });
-    let ages = config.routes.iter().map(|route| route.max_age).chain(exchange);
-    Reach { max_skew, max_age: ages.max().unwrap_or_default() }
 }
