@@ -118,7 +118,7 @@ impl UserStore for Users {
                 id: format!("u-{}", there.len()),
                 email: vouched.email.clone(),
                 credits_remaining: credits,
-                registered_via: by.key.clone(),
+                registered_via: by.key.to_string(),
             };
             match there.insert(vouched.email.clone(), user.clone()) {
                 None => Ok(user),
