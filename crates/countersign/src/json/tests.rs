@@ -214,6 +214,13 @@ fn integers_print_as_they_are_but_for_minus_zero() {
     }
     assert_eq!(printed("-0"), "0");
     assert_eq!(printed("[1, 1.0, 1e0, -0, -0.0, 1E+5, 2e-7]"), "[1, 1.0, 1.0, 0, -0.0, 100000.0, 2e-07]");
+    // Members that stand as they print, between others.
+    assert_eq!(
+        printed(
+            r#"{"b": -0, "a": "\u0041\n", "é": 1, "c":10, "d" : 2, "e": 1.50, "f": {"h": [], "g": null}, "i": 1.5, "j": -1}"#
+        ),
+        r#"{"a": "A\n", "b": 0, "c": 10, "d": 2, "e": 1.5, "f": {"g": null, "h": []}, "i": 1.5, "j": -1, "\u00e9": 1}"#
+    );
 }
 
 #[test]
