@@ -79,7 +79,7 @@ impl Outgoing {
         };
         let (body, share) = match delivery {
             Delivery::AsReceived(Held::Memory(body, share)) => (Sent::Kept(body, trailers), Some(share)),
-            Delivery::AsReceived(Held::File(body)) => (Sent::Spooled(Box::new(body), trailers), None),
+            Delivery::AsReceived(Held::File(body)) => (Sent::Spooled(body, trailers), None),
             Delivery::AsReceived(Held::Passing(body)) => (Sent::Passing(body), None),
             Delivery::Received(body, held) => {
                 let share = held.replaced_by(body.len());

@@ -42,8 +42,8 @@ enum Kept {
 pub(crate) enum Held {
     /// All of it in memory, and its share of the room, to be kept until the bytes are gone.
     Memory(Bytes, Share),
-    /// All of it in a file.
-    File(Readback),
+    /// All of it in a file. Rarer, and larger: behind a pointer.
+    File(Box<Readback>),
     /// Nothing of it, since nobody verifies it: passed on as it comes.
     Passing(Box<Passing>),
 }
@@ -119,7 +119,7 @@ impl Spool {
             Kept::Many(bytes) => Held::Memory(bytes.freeze(), self.memory),
             Kept::File(writer) => {
                 let (file, length) = writer.end().await?;
-                Held::File(Readback::new(file, length))
+                Held::File(Box::new(Readback::new(file, length)))
             }
         })
     }

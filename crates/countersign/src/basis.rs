@@ -44,7 +44,7 @@ impl<B> Basis<B> {
 #[must_use]
 pub struct Accompanied<B> {
     pub(crate) ready: Ready<B>,
-    pub(crate) token: Token,
+    pub(crate) token: Box<Token>,
 }
 
 impl<B> Accompanied<B> {

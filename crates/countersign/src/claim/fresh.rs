@@ -34,7 +34,7 @@ pub struct Fresh {
     /// When it was judged.
     pub(super) now: Timestamp,
     /// The token that came with it.
-    pub(super) token: Option<Token>,
+    pub(super) token: Option<Box<Token>>,
 }
 
 impl Fresh {
@@ -75,7 +75,7 @@ impl Fresh {
             let reason = "the token is for a user of another partner than the one who signed";
             return Err(facts.blame(Rejection::new(Code::PartnerNotAllowed, reason)));
         }
-        self.token = Some(token);
+        self.token = Some(Box::new(token));
         Ok(self)
     }
 
@@ -189,7 +189,7 @@ pub struct Ready<B> {
     identity: Identity,
     payload: Delivery<B>,
     signed: Box<Signed>,
-    token: Option<Token>,
+    token: Option<Box<Token>>,
 }
 
 /// The body that goes on.
