@@ -21,10 +21,8 @@ pub(crate) struct Inbound {
     /// None once it was taken to be passed on as it comes.
     body: Option<Content>,
     length: Option<u64>,
-    /// The caller waits for `100 Continue`.
+    /// The caller waits for `100 Continue`, and nobody has asked for the body.
     waits: bool,
-    /// Somebody has asked for it.
-    asked: bool,
     /// When it was first waited for.
     began: Option<Instant>,
     alarm: Alarm,
@@ -40,7 +38,6 @@ impl Inbound {
             body: Some(body),
             length,
             waits,
-            asked: false,
             began: None,
             alarm: Alarm::default(),
             came: 0,
@@ -61,7 +58,7 @@ impl Inbound {
     /// `too_slow` where it falls behind `pace`; `malformed` where the sender stops early or breaks the
     /// framing.
     pub(crate) async fn next(&mut self, pace: Pace) -> Result<Option<Bytes>, Rejection> {
-        self.asked = true;
+        self.waits = false;
         poll_fn(|cx| self.poll_next(cx, pace)).await
     }
 
@@ -109,8 +106,7 @@ impl Inbound {
     pub(crate) fn leave(self) -> bool {
         // Of one that was passed on the connection itself knows whether it was read to its end.
         let Some(body) = self.body.filter(|body| !self.ended && !body.is_end_stream()) else { return true };
-        let unasked = self.waits && !self.asked;
-        if self.failed || unasked || !body.is_nearly_over() {
+        if self.failed || self.waits || !body.is_nearly_over() {
             return false;
         }
         if let Content::Http2(mut body) = body {

@@ -46,6 +46,7 @@ pub(super) struct Spreading {
 }
 
 impl Hasher for Spreading {
+    #[expect(clippy::cast_possible_truncation, reason = "both halves of each number are taken")]
     fn write_u128(&mut self, mark: u128) {
         let [high, low] = [(mark >> 64) as u64 ^ self.by[0], mark as u64 ^ self.by[1]];
         let product = u128::from(high) * u128::from(low);
