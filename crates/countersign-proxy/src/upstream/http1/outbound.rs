@@ -99,22 +99,29 @@ impl Outbound {
     /// Takes what is there of a body that passes into the message, so that it leaves with the head in one piece. Should that not
     /// leave at all, it is still there.
     fn absorb(&mut self, cx: &mut Context<'_>, message: &mut Message) -> io::Result<()> {
-        while self.framed != Framed::None && message.head.len() < COPIED {
-            let Poll::Ready(frame) = Pin::new(&mut message.body).poll_frame(cx) else { break };
+        // What leads is the head for as long, so that all is written behind it at once.
+        std::mem::swap(&mut self.lead, &mut message.head);
+        let absorbed = self.absorb_behind(cx, &mut message.body);
+        std::mem::swap(&mut self.lead, &mut message.head);
+        message.framed = self.framed;
+        absorbed
+    }
+
+    fn absorb_behind(&mut self, cx: &mut Context<'_>, body: &mut Sent) -> io::Result<()> {
+        while self.framed != Framed::None && self.lead.len() < COPIED {
+            let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(cx) else { break };
             match frame.transpose().map_err(io::Error::other)?.map(Frame::into_data) {
                 Some(Ok(data)) => self.data(data)?,
                 Some(Err(frame)) => self.end(frame.into_trailers().ok().as_ref())?,
                 None => self.end(None)?,
             }
-            message.head.append(&mut self.lead);
             if !self.part.is_empty() {
-                message.head.extend_from_slice(&std::mem::take(&mut self.part));
-                message.head.extend_from_slice(if self.framed == Framed::Chunked { b"\r\n" } else { b"" });
+                self.lead.extend_from_slice(&std::mem::take(&mut self.part));
+                self.lead.extend_from_slice(if self.framed == Framed::Chunked { b"\r\n" } else { b"" });
             }
             if self.state == State::Flush || self.framed == Framed::Sized(0) {
                 (self.state, self.framed) = (State::Head, Framed::None);
             }
-            message.framed = self.framed;
         }
         Ok(())
     }
