@@ -102,6 +102,7 @@ mod tests {
         first.mark(Timestamp::from_secs(1_800_000_100)).unwrap();
         first.mark(Timestamp::from_secs(1_800_000_000)).unwrap();
         drop(first);
+        assert_eq!(ClockMark::noted_in(dir.path()), Some(Timestamp::from_secs(1_800_000_100)));
 
         let second = ClockMark::open(&lock).unwrap();
         assert_eq!((second.last(), second.existed()), (Some(Timestamp::from_secs(1_800_000_100)), true));
