@@ -1,6 +1,9 @@
 //! A store that forgot: whatever was admitted before must not pass again.
 
+use countersign::Scheme;
+
 use super::*;
+use crate::replay::Skews;
 
 /// Nothing that was signed by now passes; what is signed above the floor does.
 async fn nothing_of_before_passes(node: &Node, captured: &Use) {
@@ -209,4 +212,34 @@ async fn a_replay_after_a_primary_was_demoted_and_came_back_under_an_open_connec
     server.ask(&["REPLICAOF", "NO", "ONE"]);
     node.ready().await;
     nothing_of_before_passes(&node, &once).await;
+}
+
+#[tokio::test]
+async fn after_a_loss_a_scheme_with_a_short_skew_does_not_wait_for_one_with_a_long_one() {
+    let long = Duration::from_secs(300);
+    let max_skew = Skews::each(|scheme| match scheme {
+        Scheme::HttpMessageSignatures => Some(SKEW),
+        Scheme::TrustedSite => Some(long),
+        Scheme::Pki | Scheme::AppHmac => None,
+    });
+    let server = RedisServer::start();
+    let node = Node::reaching(&server, tempfile::tempdir().unwrap(), Reach { max_skew, ..REACH });
+    node.ready().await;
+    let ahead = signed(now().after(long)).under(Scheme::TrustedSite);
+    assert_eq!(node.spend(&ahead).await, Some(Seen::First));
+    server.ask(&["FLUSHALL"]);
+    node.notices("emptied").await;
+    // 31 seconds for clocks that differ, then each its own.
+    let (short, later) = (now().after(SKEW + Duration::from_secs(31)), now().after(long + Duration::from_secs(31)));
+    assert_eq!(node.spend(&signed(short)).await, Some(Seen::First));
+    assert_eq!(node.spend(&signed(short).under(Scheme::TrustedSite)).await, None);
+    assert_eq!(node.spend(&ahead).await, None, "what was admitted before, signed as far ahead as it may be");
+    assert_eq!(node.spend(&signed(later).under(Scheme::TrustedSite)).await, Some(Seen::First));
+    assert_eq!(node.replay.missing(short), None, "most of what callers sign passes by then");
+    assert!(node.replay.floor().is_some_and(|floor| floor > short.after(long - SKEW).before(Duration::from_secs(15))));
+    // Whoever comes later has the same floors.
+    let node = Node::reaching(&server, node.end(), Reach { max_skew, ..REACH });
+    node.ready().await;
+    assert_eq!(node.spend(&signed(short)).await, Some(Seen::First));
+    assert_eq!(node.spend(&ahead).await, None);
 }
