@@ -5,7 +5,7 @@ mod support;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::Dir;
 use support::gateway::{Gateway, send};
@@ -93,8 +93,17 @@ fn a_caller_that_leaves_ends_the_request_to_the_api_and_what_was_decided_stays()
         let again = order.replacen("\r\n", "\r\nConnection: close\r\n", 1);
         let (status, why) = send(gateway.address, &again);
         assert_eq!((status, why.contains("\"replayed\"")), (401, true), "its nonce stays spent: {why}");
+        // Its line comes before this one's, and is written soon.
+        let end = Instant::now() + SOON;
+        while !dir.read("log").contains("\"code\":\"replayed\"") {
+            assert!(Instant::now() < end, "{}", dir.read("log"));
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let log = dir.read("log");
         assert_eq!(log.matches("\"code\":\"accepted\"").count(), 1, "{log}");
+        let metrics = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", gateway.admin);
+        let (_, metrics) = send(gateway.admin, &metrics);
+        assert!(metrics.contains("countersign_requests_total{route=\"/orders\",code=\"accepted\"} 1\n"), "{metrics}");
     }
 }
 

@@ -104,6 +104,32 @@ struct Visit {
     body: Option<Inbound>,
 }
 
+/// A request that is not answered yet. Where nobody waits for it any more, it counts as what was decided: so its line says, too.
+struct UnderWay<'a> {
+    gate: &'a Gate,
+    visit: Option<Visit>,
+}
+
+impl UnderWay<'_> {
+    fn visit(&mut self) -> &mut Visit {
+        self.visit.as_mut().expect("it is there until it is answered")
+    }
+
+    fn answered(mut self) -> Visit {
+        self.visit.take().expect("it is answered once")
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(Visit { entry, route, .. }) = &self.visit
+            && entry.is_admitted()
+        {
+            count(self.gate, route.as_deref(), entry.observed_code());
+        }
+    }
+}
+
 /// Answers a request. There is always an answer: a fault of ours is `unavailable`, and forwards nothing.
 /// `expected` counted until now that it would come.
 async fn answer(at: &AtGate, opening: Opening, expected: Option<Undecided>) -> Response<Reply> {
@@ -111,12 +137,13 @@ async fn answer(at: &AtGate, opening: Opening, expected: Option<Undecided>) -> R
     let now = gate.clock.now();
     let trace = TraceId::new(now);
     let table = gate.table.load_full();
-    let mut visit =
+    let visit =
         Visit { entry: Entry::new(&gate.log, trace, now), route: None, missed: None, has_body: false, body: None };
+    let mut under_way = UnderWay { gate, visit: Some(visit) };
     let begun = gate.deciding.begin();
     drop(expected);
     let outcome = {
-        let mut passing = pin!(pass(at, &table, opening, begun, &mut visit));
+        let mut passing = pin!(pass(at, &table, opening, begun, under_way.visit()));
         // A panic is a fault of ours like any other: caught here, it can't become a way through.
         poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| passing.as_mut().poll(cx))) {
             Ok(poll) => poll,
@@ -127,10 +154,10 @@ async fn answer(at: &AtGate, opening: Opening, expected: Option<Undecided>) -> R
         })
         .await
     };
-    let Visit { mut entry, route, missed, has_body, body } = visit;
+    let Visit { mut entry, route, missed, has_body, body } = under_way.answered();
     let mut response = match outcome {
         Ok(mut response) => {
-            count(gate, route.as_deref(), entry.observed.as_ref().map(|(code, _)| *code));
+            count(gate, route.as_deref(), entry.observed_code());
             entry.answered(Some(response.status().as_u16()), None, None);
             headers::remove_from_response(response.headers_mut());
             if let Some(lines) = response.body_mut().lines() {

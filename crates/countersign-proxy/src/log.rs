@@ -130,6 +130,16 @@ impl Entry {
         if self.place { Ok(()) } else { Err(Unavailable::new("log", "the queue is full")) }
     }
 
+    /// Whether it goes on, and its line is still to be written.
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.place && !self.written
+    }
+
+    /// The code of [`Entry::observe`].
+    pub(crate) fn observed_code(&self) -> Option<Code> {
+        self.observed.as_ref().map(|(code, _)| *code)
+    }
+
     /// It goes on, although it would have been refused.
     pub(crate) fn observe(&mut self, refusal: &Refusal) {
         let (code, reason) = match refusal {
@@ -191,7 +201,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if !self.written && self.place {
+        if self.is_admitted() {
             self.answered(None, None, Some("the caller went away before it was answered"));
         }
     }
