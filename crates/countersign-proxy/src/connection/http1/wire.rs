@@ -41,6 +41,7 @@ pub(super) struct Wire {
     heard: bool,
     /// Until when what was begun is heard, once nobody is to be heard any more.
     over: Option<Instant>,
+    theirs: Side,
     reading: Alarm,
     stalled: Option<Instant>,
     writing: Alarm,
@@ -58,6 +59,16 @@ pub(super) enum Expects {
     Asking,
     /// So much of it is still to be written.
     Rest(&'static [u8]),
+}
+
+/// The caller's side of the connection, as far as that was seen while an answer was awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Open,
+    /// Since then.
+    Closed(Instant),
+    /// And something was written to it since.
+    Answered,
 }
 
 /// What comes of waiting for a request.
@@ -93,6 +104,7 @@ impl Wire {
             fault: None,
             waiting: None,
             over: None,
+            theirs: Side::Open,
             reading: Alarm::default(),
             stalled: None,
             writing: Alarm::default(),

@@ -85,7 +85,16 @@ async fn who_leaves_while_the_answer_is_awaited_ends_what_was_begun_for_it() {
 }
 
 #[tokio::test]
-async fn who_closes_its_side_is_taken_for_one_that_left() {
+async fn who_closes_its_side_has_a_moment_for_its_answer_and_is_then_taken_for_one_that_left() {
+    let (waiting, mut client, _stop) = Waiting::serve();
+    client.write_all(REQUESTS[0].as_bytes()).await.unwrap();
+    waiting.until_begun(1).await;
+    client.shutdown().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    waiting.go.add_permits(1);
+    assert!(next(&mut client).await.ends_with("GET /"));
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+
     let (waiting, mut client, _stop) = Waiting::serve();
     client.write_all(REQUESTS[0].as_bytes()).await.unwrap();
     waiting.until_begun(1).await;

@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 
-use super::{Heard, Wire};
+use super::{Heard, Side, Wire};
 use crate::connection::FIRST_WORDS;
 use crate::connection::http1::spare;
 use crate::framing::{Fault, Phase};
@@ -49,27 +50,39 @@ impl Wire {
     /// Ready once the caller has left, asked while it has nothing more to say but for what it sends ahead: of that a few bytes are
     /// read, and then nothing more, not even that it left. Costs no system call where nothing came.
     ///
-    /// A caller that only closes its own side, and would still hear the answer, is taken for one that left. TCP does not tell the
-    /// two apart, and those who leave are the many: nginx (`proxy_ignore_client_abort off`), HAProxy (`abortonclose`) and hyper
-    /// take them so, too. What is on record by then stays there, and its nonce is spent.
+    /// A caller that closes only its own side, and would still hear the answer, looks like one that left: TCP tells the two apart
+    /// by what becomes of the next byte to it. Those who leave are the many, so it is taken for one of them, as nginx
+    /// (`proxy_ignore_client_abort off`) and HAProxy (`abortonclose`) do; but not before an answer that is about to come had its
+    /// time. What is on record by then stays there, and its nonce is spent.
     pub(in crate::connection::http1) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.fault.is_some() || !self.is_idle() {
             return Poll::Pending;
         }
-        let Some(stream) = &mut self.stream else { return Poll::Pending };
-        let mut ahead = [0; AHEAD];
-        let mut ahead = ReadBuf::new(&mut ahead);
-        let read = ready!(Pin::new(stream).poll_read(cx, &mut ahead));
-        if read.is_err() || ahead.filled().is_empty() {
-            return Poll::Ready(());
+        if self.theirs == Side::Open {
+            let Some(stream) = &mut self.stream else { return Poll::Pending };
+            let mut ahead = [0; AHEAD];
+            let mut ahead = ReadBuf::new(&mut ahead);
+            if ready!(Pin::new(stream).poll_read(cx, &mut ahead)).is_err() {
+                return Poll::Ready(());
+            }
+            if !ahead.filled().is_empty() {
+                if self.came.capacity() == 0 {
+                    self.came = spare::buffer();
+                }
+                self.came.extend_from_slice(ahead.filled());
+                return Poll::Pending;
+            }
+            self.theirs = Side::Closed(Instant::now());
         }
-        if self.came.capacity() == 0 {
-            self.came = spare::buffer();
+        match self.theirs {
+            Side::Closed(since) => self.reading.poll(cx, since + MOMENT),
+            // Whoever has left lets the next write fail.
+            Side::Open | Side::Answered => Poll::Pending,
         }
-        self.came.extend_from_slice(ahead.filled());
-        Poll::Pending
     }
 }
 
 /// So much is read of what a caller sends ahead while its answer is awaited.
 const AHEAD: usize = 64;
+/// How long who has closed its side may still be there for an answer.
+const MOMENT: Duration = Duration::from_secs(2);

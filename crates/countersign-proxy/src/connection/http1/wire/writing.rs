@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
-use super::Wire;
+use super::{Side, Wire};
 
 impl Wire {
     /// Writes what is taken of it.
@@ -22,7 +22,12 @@ impl Wire {
         };
         match ready!(self.watch(cx, written))? {
             0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            count => Poll::Ready(Ok(count)),
+            count => {
+                if let Side::Closed(_) = self.theirs {
+                    self.theirs = Side::Answered;
+                }
+                Poll::Ready(Ok(count))
+            }
         }
     }
 
