@@ -74,13 +74,14 @@ pub(super) async fn run(which: Which, change: Change) -> Result<Exit, Failure> {
         // Its file says what it is, and alone ends it in order.
         Err(Error::Refused(missing @ Refused::NoSuchKey { .. })) if which.may_be_a_site() => {
             let sites = registry.site_keys(None, now).await?.keys;
-            Err(match sites.iter().any(|key| key.id == which.id) {
-                true => Failure::usage(missing).hint(format!(
-                    "a file of trusted sites has it: remove that, or countersign key revoke {} --reason …{}",
-                    which.id,
-                    which.config.flag()
-                )),
-                false => Error::from(missing).into(),
+            Err(if sites.iter().any(|key| key.id == which.id) {
+                let (id, flag) = (&which.id, which.config.flag());
+                let hint = format!(
+                    "a file of trusted sites has it: remove that, or countersign key revoke {id} --reason …{flag}"
+                );
+                Failure::usage(missing).hint(hint)
+            } else {
+                Error::from(missing).into()
             })
         }
         changed => changed.map_err(Failure::from),
