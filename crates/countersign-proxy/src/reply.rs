@@ -22,12 +22,12 @@ impl Reply {
     pub(crate) fn lines(&mut self) -> Option<&mut Lines> {
         match self {
             Self::Own(_) => None,
-            Self::Upstream(relay) => relay.lines().as_mut(),
+            Self::Upstream(relay) => relay.lines().as_deref_mut(),
         }
     }
 
     /// Takes them, to be written.
-    pub(crate) fn take_lines(&mut self) -> Option<Lines> {
+    pub(crate) fn take_lines(&mut self) -> Option<Box<Lines>> {
         match self {
             Self::Own(_) => None,
             Self::Upstream(relay) => relay.lines().take(),

@@ -73,7 +73,7 @@ impl Line {
 fn quote(text: &mut Vec<u8>, value: &str) {
     text.push(b'"');
     // Nearly every value is plain, and is copied as it is. Looks at all of its bytes, and so at many at once.
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\');
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
     if value.len() <= MAX_TEXT && value.bytes().fold(true, |all, byte| all & is_plain(byte)) {
         text.extend_from_slice(value.as_bytes());
     } else {

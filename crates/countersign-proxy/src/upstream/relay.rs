@@ -17,8 +17,8 @@ use crate::headers;
 /// a part is never made to look like the whole.
 pub(crate) struct Relay {
     source: Source,
-    /// What the upstream said in its head, where that is not in a map.
-    lines: Option<Lines>,
+    /// What the upstream said in its head, where that is not in a map. In a box: an answer is handed on twenty times.
+    lines: Option<Box<Lines>>,
     silence: Option<Pin<Box<Sleep>>>,
     limit: Duration,
     /// A part was handed out, and is perhaps not written yet.
@@ -49,19 +49,19 @@ impl Relay {
             }
             None => BothWays::begin(Box::new(lease)).map_or_else(Source::Http1, Source::BothWays),
         };
-        Self::of(source, Some(lines), limit)
+        Self::of(source, Some(Box::new(lines)), limit)
     }
 
     pub(super) fn of_http2(body: Incoming, limit: Duration) -> Self {
         Self::of(Source::Http2(body), None, limit)
     }
 
-    fn of(source: Source, lines: Option<Lines>, limit: Duration) -> Self {
+    fn of(source: Source, lines: Option<Box<Lines>>, limit: Duration) -> Self {
         Self { source, lines, silence: None, limit, fresh: false, broken: None }
     }
 
     /// The fields of the answer that are not in its map.
-    pub(crate) fn lines(&mut self) -> &mut Option<Lines> {
+    pub(crate) fn lines(&mut self) -> &mut Option<Box<Lines>> {
         &mut self.lines
     }
 

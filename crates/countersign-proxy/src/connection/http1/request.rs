@@ -73,6 +73,7 @@ pub(super) fn fields(section: &Bytes, fields: &[Field]) -> Result<HeaderMap, Fau
 
 /// What a head says of the connection.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is something that is said or not")]
 struct Said {
     close: bool,
     keep_alive: bool,

@@ -12,7 +12,7 @@ use crate::upstream::Lines;
 pub(super) struct Head {
     pub(super) parts: Parts,
     /// Fields of the upstream that go on as they are.
-    pub(super) lines: Option<Lines>,
+    pub(super) lines: Option<Box<Lines>>,
 }
 
 /// How the end of the body is told (RFC 9112 §6.3).
@@ -30,7 +30,7 @@ pub(super) enum Frame {
 impl Head {
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let ours = self.parts.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
-        self.lines.iter().flat_map(Lines::iter).chain(ours)
+        self.lines.iter().flat_map(|lines| lines.iter()).chain(ours)
     }
 
     fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
@@ -64,7 +64,7 @@ impl Head {
     /// Of an upstream that chose its own words those: few look at them, and who does has seen the upstream's so far (nginx passes
     /// them on, too). They hold no byte that could end the line.
     fn reason(&self) -> &[u8] {
-        let theirs = self.lines.as_ref().map(Lines::reason).filter(|reason| !reason.is_empty());
+        let theirs = self.lines.as_deref().map(Lines::reason).filter(|reason| !reason.is_empty());
         let theirs = theirs.or_else(|| self.parts.extensions.get().map(ReasonPhrase::as_bytes));
         theirs.unwrap_or_else(|| self.parts.status.canonical_reason().unwrap_or_default().as_bytes())
     }
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(line(chosen), "HTTP/1.1 409 Sold Out");
         let (parts, ()) = of(409).body(()).unwrap().into_parts();
         let lines = Lines::new(Bytes::from_static(b"HTTP/1.1 409 Sold Out\r\n"), 13..21, Vec::new());
-        assert_eq!(Head { parts, lines: Some(lines) }.reason(), b"Sold Out");
+        assert_eq!(Head { parts, lines: Some(Box::new(lines)) }.reason(), b"Sold Out");
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Draft {
         for part in [path, mark, query] {
             head.extend_from_slice(part.as_bytes());
         }
-        let of_target = |byte: u8| matches!(byte, b'!'..=b'~') & (byte != b'#');
+        let of_target = |byte: u8| matches!(byte, b'!'..=b'~') && byte != b'#';
         if !path.starts_with('/') && path != "*" || !all(&head[target..], of_target) {
             return Err(Unwritable("the target"));
         }
@@ -85,7 +85,7 @@ impl Draft {
         self.head.extend_from_slice(b": ");
         let value = self.head.len();
         write(&mut self.head);
-        let of_value = |byte: u8| (byte >= b' ') & (byte != 0x7f) | (byte == b'\t');
+        let of_value = |byte: u8| byte >= b' ' && byte != 0x7f || byte == b'\t';
         if !all(&self.head[value..], of_value) {
             return Err(Unwritable("a field"));
         }
