@@ -46,6 +46,9 @@ fn the_demo_comes_out_as_expected_and_fits_80_columns() {
     }
     assert!(ran.out.lines().last().is_some_and(|line| line.contains("ml-dsa-87")), "{}", ran.out);
     assert!(ran.out.contains(" rows, all as expected\n"), "{}", ran.out);
+    let looked =
+        |line: &str| line.starts_with("sealed card: not in ") && line.ends_with(" nor in two logs; the API read it");
+    assert!(ran.out.lines().any(looked), "{}", ran.out);
     let left = std::fs::read_dir(dir.here()).unwrap().count();
     assert_eq!(left, 0, "nothing is left behind");
     each_refusal_that_can_be_reached_is_shown_and_says_what_to_do(&ran.out);

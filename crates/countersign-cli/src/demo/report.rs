@@ -17,6 +17,9 @@ pub(super) fn rows(rows: &[Row]) {
     let wrong: Vec<_> = rows.iter().filter(|row| !row.holds()).collect();
     if wrong.is_empty() {
         say!("{}, all as expected", count(rows.len(), "row"));
+        for (row, note) in rows.iter().filter_map(|row| Some((row, row.note.as_deref()?))) {
+            say!("{}: {note}", row.scene);
+        }
     } else {
         say!("{}, {} not as expected:", count(rows.len(), "row"), wrong.len());
         for row in wrong {

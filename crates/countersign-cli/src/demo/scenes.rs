@@ -54,6 +54,8 @@ pub(super) struct Row {
     pub(super) took: Duration,
     /// What is not as it should be, although the answer is.
     pub(super) besides: Option<String>,
+    /// What was found beside the answer, where it holds.
+    pub(super) note: Option<String>,
 }
 
 /// What has to come of a scene.
@@ -186,7 +188,7 @@ async fn row(scene: String, scheme: Scheme, expected: Expected, to: SocketAddr, 
 async fn row_of(scene: String, scheme: &'static str, expected: Expected, to: SocketAddr, letter: Letter) -> Row {
     let began = Instant::now();
     let answer = send(to, letter).await;
-    Row { scene, scheme, expected, answer, took: began.elapsed(), besides: None }
+    Row { scene, scheme, expected, answer, took: began.elapsed(), besides: None, note: None }
 }
 
 /// The same with something else in its body.

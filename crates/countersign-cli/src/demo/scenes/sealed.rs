@@ -25,6 +25,8 @@ impl Cast {
         let wire = self.tap.seen();
         for row in &mut rows {
             row.besides = self.elsewhere(&wire).await.or_else(|| not_read(row, CARD));
+            let looked_at = wire.len();
+            row.note = Some(format!("not in {looked_at} bytes on the wire, nor in two logs; the API read it"));
         }
         // Where it was not sealed the rows below say so: nothing of this is refused for what it should be.
         let sealed = sealed_on(&wire).unwrap_or_default();
