@@ -149,9 +149,11 @@ impl Serving {
         self.snapshots.broken()
     }
 
-    /// Where the replay memory begins, after an end that was none: what was signed before is unavailable.
+    /// Where the replay memory begins, after an end that was none: what was signed before is unavailable. Of the schemes that
+    /// routes take.
     pub(crate) fn floors(&self) -> Vec<(Scheme, Timestamp)> {
-        self.replay.floors()
+        let admitted = reach(&self.config).max_skew;
+        self.replay.floors().into_iter().filter(|(scheme, _)| admitted.of(*scheme).is_some()).collect()
     }
 
     /// What steers it while it serves.

@@ -68,14 +68,25 @@ impl Millis {
         self.greatest().unwrap_or(0)
     }
 
-    /// What was signed before `at`, and the skew of its scheme, may have been admitted by then.
+    /// What was signed before `at`, and the skew of its scheme, may have been admitted by then. A scheme without a skew has a
+    /// floor, too, for when it is admitted again: what is not admitted now may have been before.
     pub(super) fn floors(self, at: Timestamp) -> Floors {
-        self.map(|skew| Some(Timestamp::from_millis(at.as_millis().saturating_add(skew?))))
+        self.floors_where(&self, at)
     }
 
-    /// As [`Millis::floors`], where nobody can tell any more what was admitted in which scheme: by the longest for all.
+    /// As [`Millis::floors`], where nobody can tell any more what was admitted in which scheme.
     pub(super) fn floors_of_unknown(self, at: Timestamp) -> Floors {
-        Self::all(Some(self.longest())).floors(at)
+        self.floors_where(&Self::default(), at)
+    }
+
+    /// As [`Millis::floors`], where only of the schemes in `told` it is known what they were admitted under: for all others by
+    /// the longest that any scheme has, and no less than [`UNKNOWN`].
+    pub(super) fn floors_where(self, told: &Self, at: Timestamp) -> Floors {
+        let unknown = self.longest().max(UNKNOWN);
+        Floors::each(|scheme| {
+            let skew = told.of(scheme).and(self.of(scheme)).unwrap_or(unknown);
+            Some(Timestamp::from_millis(at.as_millis().saturating_add(skew)))
+        })
     }
 
     /// From when on something is admitted again, of what is admitted at all under these skews.
@@ -84,6 +95,9 @@ impl Millis {
         admitted.map(|(scheme, _)| floors.of(scheme)).min().flatten()
     }
 }
+
+/// The longest default of any scheme, and what a configuration may have without being warned, in milliseconds.
+const UNKNOWN: i64 = 5 * 60 * 1000;
 
 /// Where a scheme stands in files.
 fn place(scheme: Scheme) -> usize {
@@ -115,8 +129,18 @@ mod tests {
         assert_eq!(PerScheme([Some(0), None, None, Some(0)]).begin(&floors), at(5));
         assert_eq!(PerScheme([Some(0), Some(0), None, None]).begin(&floors), None, "one forgot nothing");
         assert_eq!(PerScheme::all(None).begin(&floors), None);
+    }
+
+    #[test]
+    fn a_scheme_of_which_nothing_is_known_has_a_floor_too() {
+        let (now, at) = (Timestamp::from_millis(1000), |millis| Some(Timestamp::from_millis(1000 + millis)));
         let skews = PerScheme([Some(30), None, Some(300), None]);
-        assert_eq!(skews.floors(Timestamp::from_millis(1000)), PerScheme([at(1030), None, at(1300), None]));
-        assert_eq!(skews.floors_of_unknown(Timestamp::from_millis(1000)), PerScheme::all(at(1300)));
+        assert_eq!(skews.floors(now), PerScheme([at(30), at(UNKNOWN), at(300), at(UNKNOWN)]));
+        assert_eq!(skews.floors_of_unknown(now), PerScheme::all(at(UNKNOWN)));
+        let long = PerScheme([Some(30), Some(UNKNOWN + 1), None, None]);
+        assert_eq!(long.floors(now), PerScheme([at(30), at(UNKNOWN + 1), at(UNKNOWN + 1), at(UNKNOWN + 1)]));
+        let told = PerScheme([Some(20), None, None, None]);
+        assert_eq!(long.floors_where(&told, now), long.floors(now));
+        assert_eq!(skews.floors_where(&told, now), PerScheme([at(30), at(UNKNOWN), at(UNKNOWN), at(UNKNOWN)]));
     }
 }

@@ -38,7 +38,7 @@ async fn a_scheme_with_a_short_skew_does_not_wait_for_one_with_a_long_one() {
     let second = MemoryReplay::open(&lock, 1000, later(6), reach()).unwrap();
     let (short, long) = (later(6).after(SKEW), later(6).after(LONG));
     let floors = [HttpMessageSignatures, Pki, TrustedSite, AppHmac].map(|scheme| second.floor_of(scheme));
-    assert_eq!(floors, [Some(short), None, Some(long), None]);
+    assert_eq!(floors, [short, later(6).after(UNKNOWN), long, later(6).after(UNKNOWN)].map(Some));
     assert_eq!((second.floor(), second.begin()), (Some(long), Some(short)));
     let a_moment = Duration::from_millis(1);
     assert_eq!(second.admits(short.before(a_moment)), Some(false));
@@ -69,6 +69,31 @@ async fn a_scheme_that_is_admitted_no_more_keeps_its_floor_for_when_it_is_again(
     let third = MemoryReplay::open(&lock, 1000, later(10), reach()).unwrap();
     assert_eq!((third.start(), third.floor_of(TrustedSite)), (Start::Clean { marks: 0 }, Some(long)));
     assert_eq!(third.floor_of(HttpMessageSignatures), Some(later(6).after(SKEW)));
+}
+
+#[tokio::test]
+async fn a_replay_in_a_scheme_that_no_route_took_at_the_crash_and_a_reload_admits_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = DataLock::acquire(dir.path()).unwrap();
+    let skews = |sites| {
+        let of = |scheme| match scheme {
+            HttpMessageSignatures => Some(SKEW),
+            TrustedSite => sites,
+            Pki | AppHmac => None,
+        };
+        Reach { max_skew: Skews::each(of), ..REACH }
+    };
+    let (with, without) = (skews(Some(Duration::from_secs(1))), skews(None));
+    let first = MemoryReplay::open(&lock, 1000, now(), with).unwrap();
+    assert_eq!(spent(&first, 1, TrustedSite, now(), now()).await, Some(Seen::First));
+    first.close(now()).unwrap();
+    drop(first);
+    // By now the sites' skew has lapsed; what it admitted is forgotten with a crash all the same.
+    drop(MemoryReplay::open(&lock, 1000, later(3), without).unwrap());
+    let third = MemoryReplay::open(&lock, 1000, later(4), without).unwrap();
+    third.raise(with, || later(5)).unwrap();
+    assert_eq!(spent(&third, 1, TrustedSite, now(), later(5)).await, None);
+    assert!(third.floor_of(AppHmac) >= Some(later(4)), "nor in one that no gateway is known to have admitted");
 }
 
 #[test]
