@@ -17,7 +17,7 @@ use crate::file::{self, FileError};
 ///     raises × (before ms, max_age ms)  count × (mark, slot)  SHA-256
 /// ```
 /// Integers have 8 bytes, little-endian; the least of all stands for none. What is there four times is there for each scheme. The
-/// SHA-256 is of all that stands before it.
+/// SHA-256 is of all that stands before it. Version 2 had one `max_skew` and one `floor`, which are read as those of all schemes.
 pub(super) struct StateFile {
     path: PathBuf,
 }
@@ -117,10 +117,12 @@ impl StateFile {
 }
 
 const MAGIC: &[u8; 21] = b"countersign replay 3\n";
+const MAGIC_BEFORE: &[u8; 21] = b"countersign replay 2\n";
 const OPEN: &[u8; 4] = b"open";
 const DONE: &[u8; 4] = b"done";
 const NONE: i64 = i64::MIN;
 const HEADER: u64 = 21 + 4 + 12 * 8;
+const HEADER_BEFORE: u64 = 21 + 4 + 6 * 8;
 const RAISE: u64 = 16;
 const ENTRY: u64 = 16 + 8;
 const CHECKSUM: u64 = 32;
@@ -128,20 +130,22 @@ const CHECKSUM: u64 = 32;
 fn parse(input: impl Read, length: u64) -> io::Result<Left> {
     let damaged = || io::Error::from(io::ErrorKind::InvalidData);
     let mut input = Hashing { inner: input, hash: Context::new(&SHA256) };
-    if &input.array::<21>()? != MAGIC {
-        return Err(damaged());
-    }
+    let (header, of_each): (_, fn(&mut Hashing<_>) -> io::Result<Millis>) = match &input.array::<21>()? {
+        MAGIC => (HEADER, Hashing::of_each),
+        MAGIC_BEFORE => (HEADER_BEFORE, |input| input.number().map(Millis::all)),
+        _ => return Err(damaged()),
+    };
     let state = input.array::<4>()?;
-    let max_skew = input.of_each()?;
+    let max_skew = of_each(&mut input)?;
     let max_age = i64::from_le_bytes(input.array()?);
-    let floors = input.of_each()?.map(|floor| floor.map(Timestamp::from_millis));
+    let floors = of_each(&mut input)?.map(|floor| floor.map(Timestamp::from_millis));
     let horizon = Timestamp::from_millis(i64::from_le_bytes(input.array()?));
     let raises = u64::from_le_bytes(input.array()?);
     let count = u64::from_le_bytes(input.array()?);
     // Before anything is allocated by it.
     let bytes = |count: u64, each: u64| count.checked_mul(each);
     let whole = bytes(raises, RAISE).zip(bytes(count, ENTRY)).and_then(|(a, b)| a.checked_add(b));
-    if whole.and_then(|whole| whole.checked_add(HEADER + CHECKSUM)) != Some(length) || max_age < 0 {
+    if whole.and_then(|whole| whole.checked_add(header + CHECKSUM)) != Some(length) || max_age < 0 {
         return Err(damaged());
     }
     if max_skew.iter().any(|(_, skew)| skew.is_some_and(|skew| skew < 0)) {
@@ -182,10 +186,14 @@ impl<R: Read> Hashing<R> {
         Ok(bytes)
     }
 
+    fn number(&mut self) -> io::Result<Option<i64>> {
+        Ok(Some(i64::from_le_bytes(self.array()?)).filter(|number| *number != NONE))
+    }
+
     fn of_each(&mut self) -> io::Result<Millis> {
         let mut all = Millis::default();
         for scheme in Scheme::ALL {
-            let number = Some(i64::from_le_bytes(self.array()?)).filter(|number| *number != NONE);
+            let number = self.number()?;
             all = Millis::each(|it| if it == scheme { number } else { all.of(it) });
         }
         Ok(all)

@@ -1,3 +1,4 @@
+mod before;
 mod floors;
 
 use std::sync::Arc;
