@@ -31,10 +31,12 @@ pub(super) struct Mark {
 impl Mark {
     /// As it stands in the store: JSON, for operators who look.
     pub(super) fn to_text(&self) -> String {
+        let terms = &self.terms;
         let raised: Vec<Value> =
-            self.terms.raised.iter().map(|it| json!([it.before.as_millis(), millis(it.max_age)])).collect();
-        json!({
-            "countersign_replay": 2,
+            terms.raised.iter().map(|it| json!([it.before.as_millis(), millis(it.max_age)])).collect();
+        let floors = terms.floors.map(|floor| floor.map(Timestamp::as_millis));
+        let mut text = json!({
+            "countersign_replay": 1,
             "line": self.line,
             "follows": self.follows,
             "born_ms": self.born.as_millis(),
@@ -42,18 +44,28 @@ impl Mark {
             "run_id": self.run_id,
             "replid": self.replid,
             "evicted_keys": self.evicted,
-            "max_skew_ms": of_each(self.terms.max_skew),
-            "max_age_ms": self.terms.max_age,
-            "floor_ms": of_each(self.terms.floors.map(|floor| floor.map(Timestamp::as_millis))),
+            "max_skew_ms": terms.max_skew.longest(),
+            "max_age_ms": terms.max_age,
+            "floor_ms": floors.greatest(),
             "raised_ms": raised,
-        })
-        .to_string()
+        });
+        let each = [
+            (SKEW_OF, beside(Some(terms.max_skew.longest()), terms.max_skew)),
+            (FLOOR_OF, beside(floors.greatest(), floors)),
+        ];
+        for (name, each) in each {
+            // Not as null: gateways that know one for all would take it away, and those that know more put it back, forever.
+            if let Some(each) = each {
+                text[name] = each;
+            }
+        }
+        text.to_string()
     }
 
     /// `None` for what this version did not write.
     pub(super) fn from_text(text: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(text).ok()?;
-        if value["countersign_replay"] != 2 {
+        if value["countersign_replay"] != 1 {
             return None;
         }
         let text = |name: &str| value[name].as_str().map(str::to_owned);
@@ -64,6 +76,7 @@ impl Mark {
             Some(Raised { before: Timestamp::from_millis(pair[0].as_i64()?), max_age })
         });
         let optional = |name: &str| value.get(name).is_some_and(|value| !value.is_null());
+        let floor = if optional("floor_ms") { Some(value["floor_ms"].as_i64()?) } else { None };
         Some(Self {
             line: text("line")?,
             follows: if optional("follows") { Some(text("follows")?) } else { None },
@@ -73,29 +86,34 @@ impl Mark {
             replid: text("replid")?,
             evicted: value["evicted_keys"].as_u64()?,
             terms: Terms {
-                max_skew: read_each(&value["max_skew_ms"])
+                max_skew: read_beside(Some(value["max_skew_ms"].as_i64()?), value.get(SKEW_OF))
                     .filter(|all| all.iter().all(|(_, it)| it.iter().all(span)))?,
                 max_age: value["max_age_ms"].as_i64().filter(span)?,
                 raised: raised.collect::<Option<_>>()?,
-                floors: read_each(&value["floor_ms"])?.map(|floor| floor.map(Timestamp::from_millis)),
+                floors: read_beside(floor, value.get(FLOOR_OF))?.map(|floor| floor.map(Timestamp::from_millis)),
             },
         })
     }
 }
 
-/// By the names of the schemes.
-pub(super) fn of_each(numbers: Millis) -> Value {
+/// What stands beside `one`, which gateways that know no schemes take for all: each by the name of its scheme. `None` where `one`
+/// says it all.
+pub(super) fn beside(one: Option<i64>, numbers: Millis) -> Option<Value> {
     let there = numbers.iter().filter_map(|(scheme, number)| Some((scheme.as_str().to_owned(), number?.into())));
-    Value::Object(there.collect())
+    (numbers != Millis::all(one)).then(|| Value::Object(there.collect()))
 }
 
-/// What [`of_each`] wrote; a scheme that is not there has none.
-pub(super) fn read_each(value: &Value) -> Option<Millis> {
+/// What [`beside`] wrote; a scheme that is not there has none. Where nothing is there, `one` is that of all schemes.
+pub(super) fn read_beside(one: Option<i64>, each: Option<&Value>) -> Option<Millis> {
+    let Some(value) = each else { return Some(Millis::all(one)) };
     let there = value.as_object()?;
     let known = |(name, number): (&String, &Value)| name.parse::<Scheme>().is_ok() && number.is_i64();
     let number = |scheme: Scheme| there.get(scheme.as_str()).and_then(Value::as_i64);
     there.iter().all(known).then(|| Millis::each(number))
 }
+
+const SKEW_OF: &str = "max_skew_ms_of";
+const FLOOR_OF: &str = "floor_ms_of";
 
 /// A century: what is longer was not written by us.
 const LONGEST: i64 = 100 * 366 * 24 * 60 * 60 * 1000;
@@ -134,16 +152,40 @@ mod tests {
         let text = mark.to_text();
         assert_eq!(Mark::from_text(&text), Some(mark));
         let damaged = ["", "{}", "null", "[1]", "\"\""].map(str::to_owned).into_iter().chain([
-            text.replace(":2,", ":1,"),
+            text.replace("replay\":1,", "replay\":2,"),
             text.replace("30000", "-1"),
             text.replace("\"trusted-site\":90000", "\"trusted-site\":\"x\""),
             text.replace("\"trusted-site\":90000", "\"trusted-sites\":90000"),
-            text.replace("\"floor_ms\":{", "\"floors_ms\":{"),
+            text.replace("\"floor_ms\":90000", "\"floor_ms\":\"x\""),
+            text.replace("\"max_skew_ms\":30000", "\"max_skew_ms\":null"),
+            text.replace("\"floor_ms_of\":{", "\"floor_ms_of\":7,\"x\":{"),
             text.replace("[50000", "[null"),
             text.replace("run_id", "ran_id"),
         ]);
         for text in damaged {
             assert_eq!(Mark::from_text(&text), None, "{text}");
         }
+    }
+    #[test]
+    fn gateways_of_the_version_before_share_it() {
+        // As they write it; floor_ms is null or a number.
+        let theirs = concat!(
+            r#"{"born_ms":5000,"countersign_replay":1,"evicted_keys":7,"floor_ms":90000,"follows":null,"line":"a","#,
+            r#""max_age_ms":300000,"max_skew_ms":30000,"opens_ms":6000,"raised_ms":[],"replid":"p","run_id":"r"}"#
+        );
+        let mut mark = Mark::from_text(theirs).unwrap();
+        assert_eq!(mark.terms.max_skew, Millis::all(Some(30_000)));
+        assert_eq!(mark.terms.floors, Floors::all(Some(Timestamp::from_secs(90))));
+        // The same to the byte, or each version would put its own in the place of the other's without end.
+        assert_eq!(mark.to_text(), theirs);
+        let none = theirs.replace("90000", "null");
+        assert_eq!(Mark::from_text(&none).unwrap().to_text(), none);
+        // They look at the greatest of all, and overlook what stands beside it.
+        let later = |scheme| Some(Timestamp::from_secs(if scheme == Scheme::AppHmac { 400 } else { 90 }));
+        mark.terms.floors = Floors::each(later);
+        mark.terms.max_skew = Millis::each(|scheme| (scheme != Scheme::Pki).then_some(30_000));
+        let value: Value = serde_json::from_str(&mark.to_text()).unwrap();
+        assert_eq!((&value["countersign_replay"], &value["floor_ms"]), (&json!(1), &json!(400_000)));
+        assert_eq!(value["max_skew_ms"], 30_000);
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::mark::{of_each, read_each};
+use super::mark::{beside, read_beside};
 use super::settle::Known;
 use crate::file::{self, FileError};
 use crate::replay::per_scheme::Millis;
@@ -80,9 +80,13 @@ impl NodeFile {
     }
 
     fn write(&self) -> Result<(), FileError> {
+        let pair = |line: &str, skew: Millis| match beside(Some(skew.longest()), skew) {
+            None => json!([line, skew.longest()]),
+            Some(each) => json!([line, skew.longest(), each]),
+        };
         let lines: serde_json::Map<String, Value> =
-            self.lines.iter().map(|(part, (line, skew))| (part.clone(), json!([line, of_each(*skew)]))).collect();
-        let text = json!({"countersign_node": 2, "other": self.other, "lines": lines}).to_string();
+            self.lines.iter().map(|(part, (line, skew))| (part.clone(), pair(line, *skew))).collect();
+        let text = json!({"countersign_node": 1, "other": self.other, "lines": lines}).to_string();
         file::replace(&self.path, |out| out.write_all(text.as_bytes()))
     }
 }
@@ -93,11 +97,12 @@ fn path_in(dir: &Path) -> PathBuf {
 
 fn parse(text: &str) -> Option<(bool, Lines)> {
     let value: Value = serde_json::from_str(text).ok()?;
-    if value["countersign_node"] != 2 {
+    if value["countersign_node"] != 1 {
         return None;
     }
     let lines = value["lines"].as_object()?.iter().map(|(part, pair)| {
-        let skew = read_each(&pair[1]).filter(|all| all.iter().all(|(_, skew)| skew.is_none_or(|skew| skew >= 0)))?;
+        let skew = read_beside(Some(pair[1].as_i64()?), pair.get(2))
+            .filter(|all| all.iter().all(|(_, skew)| skew.is_none_or(|skew| skew >= 0)))?;
         Some((part.clone(), (pair[0].as_str()?.to_owned(), skew)))
     });
     Some((value["other"].as_bool()?, lines.collect::<Option<_>>()?))
@@ -122,6 +127,24 @@ mod tests {
         node.note("0", "a", skew(20)).unwrap();
         let node = NodeFile::open(dir.path(), false).unwrap();
         assert_eq!((node.known("0"), node.known("1")), (Known::Line("a".to_owned(), skew(30)), Known::Nothing));
+    }
+
+    #[test]
+    fn what_the_version_before_wrote_is_of_all_schemes_and_it_reads_what_is_written_now() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("replay.mark");
+        std::fs::write(&path, r#"{"countersign_node":1,"lines":{"0":["a",300]},"other":false}"#).unwrap();
+        let mut node = NodeFile::open(dir.path(), true).unwrap();
+        assert_eq!(node.known("0"), Known::Line("a".to_owned(), skew(300)));
+        let each = Millis::each(|scheme| (scheme != countersign::Scheme::Pki).then_some(30));
+        node.note("1", "b", each).unwrap();
+        let text: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(text["countersign_node"], 1);
+        assert_eq!(text["lines"]["0"], json!(["a", 300]));
+        assert_eq!((&text["lines"]["1"][0], &text["lines"]["1"][1]), (&json!("b"), &json!(30)));
+        let node = NodeFile::open(dir.path(), true).unwrap();
+        assert_eq!(node.known("1"), Known::Line("b".to_owned(), each));
+        assert_eq!(node.known("0"), Known::Line("a".to_owned(), skew(300)));
     }
 
     #[test]
