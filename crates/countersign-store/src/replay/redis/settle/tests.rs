@@ -184,12 +184,12 @@ fn a_replay_in_a_scheme_that_only_another_gateway_admitted_before_the_store_forg
     let only = |skew| Skews::each(|scheme| (scheme == Scheme::HttpMessageSignatures).then_some(skew));
     let here = Reach { max_skew: only(Duration::from_secs(30)), ..REACH };
     let known = Known::Line("one".to_owned(), here.skews());
+    // It may be that whoever comes later takes the scheme by now, too, and under a shorter skew than the other one did.
+    let wider = Reach { max_skew: here.max_skew.max(Skews::all(Some(Duration::from_secs(1)))), ..REACH };
     let begun = |reach| settle(&empty(0), &server("r", "p"), &Known::Nothing, reach, false, "one".to_owned()).0;
     let (mark, unknown) = (begun(here), Some(at(100 + 31 + 300)));
     let unreadable = Found { mark: "?".to_owned(), ..holding(&mark, 100) };
-    let elsewhere = Found { mark: Mark { line: "two".to_owned(), ..mark.clone() }.to_text(), ..holding(&mark, 100) };
-    // It may be that this gateway takes the scheme by now, too, and under a shorter skew than the other one did.
-    let wider = Reach { max_skew: here.max_skew.max(Skews::all(Some(Duration::from_secs(1)))), ..REACH };
+    let elsewhere = Found { mark: Mark { line: "two".to_owned(), ..begun(wider) }.to_text(), ..holding(&mark, 100) };
     for found in [empty(100), unreadable, elsewhere] {
         for reach in [here, wider] {
             let (mark, loss) = settle(&found, &server("r", "p"), &known, reach, true, "three".to_owned());
