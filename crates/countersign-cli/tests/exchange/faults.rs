@@ -103,4 +103,5 @@ fn after_kill_9_only_the_exchange_waits_for_the_skew_of_the_sites() {
     assert!(wait.is_some_and(|wait| (200..=300).contains(&wait)), "{}", said.head);
     let warned = dir.read("log");
     assert!(warned.contains("(http-message-signatures)") && warned.contains("(trusted-site)"), "{warned}");
+    assert!(!warned.contains("(app-hmac)"), "no route takes it: {warned}");
 }
