@@ -107,7 +107,8 @@ impl Crossing<'_> {
         let now = gate.clock.now();
         let keys = gate.keys(now)?;
         self.channel_holds(now)?;
-        let authentic = finish(open, &keys, now).await?;
+        let (finished, held) = finish(open, held, &keys, now).await?;
+        let authentic = finished?;
         entry.identity = Some(authentic.identity());
         let limit = route.rate.as_ref().map(|(quota, _)| (&*route.name, *quota));
         let fresh = authentic.first_use_counted(&keys, &*gate.replay, limit, now).await;
@@ -167,14 +168,23 @@ impl Crossing<'_> {
     }
 }
 
-/// Ends a body. A large document is read on a thread of its own, so that nobody else's request waits for it.
-pub(crate) async fn finish(open: Open, keys: &Arc<Keys>, now: Timestamp) -> Result<Authentic, Refusal> {
+/// Ends a body. A large document is read on a thread of its own, so that nobody else's request waits for it. What is held of it
+/// goes there, too: should the caller leave, nobody waits for the thread, and the room is taken for as long as the bytes are.
+///
+/// # Errors
+/// [`Unavailable`] where that thread failed, and with it what was held.
+pub(crate) async fn finish(
+    open: Open,
+    held: Held,
+    keys: &Arc<Keys>,
+    now: Timestamp,
+) -> Result<(Result<Authentic, Rejection>, Held), Unavailable> {
     if !open.takes_long() {
-        return Ok(open.finish(keys, now)?);
+        return Ok((open.finish(keys, now), held));
     }
     let keys = Arc::clone(keys);
-    let finished = tokio::task::spawn_blocking(move || open.finish(&keys, now)).await;
-    Ok(finished.map_err(|fault| Unavailable::new("gateway", fault))??)
+    let finished = tokio::task::spawn_blocking(move || (open.finish(&keys, now), held)).await;
+    finished.map_err(|fault| Unavailable::new("gateway", fault))
 }
 
 /// Takes out what goes on. Where many fields may be sealed they are opened on a thread of their own.
@@ -185,4 +195,82 @@ async fn unpack(fresh: Fresh, openers: &Arc<Openers>, held: Held) -> Result<Read
     let openers = Arc::clone(openers);
     let unpacked = tokio::task::spawn_blocking(move || fresh.unpack(&openers, held)).await;
     Ok(unpacked.map_err(|fault| Unavailable::new("gateway", fault))??)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use countersign::{
+        Algorithm, Claim, Demands, KeyRecord, KeyState, Material, Origin, Policy, Scheme, SigningKey, VerifyingKey,
+    };
+    use http::{HeaderMap, HeaderValue, Method, header};
+
+    use super::*;
+    use crate::spool::Room;
+
+    fn keys() -> Keys {
+        let pair = SigningKey::generate(Algorithm::RsaPssSha256, 2048).unwrap();
+        let record = KeyRecord {
+            partner: "acme".to_owned(),
+            partner_active: true,
+            id: "acme-pki".to_owned(),
+            version: 1,
+            scheme: Scheme::Pki,
+            algorithm: Algorithm::RsaPssSha256,
+            state: KeyState::Active,
+            not_before: None,
+            not_after: None,
+            form: None,
+            material: Material::from_public_pem(pair.public.as_bytes()).unwrap(),
+        };
+        Keys::new([VerifyingKey::new(record).unwrap()])
+    }
+
+    /// A document whose signature does not hold, as far as it is known before it is read.
+    async fn document(room: &Arc<Room>, keys: &Keys, now: Timestamp) -> (Open, Held) {
+        let demands = Demands { schemes: vec![Scheme::Pki], path: "/a".to_owned(), ..Demands::default() };
+        let headers = HeaderMap::from_iter([
+            (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (header::AUTHORIZATION, format!("PKI acme-pki:{}", "AAAA".repeat(85) + "AA==").parse().unwrap()),
+        ]);
+        let head = Head::request(Method::POST, "/a", Origin::parse("http://api.test").unwrap(), headers, true).unwrap();
+        let policy = Arc::new(Policy::new(demands).unwrap());
+        let mut open = Claim::read(head, &policy).unwrap().check(keys, now).unwrap();
+        let text = "x".repeat(300 << 10);
+        let body = format!("{{\"timestamp\": {}, \"message_id\": \"1\", \"text\": \"{text}\"}}", now.as_secs());
+        let mut spool = Spool::new(room, &Limits::default(), false);
+        spool.make_room(body.len(), open.weight()).unwrap();
+        spool.write(open.push(Bytes::from(body)).unwrap()).await.unwrap();
+        (open, spool.end().await.unwrap())
+    }
+
+    /// Else whoever sends documents and leaves finds the room empty each time, while all of them are still in memory.
+    #[test]
+    fn a_document_has_its_share_of_the_room_until_it_is_read_also_where_its_caller_has_left() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_time().build();
+        runtime.unwrap().block_on(async {
+            let (room, keys, now) = (Arc::new(Room::default()), Arc::new(keys()), Timestamp::from_secs(1_700_000_000));
+            let (open, held) = document(&room, &keys, now).await;
+            assert!(open.takes_long());
+            let taken = room.held();
+            assert!(taken > 300 << 10);
+            let (release, busy) = mpsc::channel::<()>();
+            let blocking = tokio::task::spawn_blocking(move || busy.recv());
+            let left = tokio::time::timeout(Duration::from_millis(50), finish(open, held, &keys, now)).await;
+            assert!(left.is_err());
+            assert_eq!(room.held(), taken, "it is still in memory");
+            drop(release);
+            assert!(blocking.await.is_ok());
+            for _ in 0..1000 {
+                if room.held() == 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            panic!("{} bytes are held", room.held());
+        });
+    }
 }

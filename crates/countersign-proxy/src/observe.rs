@@ -103,9 +103,10 @@ impl Crossing<'_> {
             Ok(finished) => finished,
             Err(refusal) => return Ok((Err(refusal), held)),
         };
-        let authentic = match finish(open, &keys, now).await {
+        let (finished, held) = finish(open, held, &keys, now).await?;
+        let authentic = match finished {
             Ok(authentic) => authentic,
-            Err(refusal) => return Ok((Err(refusal), held)),
+            Err(rejection) => return Ok((Err(rejection.into()), held)),
         };
         entry.identity = Some(authentic.identity());
         let fresh = authentic.first_use(&keys, &*gate.replay, now).await;
