@@ -18,99 +18,90 @@ use crate::trace::TraceId;
 use crate::upgrade::Upgrade;
 use crate::upstream::{Draft, Message, Unwritable};
 
-/// A request for the upstream.
-pub(crate) struct Outgoing {
-    pub(crate) message: Message,
-    /// The room that the body takes, held until the exchange is over.
-    pub(crate) share: Option<Share>,
-}
+/// Takes a recorded request apart and makes of it what goes on, where `upgrade` says so with the question for another
+/// protocol.
+///
+/// # Errors
+/// [`Unavailable`] where an identity can't be written as a header: nothing goes on under half a name.
+pub(crate) async fn message(
+    recorded: Recorded,
+    caller: &Caller,
+    upgrade: Option<&Upgrade>,
+) -> Result<Message, Unavailable> {
+    let (basis, trace) = recorded.into_parts();
+    let from = head(&basis);
+    let (Some(method), Some(path), Some(origin)) = (from.method(), from.path(), from.origin()) else {
+        return Err(Unavailable::new("gateway", "a response was about to be forwarded as a request"));
+    };
+    let covered = |name: &HeaderName| match &basis {
+        Basis::Signed(ready) => ready.covers(name),
+        Basis::Both(both) => both.ready().covers(name),
+        Basis::Bearer(..) | Basis::Observed(..) => false,
+    };
+    let named: HashSet<HeaderName> = Connection::of(from.headers()).names().filter(|name| !covered(name)).collect();
+    let announced = from.headers().contains_key(header::CONTENT_LENGTH) || from.has_body();
+    let mut trailers = from.trailers().clone();
+    headers::remove_incoming(&mut trailers, &named);
+    headers::remove_words_of_proxies(&mut trailers);
+    let may_be_said = |name: &HeaderName| match headers::word_of_a_proxy(name) {
+        None => true,
+        Some(word) => covered(name) || (caller.by_proxy && word == Word::Certificate),
+    };
 
-impl Outgoing {
-    /// Takes a recorded request apart and makes of it what goes on, where `upgrade` says so with the question for another
-    /// protocol.
-    ///
-    /// # Errors
-    /// [`Unavailable`] where an identity can't be written as a header: nothing goes on under half a name.
-    pub(crate) async fn of(
-        recorded: Recorded,
-        caller: &Caller,
-        upgrade: Option<&Upgrade>,
-    ) -> Result<Self, Unavailable> {
-        let (basis, trace) = recorded.into_parts();
-        let from = head(&basis);
-        let (Some(method), Some(path), Some(origin)) = (from.method(), from.path(), from.origin()) else {
-            return Err(Unavailable::new("gateway", "a response was about to be forwarded as a request"));
-        };
-        let covered = |name: &HeaderName| match &basis {
-            Basis::Signed(ready) => ready.covers(name),
-            Basis::Both(both) => both.ready().covers(name),
-            Basis::Bearer(..) | Basis::Observed(..) => false,
-        };
-        let named: HashSet<HeaderName> = Connection::of(from.headers()).names().filter(|name| !covered(name)).collect();
-        let announced = from.headers().contains_key(header::CONTENT_LENGTH) || from.has_body();
-        let mut trailers = from.trailers().clone();
-        headers::remove_incoming(&mut trailers, &named);
-        headers::remove_words_of_proxies(&mut trailers);
-        let may_be_said = |name: &HeaderName| match headers::word_of_a_proxy(name) {
-            None => true,
-            Some(word) => covered(name) || (caller.by_proxy && word == Word::Certificate),
-        };
-
-        let mut head = Draft::new(method, path, from.query()).map_err(unwritable)?;
-        head.text(&header::HOST, &[origin.authority()]).map_err(unwritable)?;
-        for (name, value) in from.headers() {
-            if !headers::is_for_us_alone(name, &named) && may_be_said(name) {
-                head.field(name, value);
-            }
+    let mut head = Draft::new(method, path, from.query()).map_err(unwritable)?;
+    head.text(&header::HOST, &[origin.authority()]).map_err(unwritable)?;
+    for (name, value) in from.headers() {
+        if !headers::is_for_us_alone(name, &named) && may_be_said(name) {
+            head.field(name, value);
         }
-        headers::tell_origin(&mut head, caller.address, origin).map_err(unwritable)?;
-        if let Some(certificate) = &caller.certificate {
-            head.field(&headers::CLIENT_CERT, certificate);
+    }
+    headers::tell_origin(&mut head, caller.address, origin).map_err(unwritable)?;
+    if let Some(certificate) = &caller.certificate {
+        head.field(&headers::CLIENT_CERT, certificate);
+    }
+    identify(&mut head, &basis, trace).map_err(unwritable)?;
+    if let Some(upgrade) = upgrade {
+        upgrade.ask(|name, value| head.field(name, value));
+    }
+    let delivery = match basis {
+        Basis::Signed(ready) => ready.into_parts().1,
+        Basis::Both(both) => both.into_ready().into_parts().1,
+        Basis::Bearer(bearer) => Delivery::AsReceived(bearer.into_request().body),
+        Basis::Observed(_, outcome) => Delivery::AsReceived(outcome.request.body),
+    };
+    let (body, share): (_, Option<Share>) = match delivery {
+        Delivery::AsReceived(Held::Memory(body, share)) => (Sent::Kept(body, trailers), Some(share)),
+        Delivery::AsReceived(Held::File(body)) => (Sent::Spooled(body, trailers), None),
+        Delivery::AsReceived(Held::Passing(body)) => (Sent::Passing(body), None),
+        Delivery::Received(body, held) => {
+            let share = held.replaced_by(body.len());
+            (Sent::Kept(body, trailers), share)
         }
-        identify(&mut head, &basis, trace).map_err(unwritable)?;
-        if let Some(upgrade) = upgrade {
-            upgrade.ask(|name, value| head.field(name, value));
+        Delivery::Derived { payload, sha256, body } => {
+            head.text(&CONTENT_DIGEST, &["sha-256=:", &STANDARD.encode(sha256), ":"]).map_err(unwritable)?;
+            let share = body.replaced_by(payload.len());
+            (Sent::Kept(payload, trailers), share)
         }
-        let delivery = match basis {
-            Basis::Signed(ready) => ready.into_parts().1,
-            Basis::Both(both) => both.into_ready().into_parts().1,
-            Basis::Bearer(bearer) => Delivery::AsReceived(bearer.into_request().body),
-            Basis::Observed(_, outcome) => Delivery::AsReceived(outcome.request.body),
-        };
-        let (body, share) = match delivery {
-            Delivery::AsReceived(Held::Memory(body, share)) => (Sent::Kept(body, trailers), Some(share)),
-            Delivery::AsReceived(Held::File(body)) => (Sent::Spooled(body, trailers), None),
-            Delivery::AsReceived(Held::Passing(body)) => (Sent::Passing(body), None),
-            Delivery::Received(body, held) => {
-                let share = held.replaced_by(body.len());
+        Delivery::Reframed { before, kept, after, body } => match body {
+            Held::Memory(body, share) => {
+                let part = part_of(&body, &kept)?;
+                let body = Bytes::from([&before[..], part, &after].concat());
+                head.text(&CONTENT_DIGEST, &["sha-256=:", &sha_256(&body), ":"]).map_err(unwritable)?;
+                let share = Held::Memory(Bytes::new(), share).replaced_by(body.len());
                 (Sent::Kept(body, trailers), share)
             }
-            Delivery::Derived { payload, sha256, body } => {
-                head.text(&CONTENT_DIGEST, &["sha-256=:", &STANDARD.encode(sha256), ":"]).map_err(unwritable)?;
-                let share = body.replaced_by(payload.len());
-                (Sent::Kept(payload, trailers), share)
+            Held::File(body) => {
+                let body = body.reframed(before, kept, after)?;
+                let digest = STANDARD.encode(body.sha256().await?);
+                head.text(&CONTENT_DIGEST, &["sha-256=:", &digest, ":"]).map_err(unwritable)?;
+                (Sent::Spooled(Box::new(body), trailers), None)
             }
-            Delivery::Reframed { before, kept, after, body } => match body {
-                Held::Memory(body, share) => {
-                    let part = part_of(&body, &kept)?;
-                    let body = Bytes::from([&before[..], part, &after].concat());
-                    head.text(&CONTENT_DIGEST, &["sha-256=:", &sha_256(&body), ":"]).map_err(unwritable)?;
-                    let share = Held::Memory(Bytes::new(), share).replaced_by(body.len());
-                    (Sent::Kept(body, trailers), share)
-                }
-                Held::File(body) => {
-                    let body = body.reframed(before, kept, after)?;
-                    let digest = STANDARD.encode(body.sha256().await?);
-                    head.text(&CONTENT_DIGEST, &["sha-256=:", &digest, ":"]).map_err(unwritable)?;
-                    (Sent::Spooled(Box::new(body), trailers), None)
-                }
-                Held::Passing(_) => {
-                    return Err(Unavailable::new("gateway", "what nobody verified was about to be framed anew"));
-                }
-            },
-        };
-        Ok(Self { message: head.end(body, announced), share })
-    }
+            Held::Passing(_) => {
+                return Err(Unavailable::new("gateway", "what nobody verified was about to be framed anew"));
+            }
+        },
+    };
+    Ok(head.end(body, announced).with(share))
 }
 
 fn head(basis: &Basis<Held>) -> &Head {
@@ -189,7 +180,7 @@ mod tests {
         let basis = Basis::Observed(policy.permit().unwrap(), outcome);
         let caller = Caller { address: [127, 0, 0, 1].into(), partner: None, certificate: None, by_proxy: false };
         let recorded = Recorder::default().record(basis, &mut entry).await.unwrap();
-        let Outgoing { message, share } = Outgoing::of(recorded, &caller, None).await.unwrap();
+        let message = message(recorded, &caller, None).await.unwrap();
         let text = std::str::from_utf8(message.head()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let mut lines = head.split("\r\n");
@@ -204,7 +195,7 @@ mod tests {
         assert!(!names.contains(&"x-hop"));
         assert_eq!((fields["host"], fields["content-length"]), ("api.test", "3"));
         assert_eq!(room.held(), 3);
-        drop(share);
+        drop(message);
         assert_eq!(room.held(), 0);
     }
 }

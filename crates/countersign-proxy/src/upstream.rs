@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use crate::channel::Caller;
 use crate::course::Course;
 use crate::fault::Fault;
-use crate::outgoing::Outgoing;
+use crate::outgoing;
 use crate::record::Recorded;
 use crate::sent::Sent;
 use crate::settings::Limits;
@@ -65,8 +65,7 @@ impl Upstreams {
         limits: &Limits,
     ) -> Result<Response<Relay>, Fault> {
         let started = Instant::now();
-        // The share of the room is held until the upstream has answered.
-        let Outgoing { mut message, share: _share } = Outgoing::of(recorded, caller, None).await?;
+        let mut message = outgoing::message(recorded, caller, None).await?;
         let course = message.body().course().cloned();
         let answer = self.exchange(&mut message, &route.upstream, limits).await;
         route.metrics.upstream_took(started.elapsed());

@@ -4,7 +4,7 @@ use http::{Response, StatusCode};
 use super::{Member, Outcome, Relay, Unanswered, Upstreams, failed, in_a_map, passable, send};
 use crate::channel::Caller;
 use crate::fault::Fault;
-use crate::outgoing::Outgoing;
+use crate::outgoing;
 use crate::record::Recorded;
 use crate::settings::Limits;
 use crate::table::Route;
@@ -25,7 +25,7 @@ impl Upstreams {
         route: &Route,
         limits: &Limits,
     ) -> Result<Response<Relay>, Fault> {
-        let Outgoing { mut message, share: _share } = Outgoing::of(recorded, caller, Some(&upgrade)).await?;
+        let mut message = outgoing::message(recorded, caller, Some(&upgrade)).await?;
         let mut fault = failed("there is no upstream");
         for Member { destination, condition } in route.upstream.candidates() {
             let _one = condition.begin();

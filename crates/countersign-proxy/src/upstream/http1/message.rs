@@ -5,6 +5,7 @@ use hyper::body::Body;
 use super::{answer, scratch};
 use crate::fault::Fault;
 use crate::sent::Sent;
+use crate::spool::Share;
 use crate::upstream::failed;
 
 /// A request as it goes out: its head in bytes, a small body behind it, and what else there is of one.
@@ -13,6 +14,8 @@ pub(crate) struct Message {
     pub(super) method: Method,
     pub(super) framed: Framed,
     pub(super) body: Sent,
+    /// The room that the body takes: as long as any of it is to be sent, or to be sent again.
+    share: Option<Share>,
 }
 
 /// How the end of a body is told, and how much of it is still to come.
@@ -132,7 +135,7 @@ impl Draft {
             self.head.extend_from_slice(body);
             framed = Framed::None;
         }
-        Message { head: std::mem::take(&mut self.head), method: self.method, framed, body }
+        Message { head: std::mem::take(&mut self.head), method: self.method, framed, body, share: None }
     }
 }
 
@@ -165,6 +168,12 @@ impl Message {
         Ok(draft.message(framed, body))
     }
 
+    /// The same with the share of the room that its body has.
+    pub(crate) fn with(mut self, share: Option<Share>) -> Self {
+        self.share = share;
+        self
+    }
+
     pub(in crate::upstream) fn body(&self) -> &Sent {
         &self.body
     }
@@ -180,9 +189,9 @@ impl Message {
 
     /// The message, of which nothing is left here.
     pub(super) fn take(&mut self) -> Self {
-        let nothing = Sent::Kept(Bytes::new(), HeaderMap::new());
-        let nothing = Self { head: Vec::new(), method: Method::default(), framed: Framed::None, body: nothing };
-        std::mem::replace(self, nothing)
+        let body = Sent::Kept(Bytes::new(), HeaderMap::new());
+        let (method, framed) = (Method::default(), Framed::None);
+        std::mem::replace(self, Self { head: Vec::new(), method, framed, body, share: None })
     }
 
     /// As it is written.

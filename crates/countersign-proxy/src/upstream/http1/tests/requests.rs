@@ -1,6 +1,10 @@
 //! What goes out.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::settings::Limits;
+use crate::spool::{Held, Room, Spool};
 
 #[tokio::test]
 async fn a_request_leaves_in_one_piece_with_a_small_body_and_is_answered() {
@@ -108,4 +112,22 @@ async fn an_early_answer_arrives_while_the_rest_of_the_body_is_sent() {
     connection.exchange(&mut message(Method::PUT, large), LIMIT).await.map_err(|it| it.fault).unwrap();
     assert_eq!(rest(&mut connection).await.unwrap().0, "ok");
     assert!(!connection.is_reusable());
+}
+
+/// An upstream that answers early and reads no further keeps the body in memory for as long as its answer lasts.
+#[tokio::test]
+async fn a_body_that_is_still_unsent_when_its_answer_begins_has_its_share_of_the_room() {
+    let (mut connection, mut far) = connection();
+    let room = Arc::new(Room::default());
+    let mut spool = Spool::new(&room, &Limits::default(), true);
+    spool.write(Bytes::from(vec![b'x'; 1 << 20])).await.unwrap();
+    let Held::Memory(body, share) = spool.end().await.unwrap() else { panic!("it is in memory") };
+    let head = Draft::new(&Method::POST, "/a", None).unwrap();
+    let mut message = head.end(Sent::Kept(body, HeaderMap::new()), true).with(Some(share));
+    far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok").await.unwrap();
+    assert!(connection.exchange(&mut message, LIMIT).await.is_ok());
+    drop(message);
+    assert_eq!(room.held(), 1 << 20);
+    drop(connection);
+    assert_eq!(room.held(), 0);
 }
