@@ -205,7 +205,7 @@ async fn pass(
     };
     // What nobody tells of the scheme, the connection shows.
     believed.https = believed.https.or(channel.is_secure().then_some(true));
-    let Arrival { head, body, upgrade, astray } =
+    let Arrival { head, body, upgrade, awaited, astray } =
         arrival::read(opening, &table.public_url, &believed, table.limits.head_fields);
     visit.body = Some(body);
     visit.entry.source = Some(believed.source);
@@ -235,7 +235,8 @@ async fn pass(
     let head = head.on_channel_of(caller.partner.clone());
     let by_proxy = table.trusted.believes(channel.peer());
     let caller = Caller { address: believed.source, by_proxy, ..caller };
-    let crossing = Crossing { gate, upstreams, route, openers, limits: &table.limits, channel, caller, upgrade };
+    let limits = &table.limits;
+    let crossing = Crossing { gate, upstreams, route, openers, limits, channel, caller, upgrade, awaited };
     if let Some((exchange, act, _)) = exchange {
         return crossing.vouch((exchange, act), head, body, &mut visit.entry).await;
     }

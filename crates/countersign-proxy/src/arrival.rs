@@ -3,6 +3,7 @@ use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Method, Request, Version, header};
 use hyper::body::{Body, Incoming};
 
+use crate::awaited::Awaited;
 use crate::content::Content;
 use crate::forwarded::Told;
 use crate::inbound::Inbound;
@@ -16,6 +17,8 @@ pub(crate) struct Arrival {
     pub(crate) body: Inbound,
     /// The protocol that it asks to go on in.
     pub(crate) upgrade: Option<Upgrade>,
+    /// To be told when its caller may leave.
+    pub(crate) awaited: Awaited,
     /// The target of one that was sent to a host that is none of ours: its route says how much that is told of.
     pub(crate) astray: Option<String>,
 }
@@ -32,6 +35,8 @@ pub(crate) struct Opening {
     pub(crate) body: Inbound,
     /// The protocol that it asks to go on in, `malformed` where it may not.
     pub(crate) upgrade: Result<Option<Upgrade>, Rejection>,
+    /// To be told when its caller may leave.
+    pub(crate) awaited: Awaited,
 }
 
 impl Opening {
@@ -43,14 +48,15 @@ impl Opening {
         headers: HeaderMap,
         has_body: bool,
         body: Inbound,
+        awaited: Awaited,
     ) -> Self {
         let host = check(&method, &headers).and_then(|()| host(&headers, None)).map(str::to_owned);
         let upgrade = Upgrade::asked(version, &headers, has_body);
-        Self { method, target, host, headers, has_body, body, upgrade }
+        Self { method, target, host, headers, has_body, body, upgrade, awaited }
     }
 
     /// One of HTTP/2.
-    pub(crate) fn http2(request: Request<Incoming>) -> Self {
+    pub(crate) fn http2(request: Request<Incoming>, awaited: Awaited) -> Self {
         let (mut parts, body) = request.into_parts();
         let length = content_length(&parts.headers);
         let has_body = !body.is_end_stream();
@@ -65,14 +71,14 @@ impl Opening {
         let host = host.map(str::to_owned);
         let upgrade = Upgrade::asked(parts.version, &parts.headers, has_body);
         let body = Inbound::new(Content::Http2(body), length, false);
-        Self { method: parts.method, target, host, headers: parts.headers, has_body, body, upgrade }
+        Self { method: parts.method, target, host, headers: parts.headers, has_body, body, upgrade, awaited }
     }
 }
 
 /// Reads the head of a request, and believes of scheme and authority what `public` says, and what trusted proxies told of
 /// them.
 pub(crate) fn read(opening: Opening, public: &[Origin], told: &Told, most_fields: usize) -> Arrival {
-    let Opening { method, target, host, headers, has_body, body, upgrade } = opening;
+    let Opening { method, target, host, headers, has_body, body, upgrade, awaited } = opening;
     let (upgrade, allowed) = match upgrade {
         Ok(upgrade) => (upgrade, Ok(())),
         Err(rejection) => (None, Err(rejection)),
@@ -90,7 +96,7 @@ pub(crate) fn read(opening: Opening, public: &[Origin], told: &Told, most_fields
         Ok(Err(foreign)) => (Err(foreign), Some(target)),
         Err(rejection) => (Err(rejection), None),
     };
-    Arrival { head, body, upgrade, astray }
+    Arrival { head, body, upgrade, awaited, astray }
 }
 
 /// RFC 9113 §8.2.3: cookie crumbs "MUST be concatenated into a single octet string using the two-octet delimiter of 0x3B, 0x20"

@@ -9,6 +9,7 @@ use countersign::{
 };
 use http::Response;
 
+use crate::awaited::Awaited;
 use crate::channel::{Caller, Channel};
 use crate::fault::Fault;
 use crate::gate::Gate;
@@ -36,6 +37,8 @@ pub(crate) struct Crossing<'a> {
     pub(crate) caller: Caller,
     /// The protocol that is asked for, which only a signed request is given.
     pub(crate) upgrade: Option<Upgrade>,
+    /// To be told when the caller may leave.
+    pub(crate) awaited: Awaited,
 }
 
 /// What may go on.
@@ -68,6 +71,7 @@ impl Crossing<'_> {
         } else {
             self.admit(head, body, entry).await?
         };
+        self.awaited.begin();
         let mut response = match &self.upgrade {
             None => self.upstreams.forward(recorded, &self.caller, route, limits).await?,
             Some(upgrade) => {

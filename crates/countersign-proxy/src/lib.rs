@@ -38,6 +38,7 @@ mod worker;
 // From one request to its verdict.
 mod answer;
 mod arrival;
+mod awaited;
 mod bearer;
 mod chain;
 mod course;

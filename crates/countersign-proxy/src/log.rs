@@ -70,8 +70,8 @@ impl Log {
     }
 }
 
-/// What is to be written of one request. Written when it is answered; of an admitted one at the latest when it is dropped,
-/// so that none is without its line.
+/// What is to be written of one request. Written when it is answered; of an admitted one, and of one that a
+/// sidecar signed, at the latest when it is dropped, so that none is without its line.
 pub(crate) struct Entry {
     log: Log,
     pub(crate) trace: TraceId,
@@ -96,6 +96,8 @@ pub(crate) struct Entry {
     pub(crate) undecided: Option<Undecided>,
     /// Whether there is a place for its line.
     place: bool,
+    /// Whether it has a line even where nobody hears an answer.
+    owed: bool,
     written: bool,
 }
 
@@ -117,6 +119,7 @@ impl Entry {
             answer_trace: None,
             undecided: None,
             place: false,
+            owed: false,
             written: false,
         }
     }
@@ -128,6 +131,11 @@ impl Entry {
         }
         self.place = self.place || self.log.queue().take_place();
         if self.place { Ok(()) } else { Err(Unavailable::new("log", "the queue is full")) }
+    }
+
+    /// What cannot be taken back was done: it has a line, like a refusal's, also where nobody waits for the answer any more.
+    pub(crate) fn owe(&mut self) {
+        self.owed = true;
     }
 
     /// Whether it goes on, and its line is still to be written.
@@ -201,7 +209,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if self.is_admitted() {
+        if self.is_admitted() || (self.owed && !self.written) {
             self.answered(None, None, Some("the caller went away before it was answered"));
         }
     }

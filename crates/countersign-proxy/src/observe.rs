@@ -56,6 +56,7 @@ impl Crossing<'_> {
             }
         };
         let recorded = gate.recorder.record(basis, entry).await?;
+        self.awaited.begin();
         self.upstreams.forward(recorded, &self.caller, route, limits).await
     }
 

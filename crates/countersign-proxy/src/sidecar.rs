@@ -231,7 +231,7 @@ impl Desk {
         // It was signed and sent. What came of it says the status, and whether it passed there the other side's log.
         entry.passed = "signed";
         let mut body = None;
-        let outcome = self.run(opening, &mut body).await;
+        let outcome = self.run(opening, &mut body, &mut entry).await;
         let mut response = match outcome {
             Ok(response) => {
                 let theirs = response.headers().get(headers::TRACE).and_then(|trace| trace.to_str().ok());

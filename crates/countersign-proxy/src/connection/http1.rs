@@ -28,6 +28,7 @@ use tokio::task::coop::has_budget_remaining;
 
 use super::Stream;
 use crate::arrival::Opening;
+use crate::awaited::Awaited;
 use crate::content::Content;
 use crate::framing::Limits;
 use crate::front::Front;
@@ -53,7 +54,7 @@ pub(super) async fn serve(
     stop: watch::Receiver<bool>,
 ) -> Option<(Tunnel, Box<dyn Stream>)> {
     let wire = Arc::new(Mutex::new(Wire::new(stream, heard, limits)));
-    let mut told = stop.clone();
+    let (mut told, awaited) = (stop.clone(), Awaited::default());
     let mut stop = stop;
     let mut stopping = pin!(async move {
         // An error means that nobody is left to stop us any other way.
@@ -101,14 +102,18 @@ pub(super) async fn serve(
             }
         };
         let wants = request.wants;
-        let mut answering = pin!(front.clone().answer(peer, opening(&wire, request, chunked)));
-        let answered = unless_left(&wire, |cx| {
-            let answered = answering.as_mut().poll(cx);
-            // It counts by itself now.
-            listening = None;
-            answered
-        });
-        // Where nobody waits for it, what was begun for it ends here, with its request to an upstream.
+        let mut answering = pin!(front.clone().answer(peer, opening(&wire, request, chunked, awaited.next())));
+        let answered = unless_left(
+            &wire,
+            || awaited.has_begun(),
+            |cx| {
+                let answered = answering.as_mut().poll(cx);
+                // It counts by itself now.
+                listening = None;
+                answered
+            },
+        );
+        // Where nobody waits for it, what was begun for it ends here, with its request to an upstream; but not before a verdict.
         let mut response = answered.await?;
         let tunnel = response.extensions_mut().remove::<Tunnel>();
         let closes = !wants.persists || over || is_told(&told) || says_close(&response);
@@ -131,10 +136,15 @@ pub(super) async fn serve(
     None
 }
 
-/// What `poll` comes to, unless the caller leaves before that.
-async fn unless_left<T>(wire: &Shared, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+/// What `poll` comes to, unless the caller leaves before that, where it `may`.
+async fn unless_left<T>(
+    wire: &Shared,
+    may: impl Fn() -> bool,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Option<T> {
     poll_fn(|cx| match poll(cx) {
         Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending if !may() => Poll::Pending,
         Poll::Pending => lock(wire).poll_left(cx).map(|()| None),
     })
     .await
@@ -144,12 +154,12 @@ fn is_told(stop: &watch::Receiver<bool>) -> bool {
     *stop.borrow() || stop.has_changed().is_err()
 }
 
-fn opening(wire: &Shared, request: Request, chunked: bool) -> Opening {
+fn opening(wire: &Shared, request: Request, chunked: bool, awaited: Awaited) -> Opening {
     let Request { method, target, headers, length, has_body, expects, wants } = request;
     let version = if wants.minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
     let number = lock(wire).begin(expects);
     let body = Inbound::new(Content::Http1(Body::new(wire, number, chunked, length)), length, expects);
-    Opening::http1(method, target, version, headers, has_body, body)
+    Opening::http1(method, target, version, headers, has_body, body, awaited)
 }
 
 fn says_close(response: &Response<Reply>) -> bool {
@@ -197,7 +207,7 @@ async fn send(wire: &Shared, response: Response<Reply>, wants: Wants, last: bool
             Poll::Ready(part) => part,
             Poll::Pending => {
                 write(wire, &mut out, &mut Bytes::new()).await?;
-                let part = unless_left(wire, |cx| Pin::new(&mut body).poll_frame(cx)).await;
+                let part = unless_left(wire, || true, |cx| Pin::new(&mut body).poll_frame(cx)).await;
                 part.ok_or(io::ErrorKind::ConnectionAborted)?
             }
         };

@@ -24,6 +24,7 @@ use super::Stream;
 use super::hello::Begun;
 use super::waits::{Wait, Waits};
 use crate::arrival::Opening;
+use crate::awaited::{Awaited, Judged};
 use crate::front::Front;
 use crate::reply::Reply;
 use crate::settings::Limits;
@@ -51,7 +52,9 @@ pub(super) async fn serve<S: Stream>(
         let (busy, waits) = (Arc::clone(&busy), Arc::clone(&waits));
         let front = front.clone();
         service_fn(move |request: Request<Incoming>| {
-            let answer = Box::pin(front.clone().answer(peer, Opening::http2(request)));
+            let awaited = Awaited::default();
+            let answer = front.clone().answer(peer, Opening::http2(request, awaited.clone()));
+            let answer = Judged::new(answer, awaited);
             let (one, wait) = (Busy::with(&busy), waits.one());
             async move {
                 let mut response = answer.await;

@@ -12,18 +12,24 @@ use crate::arrival::Opening;
 use crate::fault::Fault;
 use crate::headers::{self, Connection};
 use crate::inbound::Inbound;
+use crate::log::Entry;
 use crate::pace::Pace;
 use crate::sent::Sent;
 use crate::spool::{Held, Share, Spool};
 use crate::upstream::Relay;
 
 impl Desk {
-    /// Signs a request and sends it. What is left of its body comes back in `left`.
+    /// Signs a request and sends it, of which `entry` has a line from then on. What is left of its body comes back in `left`.
     ///
     /// # Errors
     /// `partner_not_allowed`, `no_route`, `malformed`, `body_too_large`, `too_slow`: what is not signed; `unavailable` where
     /// signing fails; what is the destination's.
-    pub(super) async fn run(&self, opening: Opening, left: &mut Option<Inbound>) -> Result<Response<Relay>, Fault> {
+    pub(super) async fn run(
+        &self,
+        opening: Opening,
+        left: &mut Option<Inbound>,
+        entry: &mut Entry,
+    ) -> Result<Response<Relay>, Fault> {
         let body = left.insert(opening.body);
         let (settings, limits) = (&self.settings, &self.settings.limits);
         guard::check(&opening.headers, &opening.host?, &settings.to, self.own_port)?;
@@ -44,23 +50,25 @@ impl Desk {
             Some(seal) => sealing::sealed(seal, content, self.clock.now()).await?,
             None => content,
         };
+        opening.awaited.begin();
         let order = Order { head, method, target, content };
         if let Some(lease) = self.upstreams.unused(&self.to, limits)
-            && let Some(answer) = self.upstreams.send_on(lease, self.sign(&order).await?, limits).await?
+            && let Some(answer) = self.upstreams.send_on(lease, self.sign(&order, entry).await?, limits).await?
         {
             return Ok(answer);
         }
-        self.upstreams.send_anew(self.sign(&order).await?, &self.to, limits).await
+        self.upstreams.send_anew(self.sign(&order, entry).await?, &self.to, limits).await
     }
 
     /// The request for one attempt, with a nonce and a time of its own: a verifier may have spent the one before.
-    async fn sign(&self, order: &Order) -> Result<Request<Sent>, Fault> {
+    async fn sign(&self, order: &Order, entry: &mut Entry) -> Result<Request<Sent>, Fault> {
         let Order { head, method, target, content } = order;
         let mut draft = Draft::new(head.clone(), self.settings.form.clone());
         draft.push(content);
         let unsigned = draft.finish(&(self.nonce)()?, self.clock.now()).map_err(|error| unsignable(&error))?;
         let signer = (self.signer)();
         let signed = unsigned.sign(&*signer).await.map_err(failed)?;
+        entry.owe();
         let body = signed.body().cloned().unwrap_or_else(|| content.clone());
         let mut fields = head.headers().clone();
         signed.apply(&mut fields);

@@ -15,6 +15,7 @@ mod http2;
 mod http2_floods;
 mod http2_heads;
 mod http2_protocol;
+mod leaving;
 mod mutual;
 mod observe;
 mod operation;

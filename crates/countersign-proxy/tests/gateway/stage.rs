@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -87,6 +87,10 @@ pub(crate) struct Switches {
     pub(crate) keys_panic: AtomicBool,
     pub(crate) replay_down: AtomicBool,
     pub(crate) replay_panic: AtomicBool,
+    /// It answers nobody yet.
+    pub(crate) replay_held: AtomicBool,
+    /// How many have asked it meanwhile.
+    pub(crate) replay_asked: AtomicUsize,
 }
 
 impl Stage {
@@ -252,6 +256,12 @@ impl ReplayStore for Memory {
     fn first_use<'a>(&'a self, once: &'a Use, _: Timestamp) -> BoxFuture<'a, Result<Seen, Unavailable>> {
         Box::pin(async move {
             tokio::task::yield_now().await;
+            if self.switches.replay_held.load(Ordering::SeqCst) {
+                self.switches.replay_asked.fetch_add(1, Ordering::SeqCst);
+            }
+            while self.switches.replay_held.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             assert!(!self.switches.replay_panic.load(Ordering::SeqCst), "on purpose: the replay store panics");
             if self.switches.replay_down.load(Ordering::SeqCst) {
                 return Err(Unavailable::new("replay store", "on purpose"));

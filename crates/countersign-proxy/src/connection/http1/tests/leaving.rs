@@ -55,6 +55,7 @@ impl Front for Waiting {
         while let Ok(Some(part)) = opening.body.next(Pace::of(&Limits::default())).await {
             said += &format!(" +{}", String::from_utf8_lossy(&part));
         }
+        opening.awaited.begin();
         self.begun.fetch_add(1, SeqCst);
         self.go.acquire().await.unwrap().forget();
         Response::new(Reply::own(said))
