@@ -296,3 +296,23 @@ fn a_retry_is_signed_anew_and_what_is_not_idempotent_is_not_retried() {
     assert_eq!((status, refusal.contains("upstream_failed")), (502, true), "{refusal}");
     assert_eq!(count.load(Ordering::SeqCst), 4);
 }
+
+/// It was signed and sent, and whether it was carried out nobody knows: that is when a log is asked.
+#[test]
+fn what_was_signed_and_sent_has_a_line_also_where_nobody_waits_for_its_answer() {
+    let dir = deployment();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = silent.local_addr().unwrap();
+    let key = "--key http-message-signatures.key --id acme-1 --scheme http-message-signatures";
+    let sidecar = Sidecar::start(&dir, &format!("{key} --listen 127.0.0.1:0 --to http://{to}"));
+    let mut sender = TcpStream::connect(sidecar.tcp()).unwrap();
+    sender.write_all(format!("GET /orders HTTP/1.1\r\nHost: {}\r\n\r\n", sidecar.address).as_bytes()).unwrap();
+    let (mut came, _) = silent.accept().unwrap();
+    assert!(came.read(&mut [0; 64]).unwrap() > 0);
+    drop(sender);
+    let logged = (0..250).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        dir.read("sidecar.log").contains("\"status\":null,\"code\":\"signed\"")
+    });
+    assert!(logged, "{}", dir.read("sidecar.log"));
+}
