@@ -18,7 +18,7 @@ use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, Version, header};
@@ -41,7 +41,7 @@ use request::{Request, Wants};
 use response::{Frame, Head};
 use spare::Out;
 pub(crate) use wire::SHORT;
-use wire::{Heard, Shared, Wire, lock};
+use wire::{Heard, Shared, Wire, lock, unless_left};
 
 /// Serves a connection of which `heard` was read before, until it ends or, once `stop` says so, to the end of the request at
 /// hand. What it is asked to become instead is given back, with the stream.
@@ -134,20 +134,6 @@ pub(super) async fn serve(
     }
     wire::close(&wire, b"").await;
     None
-}
-
-/// What `poll` comes to, unless the caller leaves before that, where it `may`.
-async fn unless_left<T>(
-    wire: &Shared,
-    may: impl Fn() -> bool,
-    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
-) -> Option<T> {
-    poll_fn(|cx| match poll(cx) {
-        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-        Poll::Pending if !may() => Poll::Pending,
-        Poll::Pending => lock(wire).poll_left(cx).map(|()| None),
-    })
-    .await
 }
 
 fn is_told(stop: &watch::Receiver<bool>) -> bool {

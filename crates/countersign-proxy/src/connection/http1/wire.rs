@@ -24,6 +24,7 @@ use crate::course::Broken;
 use crate::framing::{Fault, Limits, Phase, Scanned, Scanner, Step};
 
 pub(super) use farewell::{close, discard};
+pub(super) use waiting::unless_left;
 
 /// One connection of HTTP/1.1. Whoever reads a body and whoever writes the answer share it.
 pub(super) struct Wire {

@@ -1,5 +1,6 @@
 //! A caller who says nothing: for how long, and whether it is still there.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 
-use super::{Heard, Side, Wire};
+use super::{Heard, Shared, Side, Wire, lock};
 use crate::connection::FIRST_WORDS;
 use crate::connection::http1::spare;
 use crate::framing::{Fault, Phase};
@@ -80,6 +81,20 @@ impl Wire {
             Side::Open | Side::Answered => Poll::Pending,
         }
     }
+}
+
+/// What `poll` comes to, unless the caller leaves before that, where it `may`.
+pub(in crate::connection::http1) async fn unless_left<T>(
+    wire: &Shared,
+    may: impl Fn() -> bool,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Option<T> {
+    poll_fn(|cx| match poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending if !may() => Poll::Pending,
+        Poll::Pending => lock(wire).poll_left(cx).map(|()| None),
+    })
+    .await
 }
 
 /// So much is read of what a caller sends ahead while its answer is awaited.
