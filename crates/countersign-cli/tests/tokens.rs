@@ -104,6 +104,9 @@ fn now() -> i64 {
     i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap()
 }
 
+/// The id of somebody who was removed.
+const USER: &str = "5f0c6a3e-1d2b-4c4d-8e5f-60718293a4b5";
+
 /// What a token issued now says.
 fn claims() -> Value {
     issued_at(now())
@@ -255,7 +258,8 @@ fn tokens_are_revoked_within_a_second_by_one_command() {
     let named = mint.signed(&mint.header(), &one);
     let (other, elsewhere) = (token("shop"), token("mall"));
     assert_eq!([&named, &other, &elsewhere].map(|token| me(&gateway, token).0), [200; 3]);
-    dir.fine(&format!("token revoke --jti {} --reason stolen", one["jti"].as_str().unwrap()));
+    let id = one["jti"].as_str().unwrap();
+    dir.fine(&format!("token revoke --jti {} --reason stolen", id.to_uppercase()));
     within_a_second("by jti", || me(&gateway, &named).0 == 401);
     assert_eq!([&other, &elsewhere].map(|token| me(&gateway, token).0), [200; 2]);
     dir.fine("token revoke --site shop");
@@ -266,9 +270,11 @@ fn tokens_are_revoked_within_a_second_by_one_command() {
     // Who logs in again is in.
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(me(&gateway, &mint.token()).0, 200);
-    dir.fine("token revoke --user u-1");
-    let later = mint.with(json!({"sub": "u-2"}));
-    within_a_second("by user", || me(&gateway, &token("shop")).0 == 401);
+    let of = |user: &str| mint.signed(&mint.header(), &changed(claims(), &json!({"sub": user})));
+    let (gone, later) = (of(USER), of("5f0c6a3e-1d2b-4c4d-8e5f-60718293a4b6"));
+    assert_eq!(me(&gateway, &gone).0, 200);
+    dir.fine(&format!("token revoke --user {}", USER.to_uppercase()));
+    within_a_second("by user", || me(&gateway, &gone).0 == 401);
     assert_eq!(me(&gateway, &later).0, 200);
     let listed: Value = serde_json::from_str(&dir.fine("token revoked --json")).unwrap();
     let kinds: Vec<_> = listed["revoked"].as_array().unwrap().iter().map(|one| one["kind"].clone()).collect();
@@ -278,7 +284,12 @@ fn tokens_are_revoked_within_a_second_by_one_command() {
         ("token revoke", "--jti"),
         ("token revoke --site nowhere", "there is no key \"nowhere\""),
         ("token revoke --partner nobody", "there is no partner \"nobody\""),
-        ("token revoke --user \"a b\"", "is no id"),
+        ("token revoke --user \"a b\"", "is no e-mail address, and no user's id"),
+        ("token revoke --user u-1", "is no e-mail address, and no user's id"),
+        ("token revoke --user alice@example.com", "there is no user alice@example.com"),
+        // Of version 4, as users' ids are, and with a digit missing.
+        (&format!("token revoke --jti {USER}"), "is no token's id"),
+        (&format!("token revoke --jti {}", &id[1..]), "is no token's id"),
     ] {
         let ran = dir.run(line);
         assert!(ran.code == 2 && ran.err.contains(what), "{line}: {ran:?}");

@@ -23,11 +23,13 @@ enum Command {
     List(List),
     /// Shows a user
     Show(Show),
-    /// Suspends a user: no site can log the user in until it is resumed, and the e-mail stays taken
+    /// Suspends a user: no site can log the user in until it is resumed, and the e-mail stays taken. Tokens that are out go on
+    /// until `countersign token revoke --user`
     Suspend(Named),
     /// Resumes a user
     Resume(Named),
-    /// Removes a user and the e-mail for good; whoever registers it again is another user
+    /// Removes a user and the e-mail for good; whoever registers it again is another user. Tokens that are out go on until
+    /// `countersign token revoke --user`
     Remove(Named),
 }
 
@@ -119,7 +121,8 @@ async fn show(args: Show) -> Result<Exit, Failure> {
 }
 
 async fn turn(args: Named, to: UserState) -> Result<Exit, Failure> {
-    let registry = Place::find(&args.config)?.registry_to_read().await?;
+    let place = Place::find(&args.config)?;
+    let registry = place.registry_to_read().await?;
     let before = find(&registry, &args.who).await?;
     let flag = args.config.flag();
     if before.state == to {
@@ -131,31 +134,66 @@ async fn turn(args: Named, to: UserState) -> Result<Exit, Failure> {
         UserState::Active => say!("resumed    user {}: sites may log in again", user.email),
         UserState::Suspended => {
             say!("suspended  user {}: no site gets another token", user.email);
-            say!("next       countersign user resume {}{flag}", user.email);
+            if place.config.token.is_some() {
+                say!(
+                    "next       countersign token revoke --user {}{flag}: until then the tokens that are out go on",
+                    user.id
+                );
+            }
+            say!("undo       countersign user resume {}{flag}", user.email);
         }
     }
     done(registry).await
 }
 
 async fn remove(args: Named) -> Result<Exit, Failure> {
-    let registry = Place::find(&args.config)?.registry_to_read().await?;
+    let place = Place::find(&args.config)?;
+    let registry = place.registry_to_read().await?;
     let user = find(&registry, &args.who).await?;
     let user = registry.remove_user(&user.id, moment::now()).await?;
     say!("removed  user {}, {}", user.email, user.id);
+    if place.config.token.is_some() {
+        let flag = args.config.flag();
+        say!("next     countersign token revoke --user {}{flag}: until then the tokens that are out go on", user.id);
+    }
     done(registry).await
 }
 
-async fn find(registry: &Registry, text: &str) -> Result<User, Failure> {
-    let form = Email::parse(text);
-    // An id, or an address that was one before the rules were what they are.
-    let who = form.as_ref().map_or(text, Email::as_str);
-    if let Some(user) = registry.user(who).await? {
-        return Ok(user);
+/// By the address, in any spelling, or the id.
+pub(crate) async fn find(registry: &Registry, text: &str) -> Result<User, Failure> {
+    match found(registry, text).await? {
+        Some(user) => Ok(user),
+        None => Err(unknown(text)),
     }
-    match form {
-        Err(fault) if text.len() != 36 => Err(Failure::usage(format!("{text:?} is no e-mail address: {fault}"))),
-        _ => Err(Failure::usage(format!("there is no user {who}")).hint("countersign user list")),
+}
+
+/// As [`find`], where one may be gone.
+pub(crate) async fn found(registry: &Registry, text: &str) -> Result<Option<User>, Failure> {
+    let form = Email::parse(text).map(|form| form.to_string()).ok();
+    // Or an address that was one before the rules were what they are.
+    let who = form.or_else(|| uuid(text)).unwrap_or_else(|| text.to_owned());
+    Ok(registry.user(&who).await?)
+}
+
+/// Why nobody was found.
+pub(crate) fn unknown(text: &str) -> Failure {
+    match Email::parse(text) {
+        Err(fault) if uuid(text).is_none() => {
+            Failure::usage(format!("{text:?} is no e-mail address, and no user's id: {fault}"))
+        }
+        _ => Failure::usage(format!("there is no user {text}")),
     }
+    .hint("countersign user list")
+}
+
+/// The id of a user in its form, a UUID in lower case; `None` for what is none.
+pub(crate) fn uuid(text: &str) -> Option<String> {
+    let form = text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    form.then(|| text.to_ascii_lowercase())
 }
 
 async fn done(registry: Registry) -> Result<Exit, Failure> {

@@ -17,6 +17,14 @@ pub enum Revocation {
     Partner(String),
 }
 
+impl Revocation {
+    /// Whether a text is what tokens have as `jti`: a UUID of version 7, in lower case. No other is one of a token.
+    #[must_use]
+    pub fn is_token_id(text: &str) -> bool {
+        Moment::of(text).is_some()
+    }
+}
+
 /// All revocations that may still meet a token, as the registry has them at one generation: a number that each of its changes raises.
 ///
 /// The clock of a gateway may be ahead of the one by which a revocation is dated. So a token says, beside the time at which it was

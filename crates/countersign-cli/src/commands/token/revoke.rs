@@ -1,8 +1,9 @@
 use countersign::{Revocation, Scheme};
 use countersign_store::Registry;
-use countersign_store::registry::{Error, Refused, TokenRevocation};
+use countersign_store::registry::{Error, KeyEntry, Refused, TokenRevocation};
 use serde_json::{Value, json};
 
+use crate::commands::user;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, say};
 use crate::place::{ConfigFile, Place};
@@ -26,11 +27,11 @@ pub(super) struct Args {
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
 struct What {
-    /// The one token with this id
+    /// The one token with this id: `token` in the gateway's log, `jti` in the token
     #[arg(long, value_name = "ID")]
     jti: Option<String>,
-    /// All tokens of this user: what stands in Countersign-User
-    #[arg(long, value_name = "ID")]
+    /// All tokens of this user: the e-mail, in any spelling, or the id, which stands in Countersign-User
+    #[arg(long, value_name = "EMAIL")]
     user: Option<String>,
     /// All tokens of users for whom this site vouched: the id of its key
     #[arg(long, value_name = "ID")]
@@ -53,8 +54,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let place = Place::find(&args.config)?;
     let token = token_keys::settings(&place)?;
     let registry = place.registry_to_write().await?;
-    let what = args.what.revocation()?;
-    is_there(&registry, &what).await?;
+    let what = args.what.revocation(&registry).await?;
     let revoked = registry.revoke_tokens(&what, &args.reason, token.lifetime, moment::now()).await?;
     registry.close().await;
     say!("revoked  {}, within a second everywhere", told(&what));
@@ -79,34 +79,57 @@ pub(super) async fn list(args: List) -> Result<Exit, Failure> {
 }
 
 impl What {
-    fn revocation(self) -> Result<Revocation, Failure> {
+    /// By the names that tokens have. One that nobody has would be revoked in vain, and whoever meant another would not know.
+    async fn revocation(self, registry: &Registry) -> Result<Revocation, Failure> {
         match self {
-            Self { jti: Some(id), .. } => Ok(Revocation::Token(id)),
-            Self { user: Some(id), .. } => Ok(Revocation::User(id)),
-            Self { site: Some(id), .. } => Ok(Revocation::Site(id)),
-            Self { partner: Some(name), .. } => Ok(Revocation::Partner(name)),
+            Self { jti: Some(id), .. } => token(&id),
+            Self { user: Some(who), .. } => user(registry, &who).await,
+            Self { site: Some(id), .. } => site(registry, id).await,
+            Self { partner: Some(name), .. } => partner(registry, name).await,
             _ => Err(Failure::usage("nothing is named").hint("--jti, --user, --site or --partner")),
         }
     }
 }
 
-/// A name that nobody has would be revoked in vain, and whoever meant another would not know.
-async fn is_there(registry: &Registry, what: &Revocation) -> Result<(), Failure> {
-    let sites = async || Ok::<_, Failure>(registry.site_keys(None, moment::now()).await?.keys);
-    match what {
-        Revocation::Site(id) => {
-            if sites().await?.iter().all(|key| key.id != *id) {
-                registry.key(id, Some(Scheme::TrustedSite)).await?;
-            }
-        }
-        Revocation::Partner(name) => match registry.partner(name).await {
-            Err(Error::Refused(Refused::NoSuchPartner(_))) if sites().await?.iter().any(|key| key.partner == *name) => {
-            }
-            found => drop(found?),
-        },
-        Revocation::Token(_) | Revocation::User(_) => {}
+/// Tokens are kept nowhere, so only the form tells a slip.
+fn token(text: &str) -> Result<Revocation, Failure> {
+    let id = text.to_ascii_lowercase();
+    if Revocation::is_token_id(&id) {
+        return Ok(Revocation::Token(id));
     }
-    Ok(())
+    let where_to =
+        "it stands as \"token\" in the gateway's log, and as jti in the token's second part: a UUID of version 7";
+    Err(Failure::usage(format!("{text:?} is no token's id")).hint(where_to))
+}
+
+async fn user(registry: &Registry, who: &str) -> Result<Revocation, Failure> {
+    if let Some(user) = user::found(registry, who).await? {
+        return Ok(Revocation::User(user.id));
+    }
+    // Of one who was removed, tokens may be out all the same.
+    let id = user::uuid(who).ok_or_else(|| user::unknown(who))?;
+    output::note!("there is no user {id} now: only tokens of one who was removed can end by it");
+    Ok(Revocation::User(id))
+}
+
+async fn site(registry: &Registry, id: String) -> Result<Revocation, Failure> {
+    if sites(registry).await?.iter().all(|key| key.id != id) {
+        registry.key(&id, Some(Scheme::TrustedSite)).await?;
+    }
+    Ok(Revocation::Site(id))
+}
+
+async fn partner(registry: &Registry, name: String) -> Result<Revocation, Failure> {
+    match registry.partner(&name).await {
+        Err(Error::Refused(Refused::NoSuchPartner(_)))
+            if sites(registry).await?.iter().any(|key| key.partner == name) => {}
+        found => drop(found?),
+    }
+    Ok(Revocation::Partner(name))
+}
+
+async fn sites(registry: &Registry) -> Result<Vec<KeyEntry>, Failure> {
+    Ok(registry.site_keys(None, moment::now()).await?.keys)
 }
 
 fn told(what: &Revocation) -> String {
