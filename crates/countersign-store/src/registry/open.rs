@@ -125,6 +125,7 @@ fn migrations() -> Migrator {
             include_str!("../../migrations/sqlite/0006_token_revocation_generation.sql"),
         ),
         forward(7, "user skeleton", include_str!("../../migrations/sqlite/0007_user_skeleton.sql")),
+        forward(8, "user uncompared", include_str!("../../migrations/sqlite/0008_user_uncompared.sql")),
     ])
 }
 

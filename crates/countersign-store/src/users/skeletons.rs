@@ -9,17 +9,32 @@ use crate::registry::{Error, Failed, Registry, commit};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookalikes(pub String, pub String);
 
-/// Makes them anew unless they are of this version: some rows at a time, so that others who write come in between. Whoever
-/// registers meanwhile compares with what there is, and two that do this at once do no harm.
+/// Makes them anew unless they are of this version. Whoever registers meanwhile compares with what there is, and two that do this
+/// at once do no harm. Else only for those who have none: a gateway of a version without skeletons may have served on since they
+/// were made.
 pub(super) async fn fill(registry: &Registry) -> Result<(), Error> {
     let version = version();
     if written(&mut *registry.reader().await?).await? == version {
-        return Ok(());
+        return make(registry, SELECT_UNCOMPARED).await;
     }
+    make(registry, SELECT_ALL).await?;
+    let mut change = registry.write().await?;
+    sqlx::query(
+        "INSERT INTO skeleton_version (one, version) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET version = $1",
+    )
+    .bind(version.as_str())
+    .execute(&mut *change)
+    .await
+    .map_err(Failed::to("compare its users"))?;
+    commit(change).await
+}
+
+/// Those of the rows that are selected, some at a time, so that others who write come in between.
+async fn make(registry: &Registry, select: &'static str) -> Result<(), Error> {
     let mut after = String::new();
     loop {
-        let page = page(&mut *registry.reader().await?, &after).await?;
-        let Some(last) = page.last() else { break };
+        let page = page(&mut *registry.reader().await?, select, &after).await?;
+        let Some(last) = page.last() else { return Ok(()) };
         after = last.address.clone();
         let other = page.into_iter().filter_map(|row| {
             let skeleton = email::skeleton(&row.address);
@@ -34,15 +49,6 @@ pub(super) async fn fill(registry: &Registry) -> Result<(), Error> {
             commit(change).await?;
         }
     }
-    let mut change = registry.write().await?;
-    sqlx::query(
-        "INSERT INTO skeleton_version (one, version) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET version = $1",
-    )
-    .bind(version.as_str())
-    .execute(&mut *change)
-    .await
-    .map_err(Failed::to("compare its users"))?;
-    commit(change).await
 }
 
 /// Pairs of users whose addresses look alike.
@@ -72,11 +78,8 @@ struct Row {
 }
 
 /// Some users, by address.
-async fn page(connection: &mut AnyConnection, after: &str) -> Result<Vec<Row>, Error> {
-    let rows = sqlx::query("SELECT id, email, skeleton FROM site_user WHERE email > $1 ORDER BY email LIMIT 1000")
-        .bind(after)
-        .fetch_all(connection)
-        .await;
+async fn page(connection: &mut AnyConnection, select: &'static str, after: &str) -> Result<Vec<Row>, Error> {
+    let rows = sqlx::query(select).bind(after).fetch_all(connection).await;
     let read =
         |row: &sqlx::any::AnyRow| Ok(Row { id: row.try_get(0)?, address: row.try_get(1)?, skeleton: row.try_get(2)? });
     rows.and_then(|rows| rows.iter().map(read).collect()).map_err(Failed::to("compare its users"))
@@ -99,6 +102,12 @@ async fn give(connection: &mut AnyConnection, id: &str, skeleton: Option<&str>) 
 
 /// Raised where another skeleton is made of the same address.
 const RULES: u32 = 1;
+
+const SELECT_ALL: &str = "SELECT id, email, skeleton FROM site_user WHERE email > $1 ORDER BY email LIMIT 1000";
+
+/// The index is named, since without statistics SQLite takes another and reads every user of ASCII.
+const SELECT_UNCOMPARED: &str = "SELECT id, email, skeleton FROM site_user INDEXED BY site_user_uncompared \
+    WHERE email > $1 AND skeleton IS NULL AND email GLOB '*[^ -~]*' ORDER BY email LIMIT 1000";
 
 const SELECT_TWINS: &str = "SELECT one.id, other.id FROM site_user AS other \
     JOIN site_user AS one ON one.skeleton = other.skeleton AND one.twin < other.twin \

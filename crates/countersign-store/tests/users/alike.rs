@@ -115,6 +115,20 @@ async fn look_alikes_that_are_there_already_are_kept_and_named() {
     assert_eq!(register(&users, "ёж@example.com", "shop", "shop").await, Err(NoUser::Taken));
 }
 
+/// One of a version without skeletons goes on registering after they were made: beside another gateway, or until it is taken over.
+#[tokio::test]
+async fn mistake_23_who_is_registered_by_an_earlier_version_meanwhile_is_compared_at_the_next_start() {
+    let place = Place::new();
+    let (registry, users) = open(&place).await;
+    register(&users, "ana@example.com", "shop", "shop").await.unwrap();
+    let mut other = raw(&place).await;
+    let copy = "INSERT INTO site_user (id, email, registered_via, partner, credits_remaining, state, registered) \
+                SELECT $1, $2, registered_via, partner, credits_remaining, state, registered FROM site_user LIMIT 1";
+    sqlx::query(copy).bind("2".repeat(36)).bind(ALIKE[0]).execute(&mut other).await.unwrap();
+    let users = Users::open(&registry).await.unwrap();
+    assert_eq!(register(&users, ALIKE[1], "shop", "shop").await, Err(NoUser::Taken));
+}
+
 async fn raw(place: &Place) -> sqlx::AnyConnection {
     sqlx::any::install_default_drivers();
     sqlx::AnyConnection::connect(&format!("sqlite://{}?mode=rw", place.file().display())).await.unwrap()
