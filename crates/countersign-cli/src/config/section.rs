@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::document::{Node, Table, Value};
 use super::forms::{self, Form, Wrong};
 use super::issue::{Issue, Place};
-use super::overlay::Override;
+use super::overlay::{self, Override};
 use super::reader::{Known, Reader, Unknown, header, join, without_indices};
 use super::units::{show_duration, show_size};
 
@@ -65,10 +65,22 @@ impl Section<'_> {
         });
     }
 
-    /// Whether something stands under a key that is no section: for a key that may be a list or a section.
-    pub(super) fn is_list(&self, key: &str) -> bool {
-        let stands = self.table.get(key).is_some_and(|(_, node)| !matches!(node.value, Value::Table(_)));
-        stands || self.is_overridden(key)
+    /// Whether something stands under a key that is no section: for a key that may be a list or a section with that list under
+    /// `inside`. A variable can't make a list of what the file has as a section: all else in there would be gone.
+    pub(super) fn is_list(&mut self, key: &str, inside: &str) -> bool {
+        let path = join(&self.path, key);
+        match self.table.get(key) {
+            Some((_, Node { value: Value::Table(_), .. })) => {
+                if let Some(variable) = self.reader.overlay.take(&path) {
+                    let hint = format!("{} overrides the {inside} in it", overlay::variable(&join(&path, inside)));
+                    let text = format!("the file has a section [{path}], which a list would take the place of");
+                    self.reader.issues.push(Issue::new(variable.place, text).hint(hint));
+                }
+                false
+            }
+            Some(_) => true,
+            None => self.is_overridden(key),
+        }
     }
 
     /// A list. Every item that is wrong is told, and every item that stands twice.

@@ -109,7 +109,7 @@ impl Sidecar {
             socket_group: section.value("socket_group", forms::text),
             allow_remote: section.value("allow_remote", forms::flag).unwrap_or(false),
             allow: section.list("allow", allow).unwrap_or_default(),
-            seal: if section.is_list("seal") {
+            seal: if section.is_list("seal", "fields") {
                 SidecarSeal::read_list(section, partner)
             } else {
                 section.optional("seal", |section| SidecarSeal::read(section, partner)).flatten()

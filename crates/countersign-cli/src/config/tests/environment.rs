@@ -92,3 +92,22 @@ fn a_variable_takes_the_place_of_what_is_wrong_in_the_file() {
 fn what_is_not_there_yet_is_not_there_from_the_environment_either() {
     assert!(error("COUNTERSIGN_REGISTRY__URL", "postgres://db/r").contains("PostgreSQL is not there yet"));
 }
+
+/// What else the section says would be gone: for whom, which key, and what may be absent.
+#[test]
+fn a_variable_makes_no_list_of_a_section_that_the_file_has() {
+    let file = "[sidecar]\npartner = \"acme\"\n[sidecar.seal]\nfields = [\"/a\"]\nif_present = [\"/c\"]\n";
+    let said = read_with(file, &[("COUNTERSIGN_SIDECAR__SEAL", "/b")]).unwrap_err().to_string();
+    assert!(said.contains("COUNTERSIGN_SIDECAR__SEAL: ") && said.contains("[sidecar.seal]"), "{said}");
+    assert!(said.contains("COUNTERSIGN_SIDECAR__SEAL__FIELDS"), "{said}");
+    let seal = |file: &str, name: &str| {
+        let (config, _) = read_with(file, &[(name, "/b")]).unwrap();
+        let seal = config.sidecar.unwrap().seal.unwrap();
+        (seal.fields, seal.if_present)
+    };
+    let (b, c) = (vec!["/b".to_owned()], vec!["/c".to_owned()]);
+    assert_eq!(seal(file, "COUNTERSIGN_SIDECAR__SEAL__FIELDS"), (b.clone(), c));
+    for file in ["[sidecar]\npartner = \"acme\"\n", "[sidecar]\npartner = \"acme\"\nseal = [\"/a\"]\n"] {
+        assert_eq!(seal(file, "COUNTERSIGN_SIDECAR__SEAL"), (b.clone(), Vec::new()));
+    }
+}
