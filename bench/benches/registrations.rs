@@ -43,7 +43,7 @@ async fn measure() -> bool {
         let there = registry.users(None, "", u32::MAX).await.expect("the users").len() as u64;
         assert_eq!(there, registered, "what was answered is there");
         let (_, logins, _) = run(waiting, &users, async |users: &Users, email: &Email| {
-            drop(users.login(email, "shop", false).await);
+            drop(users.login(email.as_str(), "shop", false).await);
         })
         .await;
         println!("| {waiting} | {rate:.0} | {wait:.1?} | {written} bytes | {logins:.0} |");

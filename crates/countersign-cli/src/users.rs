@@ -30,8 +30,11 @@ impl UserStore for RegistryUsers {
         shared: bool,
     ) -> BoxFuture<'a, Result<User, Refusal>> {
         Box::pin(async move {
-            let email = email(vouched)?;
-            self.0.login(&email, &by.partner, shared).await.map(told).map_err(refused)
+            match self.0.login(&vouched.email, &by.partner, shared).await {
+                // An address that is none is told so, whether or not another partner had it registered while it was one.
+                Err(NoUser::Unknown) => Err(email(vouched).map_or_else(Refusal::from, |_| refused(NoUser::Unknown))),
+                found => found.map(told).map_err(refused),
+            }
         })
     }
 }

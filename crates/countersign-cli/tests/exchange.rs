@@ -6,6 +6,7 @@ mod attacks;
 mod faults;
 mod support;
 
+use std::process::Command;
 use std::thread;
 
 use serde_json::{Value, json};
@@ -98,6 +99,26 @@ fn where_users_are_shared_any_partner_logs_them_in() {
     let (_dir, gateway, [shop, _, blog]) = deployment("shared_users = true");
     let ana = shop.register(&gateway, "ana@example.com");
     assert_eq!(blog.login(&gateway, "ana@example.com").user(), ana.user());
+}
+
+/// Admitted by an earlier version. Whoever did not register it is told the same as where nobody had.
+#[test]
+fn a_user_whose_address_is_admitted_no_more_logs_in_by_the_partner_and_is_seen_by_no_other() {
+    let (dir, gateway, [shop, _, blog]) = deployment("");
+    let user = shop.register(&gateway, "muller@example.com");
+    let change = "import sqlite3\nc = sqlite3.connect('countersign-data/registry.db')\n\
+                  c.execute(\"UPDATE site_user SET email = 'k\u{131}l\u{131}ç@example.com'\")\nc.commit()";
+    let python = Command::new("python3").args(["-c", change]).current_dir(dir.here()).status();
+    assert!(python.unwrap().success());
+    for spelled in ["kılıç@example.com", "Kılıç@Example.com"] {
+        let login = shop.login(&gateway, spelled);
+        assert_eq!((login.status, login.user()), (200, user.user()), "{login:?}");
+        let foreign = blog.login(&gateway, spelled);
+        let nobody = blog.login(&gateway, "çılgın@example.com");
+        assert_eq!([(foreign.status, foreign.code()), (nobody.status, nobody.code())], [(400, "user_invalid"); 2]);
+    }
+    let again = shop.register(&gateway, "kılıç@example.com");
+    assert_eq!((again.status, again.code()), (400, "user_invalid"));
 }
 
 #[test]

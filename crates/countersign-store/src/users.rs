@@ -98,12 +98,15 @@ impl Users {
         if is_new { Ok(user) } else { Err(NoUser::Taken) }
     }
 
-    /// Finds a user whom a key of this partner registered, or with `shared` one of any partner.
+    /// Finds a user whom a key of this partner registered, or with `shared` one of any partner, by the address in any spelling
+    /// ([`Email::fold`]). It may be one that nobody could register today.
     ///
     /// # Errors
-    /// [`NoUser::Unknown`], also for a user who is suspended; [`NoUser::Unavailable`] where the database does not answer.
-    pub async fn login(&self, email: &Email, partner: &str, shared: bool) -> Result<User, NoUser> {
-        let asked = self.registry.user(email.as_str());
+    /// [`NoUser::Unknown`], also for a user who is suspended, and for what is no address; [`NoUser::Unavailable`] where the
+    /// database does not answer.
+    pub async fn login(&self, address: &str, partner: &str, shared: bool) -> Result<User, NoUser> {
+        let form = Email::fold(address).ok_or(NoUser::Unknown)?;
+        let asked = self.registry.user(&form);
         let found =
             tokio::time::timeout(PATIENCE, asked).await.map_err(|_| unavailable("it did not answer in time"))?;
         let user = found.map_err(unavailable)?.ok_or(NoUser::Unknown)?;

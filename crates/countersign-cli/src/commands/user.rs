@@ -169,9 +169,7 @@ pub(crate) async fn find(registry: &Registry, text: &str) -> Result<User, Failur
 
 /// As [`find`], where one may be gone.
 pub(crate) async fn found(registry: &Registry, text: &str) -> Result<Option<User>, Failure> {
-    let form = Email::parse(text).map(|form| form.to_string()).ok();
-    // Or an address that was one before the rules were what they are.
-    let who = form.or_else(|| uuid(text)).unwrap_or_else(|| text.to_owned());
+    let who = Email::fold(text).or_else(|| uuid(text)).unwrap_or_else(|| text.to_owned());
     Ok(registry.user(&who).await?)
 }
 

@@ -23,8 +23,6 @@ impl Email {
     /// # Errors
     /// [`InvalidEmail`] for anything else, for more than 254 bytes, and for what could be taken for another address.
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
-        // RFC 5321 §4.5.3.1: a path has 256 octets, of which two are its brackets.
-        const LONGEST: usize = 254;
         if text.len() > LONGEST {
             return Err(InvalidEmail("an e-mail address has 254 bytes at most"));
         }
@@ -32,6 +30,17 @@ impl Email {
         let email = Self(format!("{}@{}", local_part::form(local)?, self::domain(domain)?));
         // A domain may be longer in ASCII.
         if email.0.len() > LONGEST { Err(InvalidEmail("an e-mail address has 254 bytes at most")) } else { Ok(email) }
+    }
+
+    /// The form that a text has or would have, whatever an earlier version admitted that is no address any more: to find
+    /// whoever is there by it, never to register anybody. `None` for what never was an address.
+    #[must_use]
+    pub fn fold(text: &str) -> Option<String> {
+        if text.len() > LONGEST {
+            return None;
+        }
+        let (local, domain) = text.rsplit_once('@')?;
+        Some(format!("{}@{}", local_part::fold(local)?, self::domain(domain).ok()?))
     }
 
     /// The address.
@@ -71,6 +80,9 @@ fn domain(text: &str) -> Result<String, InvalidEmail> {
     let digits = ascii.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
     if digits { Err(bad) } else { Ok(ascii.into_owned()) }
 }
+
+/// RFC 5321 §4.5.3.1: a path has 256 octets, of which two are its brackets.
+const LONGEST: usize = 254;
 
 #[cfg(test)]
 mod tests {
@@ -202,10 +214,35 @@ mod tests {
 
     #[test]
     fn a_form_is_its_own_form() {
-        for text in ["Alice@Example.COM", "MÜLLER@Bücher.example", "ΝΊΚΟΣ@example.com", "İlker@example.com"] {
-            if let Ok(form_of_it) = form(text) {
-                assert_eq!(form(&form_of_it), Ok(form_of_it.clone()), "{text}");
-            }
+        // The last is twice as long in its form, which has 60 bytes.
+        let composed = |times: usize| format!("{}@example.com", "\u{958}".repeat(times));
+        for text in ["Alice@Example.COM", "MÜLLER@Bücher.example", "ΝΊΚΟΣ@example.com", &composed(10)] {
+            let form_of_it = form(text).unwrap();
+            assert_eq!(form(&form_of_it), Ok(form_of_it.clone()), "{text}");
+            assert_eq!(Email::fold(text), Some(form_of_it), "{text}");
+        }
+        // 63 bytes, which become 126.
+        refused(&composed(21));
+        // And 66 that become 64.
+        assert!(form(&format!("u\u{308}{}@example.com", "a".repeat(62))).is_ok());
+        refused(&format!("u\u{308}{}@example.com", "a".repeat(63)));
+    }
+
+    #[test]
+    fn what_was_admitted_once_has_a_form_and_what_hides_ascii_has_none() {
+        for (text, was) in [
+            ("KILIÇ@example.com", "kiliç@example.com"),
+            ("kılıç@Example.com", "kılıç@example.com"),
+            ("İlker@example.com", "i\u{307}lker@example.com"),
+            ("1אב@example.com", "1אב@example.com"),
+        ] {
+            assert_eq!(Email::fold(text).as_deref(), Some(was));
+        }
+        let long = format!("{}@example.com", "a".repeat(254));
+        for none in
+            ["mi\u{212a}e@example.com", "mü\u{212a}e@example.com", "\u{17f}am@example.com", "alice", "a@b c", &long]
+        {
+            assert_eq!(Email::fold(none), None, "{none}");
         }
     }
 }

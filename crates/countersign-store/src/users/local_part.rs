@@ -8,19 +8,23 @@ use super::InvalidEmail;
 
 /// The one form of a dot-string of RFC 5321, with the characters of RFC 6531 that can't be mistaken.
 pub(super) fn form(text: &str) -> Result<String, InvalidEmail> {
-    if text.is_empty() || text.len() > 64 {
+    if text.is_empty() {
         return Err(InvalidEmail("before the @ stand 1 to 64 bytes"));
     }
     if text.split('.').any(str::is_empty) {
         return Err(InvalidEmail("a dot before the @ stands between two characters"));
     }
+    let could_be_another = InvalidEmail("a character before the @ could be taken for another, or for none");
+    let folded = fold(text).ok_or(could_be_another)?;
+    if folded.len() > 64 {
+        return Err(InvalidEmail("before the @ stand 1 to 64 bytes"));
+    }
     if text.is_ascii() {
         let fault = InvalidEmail("a character before the @ is none of an e-mail address");
-        return if text.bytes().all(is_atext) { Ok(text.to_ascii_lowercase()) } else { Err(fault) };
+        return if folded.bytes().all(is_atext) { Ok(folded) } else { Err(fault) };
     }
-    let folded: String = text.nfc().flat_map(char::to_lowercase).map(one_sigma).nfc().collect();
-    if text.chars().any(hides_ascii) || !folded.chars().all(is_admitted) {
-        return Err(InvalidEmail("a character before the @ could be taken for another, or for none"));
+    if !folded.chars().all(is_admitted) {
+        return Err(could_be_another);
     }
     let letters: String = folded.chars().filter(|c| !c.is_ascii() || c.is_ascii_alphanumeric()).collect();
     if letters.detect_restriction_level() > RestrictionLevel::HighlyRestrictive {
@@ -36,6 +40,14 @@ pub(super) fn form(text: &str) -> Result<String, InvalidEmail> {
         return Err(InvalidEmail("what stands before the @ looks like another address"));
     }
     Ok(folded)
+}
+
+/// In lower case and composed, whether it is admitted or not. `None` for what would become another's by it.
+pub(super) fn fold(text: &str) -> Option<String> {
+    if text.chars().any(hides_ascii) {
+        return None;
+    }
+    Some(text.nfc().flat_map(char::to_lowercase).map(one_sigma).nfc().collect())
 }
 
 /// What a form looks like (UTS #39 §4). `None` for what looks like ASCII, such as ASCII itself, of which a person can tell
