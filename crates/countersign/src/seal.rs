@@ -10,6 +10,7 @@ mod pointer;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -215,19 +216,22 @@ fn is_value_at(text: &[u8], pointer: &str) -> bool {
 
 /// Where the fields stand, in the order of the document, each once.
 fn places<'d, 'a>(document: &'d Document<'a>, fields: &[Pointer]) -> Result<Vec<(String, Value<'d, 'a>)>, TooMany> {
-    let mut places = Vec::new();
+    let (mut places, mut seen) = (Vec::new(), HashSet::new());
     for field in fields {
         field.each(document, &mut |pointer, value| {
+            if seen.contains(pointer) {
+                return Ok(());
+            }
             if places.len() == MOST {
                 return Err(TooMany);
             }
+            seen.insert(pointer.to_owned());
             places.push((pointer.to_owned(), value));
             Ok(())
         })?;
     }
     // What contains another begins before it, or at the same place.
     places.sort_by_key(|(pointer, value)| (value.span().start, pointer.len()));
-    places.dedup_by(|one, other| one.0 == other.0);
     Ok(places)
 }
 

@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 
+use countersign::Pointer;
+
 use super::Config;
 use super::check_route::{check_route, check_routes};
 use super::forms::one_of;
 use super::issue::Issue;
 use super::names::ClientAuth;
+use super::sidecar::SidecarSeal;
 
 /// Every fault of a configuration whose values were all read.
 pub(super) fn check(config: &Config) -> Vec<Issue> {
@@ -119,4 +122,17 @@ fn sidecar(config: &Config, issues: &mut Vec<Issue>) {
     if sidecar.seal.as_ref().is_some_and(|seal| seal.fields.is_empty() && seal.if_present.is_empty()) {
         issues.push(fault(config, "sidecar.seal.fields", "[sidecar.seal] seals nothing: expected fields"));
     }
+    for (inner, outer) in sidecar.seal.iter().flat_map(nested) {
+        let text = format!("{inner} lies inside {outer}: what has both can't be sealed, and would never be sent");
+        issues.push(fault(config, "sidecar.seal", &text).hint(format!("take {inner} out: all of {outer} is sealed")));
+    }
+}
+
+/// The fields that lie inside others that are sealed, too, with the first of those.
+fn nested(seal: &SidecarSeal) -> Vec<(Pointer, Pointer)> {
+    let all = seal.fields.iter().chain(&seal.if_present);
+    // What is none by the rules of the core is told where it is used.
+    let all: Vec<Pointer> = all.filter_map(|text| text.parse().ok()).collect();
+    let within = |inner: &Pointer| Some((inner.clone(), all.iter().find(|outer| inner.lies_in(outer))?.clone()));
+    all.iter().filter_map(within).collect()
 }

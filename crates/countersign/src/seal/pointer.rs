@@ -30,6 +30,22 @@ impl Pointer {
         &self.text
     }
 
+    /// Whether what it points to lies inside what `other` points to, in some document at least.
+    ///
+    /// ```
+    /// use countersign::Pointer;
+    ///
+    /// let [card, number] = ["/card", "/card/number"].map(|text| text.parse::<Pointer>().expect("a pointer"));
+    /// assert!(number.lies_in(&card) && !card.lies_in(&number) && !card.lies_in(&card));
+    /// ```
+    #[must_use]
+    pub fn lies_in(&self, other: &Self) -> bool {
+        let may_be = |(one, other): (&String, &String)| {
+            one == other || (one == "*" && is_index(other)) || (other == "*" && is_index(one))
+        };
+        self.steps.len() > other.steps.len() && self.steps.iter().zip(&other.steps).all(may_be)
+    }
+
     /// Calls `each` for every value of the document that it points to, with the pointer to that one alone, in the order of
     /// the document's elements, until it gives an error.
     ///
@@ -141,6 +157,22 @@ const DEEPEST: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_in_another_is_below_it_step_by_step() {
+        let lies_in = |one: &str, other: &str| {
+            let [one, other] = [one, other].map(|text| text.parse::<Pointer>().unwrap());
+            one.lies_in(&other)
+        };
+        for (one, other) in
+            [("/a/b", "/a"), ("/a/*/b", "/a/0"), ("/a/0/b/c", "/a/*/b"), ("/a~1b/c", "/a~1b"), ("/*/b", "/*")]
+        {
+            assert!(lies_in(one, other) && !lies_in(other, one), "{one} {other}");
+        }
+        for (one, other) in [("/ab", "/a"), ("/a/x/b", "/a/*"), ("/a/1/b", "/a/0"), ("/a", "/a"), ("/a~1b", "/a")] {
+            assert!(!lies_in(one, other), "{one} {other}");
+        }
+    }
 
     fn found(pointer: &str, document: &str) -> Vec<(String, String)> {
         let document = Document::parse(document.as_bytes()).unwrap();

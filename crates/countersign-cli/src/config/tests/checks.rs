@@ -136,6 +136,19 @@ fn what_a_route_needs_of_other_sections_has_to_be_there() {
 }
 
 #[test]
+fn a_field_inside_another_that_is_sealed_is_a_fault() {
+    let seal = |fields: &str, if_present: &str| {
+        format!("[sidecar.seal]\nfields = [{fields}]\nif_present = [{if_present}]\npartner = \"a\"\n")
+    };
+    for (fields, if_present) in [("\"/a\", \"/a/b\"", ""), ("\"/a/b\"", "\"/a\""), ("\"/a\"", "\"/a/b\"")] {
+        assert!(fault(&seal(fields, if_present)).contains("/a/b lies inside /a"), "{fields} {if_present}");
+    }
+    let list = "[sidecar]\nseal = [\"/c/*\", \"/c/0/n\"]\npartner = \"a\"\n";
+    assert!(fault(list).contains("/c/0/n lies inside /c/*"));
+    assert!(faults(&seal("\"/a/b\"", "\"/a/c\", \"/ab\"")).is_empty());
+}
+
+#[test]
 fn requests_do_not_go_round_in_a_circle() {
     for upstream in ["http://127.0.0.1:8080", "http://localhost:8080"] {
         let text = format!("[[route]]\npath = \"/\"\nupstream = \"{upstream}\"\n");
