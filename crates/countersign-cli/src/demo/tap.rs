@@ -12,7 +12,8 @@ pub(super) struct Tap {
     seen: Seen,
 }
 
-type Seen = Arc<Mutex<Vec<u8>>>;
+/// `None` once it was looked at: what goes by afterwards, for as long as the demo stays, is not kept.
+type Seen = Arc<Mutex<Option<Vec<u8>>>>;
 
 impl Tap {
     /// Listens on a free port, and passes on to `to` for as long as the runtime lives.
@@ -20,7 +21,7 @@ impl Tap {
         let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let (address, listener) = (listener.local_addr()?, TcpListener::from_std(listener)?);
-        let seen = Seen::default();
+        let seen = Seen::new(Mutex::new(Some(Vec::new())));
         let keeping = Arc::clone(&seen);
         tokio::spawn(async move {
             while let Ok((from, _)) = listener.accept().await {
@@ -33,9 +34,9 @@ impl Tap {
         Ok(Self { address, seen })
     }
 
-    /// Every byte that went by so far, in either direction.
+    /// Every byte that went by so far, in either direction, once: nothing is kept any more.
     pub(super) fn seen(&self) -> Vec<u8> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 }
 
@@ -43,9 +44,30 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, seen: Seen) {
     let mut part = [0; 4096];
     while let Ok(length @ 1..) = from.read(&mut part).await {
         // Kept before it goes on: whoever has the answer finds all of it here.
-        seen.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&part[..length]);
+        if let Some(seen) = &mut *seen.lock().unwrap_or_else(PoisonError::into_inner) {
+            seen.extend_from_slice(&part[..length]);
+        }
         if to.write_all(&part[..length]).await.is_err() {
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_goes_by_after_it_was_looked_at_is_passed_on_and_not_kept() {
+        let echo = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tap = Tap::before(echo.local_addr().unwrap()).unwrap();
+        let mut caller = TcpStream::connect(tap.address).await.unwrap();
+        let (mut called, _) = echo.accept().await.unwrap();
+        let mut part = [0; 5];
+        for (text, kept) in [(b"first", &b"first"[..]), (b"later", b"")] {
+            caller.write_all(text).await.unwrap();
+            called.read_exact(&mut part).await.unwrap();
+            assert_eq!((&part, tap.seen().as_slice()), (text, kept));
         }
     }
 }
