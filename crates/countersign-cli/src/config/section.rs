@@ -68,19 +68,17 @@ impl Section<'_> {
     /// Whether something stands under a key that is no section: for a key that may be a list or a section with that list under
     /// `inside`. A variable can't make a list of what the file has as a section: all else in there would be gone.
     pub(super) fn is_list(&mut self, key: &str, inside: &str) -> bool {
-        let path = join(&self.path, key);
-        match self.table.get(key) {
-            Some((_, Node { value: Value::Table(_), .. })) => {
-                if let Some(variable) = self.reader.overlay.take(&path) {
-                    let hint = format!("{} overrides the {inside} in it", overlay::variable(&join(&path, inside)));
-                    let text = format!("the file has a section [{path}], which a list would take the place of");
-                    self.reader.issues.push(Issue::new(variable.place, text).hint(hint));
-                }
-                false
-            }
-            Some(_) => true,
-            None => self.is_overridden(key),
+        let is_section = self.table.get(key).map(|(_, node)| matches!(node.value, Value::Table(_)));
+        if is_section != Some(true) {
+            return is_section.is_some() || self.is_overridden(key);
         }
+        let path = join(&self.path, key);
+        if let Some(variable) = self.reader.overlay.take(&path) {
+            let text = format!("the file has a section [{path}], which a list would take the place of");
+            let hint = format!("{} overrides the {inside} in it", overlay::variable(&join(&path, inside)));
+            self.reader.issues.push(Issue::new(variable.place, text).hint(hint));
+        }
+        false
     }
 
     /// A list. Every item that is wrong is told, and every item that stands twice.
