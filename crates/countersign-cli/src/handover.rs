@@ -21,6 +21,8 @@
 //! one decides nothing before it has read `go`, and ends where it does not come. So whatever breaks, at most one decides, and
 //! `replay.state` is closed by one before it is opened by the other.
 //!
+//! Where it hands nothing over to whoever asks, the old one says why, in a line of its own, instead of what there is.
+//!
 //! Who asks while another one is taking over waits, and asks that one once it serves.
 
 mod channel;
@@ -38,6 +40,10 @@ fn path(data: &Path) -> PathBuf {
 }
 
 const HELLO: &str = "countersign take-over 1 ";
+/// Instead of what there is: to a process of another user.
+const NOT_YOURS: &str = "not yours";
+/// The same to one that begins with other words.
+const UNKNOWN_VERSION: &str = "unknown version";
 const STOP: &str = "stop";
 const STOPPED: &str = "stopped";
 const READY: &str = "ready";

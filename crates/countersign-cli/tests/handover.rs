@@ -308,3 +308,33 @@ fn a_head_that_does_not_come_is_not_waited_for() {
     assert_eq!(gateway.wait(), Some(0));
     drop(next);
 }
+
+#[test]
+fn who_gets_nothing_is_told_why_and_fails_at_once() {
+    let stage = Stage::new(upstream(), "");
+    let gateway = Gateway::start(&stage.dir);
+    // Another version: it is told so each time, and the log is once.
+    for pid in 1..=20 {
+        let stream = UnixStream::connect(stage.dir.path("countersign-data/handover.sock")).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        writeln!(&stream, "countersign take-over 2 {pid}").unwrap();
+        let mut said = String::new();
+        (&stream).read_to_string(&mut said).unwrap();
+        assert_eq!(said, "unknown version\n");
+    }
+    assert_eq!(stage.dir.read("log").matches("\"event\":\"not handed over\"").count(), 1);
+    // The other side: here one that says so before it is asked, and does not hear.
+    let (path, new) = (stage.dir.path("countersign-data/handover.sock"), stage.dir.path("new"));
+    let door = UnixListener::bind(&new).unwrap();
+    std::fs::rename(&new, &path).unwrap();
+    for line in ["not yours", "unknown version"] {
+        let other = door.try_clone().unwrap();
+        let refuses = std::thread::spawn(move || writeln!(other.accept().unwrap().0, "{line}").unwrap());
+        let began = Instant::now();
+        let refused = stage.dir.run("gateway --take-over");
+        assert!(refused.code == 2 && refused.err.contains(line), "{refused:?}");
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+        refuses.join().unwrap();
+    }
+    assert_eq!(ask(gateway.address, &stage.request(gateway.address)), Ok(200));
+}

@@ -10,9 +10,10 @@ use std::time::Duration;
 use countersign_proxy::{Clock, Control, Sockets};
 use serde_json::json;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::time::Instant;
 
 use super::channel::Channel;
-use super::{GO, HELLO, READY, STOP, STOPPED, path};
+use super::{GO, HELLO, NOT_YOURS, READY, STOP, STOPPED, UNKNOWN_VERSION, path};
 use crate::output;
 use crate::replay::Replay;
 use crate::serve::Locks;
@@ -34,20 +35,29 @@ impl Offer<'_> {
     /// Ready once another process has taken over, with its id. Whatever else happens, this one goes on.
     pub(crate) async fn until_taken(&self) -> u32 {
         let data = self.locks.data().dir();
+        let mut told: Option<(String, Instant)> = None;
         loop {
             let Ok((stream, _)) = self.door.listener.accept().await else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            if !is_ours(&stream, data) {
-                continue;
-            }
-            match self.hand_over(Channel::new(stream)).await {
-                Ok(pid) => return pid,
+            let asked = whose(&stream, data);
+            let mut channel = Channel::new(stream);
+            let why = match asked {
+                Ok(()) => match self.hand_over(channel).await {
+                    Ok(pid) => return pid,
+                    Err(why) => why,
+                },
                 Err(why) => {
-                    self.control.note("not handed over", &why);
-                    output::warning(format!("nobody took over: {why}"), &["this process goes on".to_owned()]);
+                    let _ = channel.say(NOT_YOURS).await;
+                    why
                 }
+            };
+            // Who asks again and again, and is told the same each time, fills no log.
+            if told.as_ref().is_none_or(|(before, since)| *before != why || since.elapsed() >= REPEATED) {
+                self.control.note("not handed over", &why);
+                output::warning(format!("nobody took over: {why}"), &["this process goes on".to_owned()]);
+                told = Some((why, Instant::now()));
             }
         }
     }
@@ -55,8 +65,12 @@ impl Offer<'_> {
     async fn hand_over(&self, mut channel: Channel) -> Result<u32, String> {
         let words = |what: &'static str| move |fault: io::Error| format!("{what}: {fault}");
         let hello = channel.hear(HELLO_TIME).await.map_err(words("it did not say who it is"))?;
-        let pid = hello.strip_prefix(HELLO).and_then(|pid| pid.parse().ok());
-        let pid: u32 = pid.ok_or_else(|| format!("it said \"{}\"", hello.escape_debug()))?;
+        let Some(pid) = hello.strip_prefix(HELLO).and_then(|pid| pid.parse::<u32>().ok()) else {
+            let _ = channel.say(UNKNOWN_VERSION).await;
+            // Without what differs from one asker to the next.
+            let words = hello.trim_end_matches(|last: char| last.is_ascii_digit()).trim_end();
+            return Err(format!("it said \"{}\"", words.escape_debug()));
+        };
         let (manifest, descriptors) = self.estate();
         channel.say(&manifest).await.map_err(words("it left"))?;
         channel.give(&descriptors).await.map_err(words("it did not take what it got"))?;
@@ -194,10 +208,22 @@ impl Successor {
     }
 }
 
-/// Whoever owns the data directory, and root, who could take all of it anyway.
-fn is_ours(stream: &UnixStream, data: &Path) -> bool {
-    let (Ok(peer), Ok(data)) = (stream.peer_cred(), std::fs::metadata(data)) else { return false };
-    peer.uid() == 0 || peer.uid() == data.uid()
+/// Whether it is somebody's who may have all that there is; else why not.
+fn whose(stream: &UnixStream, data: &Path) -> Result<(), String> {
+    let peer = stream.peer_cred().map_err(|fault| format!("nobody knows whose it is: {fault}"))?.uid();
+    let owner = std::fs::metadata(data).map_err(|fault| format!("{}: {fault}", data.display()))?.uid();
+    let own = rustix::process::geteuid().as_raw();
+    if may_have_all(peer, owner, own) {
+        Ok(())
+    } else {
+        Err(format!("it is of user {peer}, and this one of user {own}"))
+    }
+}
+
+/// Root could take all of it anyway; so could the directory's owner, and who runs as this process does. Where a volume is a
+/// group's (`fsGroup` of Kubernetes), those are two.
+fn may_have_all(peer: u32, owner: u32, own: u32) -> bool {
+    peer == 0 || peer == owner || peer == own
 }
 
 const HELLO_TIME: Duration = Duration::from_secs(5);
@@ -206,3 +232,17 @@ const PREPARING: Duration = Duration::from_secs(60);
 /// Here all callers do: as long as it takes to read millions of marks.
 const READING: Duration = Duration::from_secs(15);
 const SETTLING: Duration = Duration::from_secs(5);
+/// So long the same reason is not told again.
+const REPEATED: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_is_handed_to_root_to_the_owner_and_to_whoever_runs_as_we_do_and_to_nobody_else() {
+        for (peer, owner, own, may) in [(0, 7, 7, true), (7, 7, 8, true), (8, 0, 8, true), (9, 0, 8, false)] {
+            assert_eq!(may_have_all(peer, owner, own), may, "{peer} {owner} {own}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::channel::Channel;
-use super::{GO, HELLO, READY, STOP, STOPPED, path};
+use super::{GO, HELLO, NOT_YOURS, READY, STOP, STOPPED, UNKNOWN_VERSION, path};
 use crate::exit::Failure;
 use crate::output;
 use crate::serve::HandedLocks;
@@ -39,7 +39,7 @@ pub(crate) enum Found {
 /// Asks the gateway that serves on this data directory for what it has.
 ///
 /// # Errors
-/// Where there is one that does not answer, or hands over other than this version knows.
+/// Where there is one that does not answer, says that it hands over nothing, or hands over other than this version knows.
 pub(crate) async fn find(data: &Path) -> Result<Found, Failure> {
     let path = path(data);
     let stream = match UnixStream::connect(&path).await {
@@ -52,6 +52,14 @@ pub(crate) async fn find(data: &Path) -> Result<Found, Failure> {
     let mut channel = Channel::new(stream);
     let manifest = match ask(&mut channel).await {
         Err(fault) if LEFT.contains(&fault.kind()) => return Ok(Found::Left),
+        Ok(said) if said == NOT_YOURS => {
+            let what = format!("the gateway that serves on {} is another user's: it said \"{said}\"", data.display());
+            return Err(Failure::usage(what).hint("run this one as the same user, as the directory's owner or as root"));
+        }
+        Ok(said) if said == UNKNOWN_VERSION => {
+            let what = format!("the gateway that serves can't be taken over by this version: it said \"{said}\"");
+            return Err(Failure::usage(what).hint("stop it, and start this one without --take-over"));
+        }
         manifest => manifest,
     };
     let handed = async {
@@ -79,10 +87,11 @@ pub(crate) async fn find(data: &Path) -> Result<Found, Failure> {
 
 /// What there is, in its words. Only one process takes over at a time: others wait until it did, or did not.
 async fn ask(channel: &mut Channel) -> io::Result<String> {
-    channel.say(&format!("{HELLO}{}", std::process::id())).await?;
+    // It may have said that it hands over nothing and closed before it was asked.
+    let said = channel.say(&format!("{HELLO}{}", std::process::id())).await;
     let mut heard = std::pin::pin!(channel.hear(BUSY));
     match timeout(ANSWER, &mut heard).await {
-        Ok(heard) => heard,
+        Ok(heard) => heard.or_else(|fault| said.and(Err(fault))),
         Err(_) => {
             let hints = ["it may be handing over to another process; this one waits".to_owned()];
             output::warning("the gateway that serves does not answer yet", &hints);

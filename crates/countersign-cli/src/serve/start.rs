@@ -36,20 +36,21 @@ impl Start {
     /// With all that the gateway has which serves on this data directory; as [`Start::replaceable`] where there is none.
     pub(crate) async fn taking_over(place: &Place) -> Result<Self, Failure> {
         let data = &place.config.data;
-        let (mut since, mut told) = (Instant::now(), false);
+        let (mut patience, mut told) = (Patience::new(Instant::now()), false);
         let handed = loop {
+            let asked = Instant::now();
             match handover::find(data).await? {
                 Found::Estate(handed) => break handed,
-                Found::Left => since = Instant::now(),
+                Found::Left => patience.left(asked, Instant::now()),
                 Found::Nobody => {}
             }
             // One that has itself just taken over, or that is just starting, has the lock and does not offer anything yet.
             // What is got by asking is let go of at once, or it would stand in our own way.
             let held = matches!(DataLock::acquire(data), Err(LockError::Held { .. }));
-            if !held || since.elapsed() >= SETTLING {
+            if !held || patience.is_over(Instant::now()) {
                 return Self::replaceable(place);
             }
-            if !told && since.elapsed() >= SETTLING / 10 {
+            if !told && patience.is_tried(Instant::now()) {
                 let hints = ["it may be starting or ending; this process waits".to_owned()];
                 output::warning(
                     format!("the gateway on {} does not let anybody take over yet", data.display()),
@@ -69,6 +70,35 @@ impl Start {
         }
         let locks = Locks::take_over(place, locks)?;
         Ok(Self { locks, sockets, predecessor: Some(predecessor), may_be_taken_over: true })
+    }
+}
+
+/// How long to wait for a gateway that has the lock and hands nothing over.
+struct Patience {
+    began: Instant,
+    /// The same, or when another one had taken over from whom was asked: then the next one may settle.
+    since: Instant,
+}
+
+impl Patience {
+    fn new(now: Instant) -> Self {
+        Self { began: now, since: now }
+    }
+
+    /// Who was asked has left. One that closes at once, whatever its reason, is no other than before.
+    fn left(&mut self, asked: Instant, now: Instant) {
+        if now - asked >= TAKING {
+            self.since = now;
+        }
+    }
+
+    /// Whether it is time to say that this process waits.
+    fn is_tried(&self, now: Instant) -> bool {
+        now - self.since >= SETTLING / 10
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        now - self.since >= SETTLING || now - self.began >= LONGEST
     }
 }
 
@@ -101,3 +131,32 @@ fn of_service_manager(place: &Place) -> Sockets {
 
 /// For a gateway that begins or ends: as long as it takes to read or to write millions of marks.
 const SETTLING: Duration = Duration::from_secs(60);
+/// As long as one takes at least that has another one take over.
+const TAKING: Duration = Duration::from_millis(100);
+/// However many take over before this one.
+const LONGEST: Duration = Duration::from_secs(240);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_closes_at_once_is_not_waited_for_for_ever_and_neither_are_many_that_take_over() {
+        let began = Instant::now();
+        let after = |millis| began + Duration::from_millis(millis);
+        let mut patience = Patience::new(began);
+        for at in (0..60_000).step_by(20) {
+            assert!(!patience.is_over(after(at)));
+            assert_eq!(patience.is_tried(after(at)), at >= 6_000);
+            patience.left(after(at), after(at + 1));
+        }
+        assert!(patience.is_over(after(60_000)));
+
+        let mut patience = Patience::new(began);
+        for at in (0..240_000).step_by(2_000) {
+            assert!(!patience.is_over(after(at)) && !patience.is_tried(after(at)));
+            patience.left(after(at), after(at + 1_000));
+        }
+        assert!(patience.is_over(after(240_000)));
+    }
+}
