@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use countersign::{Keys, Scheme, Timestamp};
-use countersign_proxy::{Clock, Control, Gateway, Handles, ReadyCheck};
+use countersign_proxy::{Clock, Control, Gateway, Handles, ReadyCheck, Sockets};
 use countersign_store::users::Lookalikes;
 use countersign_store::{ClockMark, Registry, Snapshots, Users};
 use tokio::sync::oneshot;
@@ -41,8 +41,8 @@ pub(crate) struct Serving {
     clock: Clock,
     marking: Arc<AtomicBool>,
     predecessor: Option<Predecessor>,
-    /// Where another process may ask to take over.
-    door: Option<Door>,
+    /// Where another process may ask to take over, and what it gets then.
+    door: Option<(Door, Sockets)>,
     /// Last, so that nobody else begins before all of the above has ended.
     locks: Locks,
 }
@@ -106,11 +106,19 @@ impl Serving {
                 }
             }
         })?;
+        let to_hand_on = may_be_taken_over.then(|| gateway.sockets()).transpose().map_err(Failure::ours)?;
+        snapshots.keys(clock.now())?;
         if let Some(predecessor) = &mut predecessor {
             predecessor.replace().await?;
-            locks.name_me()?;
+            // From here on the other one never decides again: nothing that fails may keep this one from it.
+            if let Err(fault) = locks.name_me() {
+                output::warning(
+                    format!("the lock names the process before: {fault}"),
+                    &["it holds all the same".to_owned()],
+                );
+            }
         }
-        let door = if may_be_taken_over { Door::open(locks.data().dir()) } else { None };
+        let door = to_hand_on.and_then(|sockets| Some((Door::open(locks.data().dir())?, sockets)));
         Ok(Self {
             gateway,
             config: config.clone(),
@@ -177,8 +185,7 @@ impl Serving {
         let marks = tokio::spawn(mark(replay.clone(), clock.clone(), marking));
         let renews = tokio::spawn(seal_keys.clone().keep_renewed(registry.clone(), clock.clone()));
         let follows = tokio::spawn(seal_keys.follow(snapshots.clone(), clock.clone()));
-        let offered = self.door.map(|door| gateway.sockets().map(|sockets| (door, sockets)));
-        let offered = offered.transpose().map_err(Failure::ours)?;
+        let offered = self.door;
         let successor = offered.as_ref().map(|(door, _)| door.successor()).unwrap_or_default();
         let control = gateway.control();
         let (ending, ended) = oneshot::channel::<()>();

@@ -55,7 +55,7 @@ async fn serve(file: &ConfigFile, take_over: bool) -> Result<Exit, Failure> {
     let place = Place::of(config);
     let start = if take_over { Start::taking_over(&place).await? } else { Start::replaceable(&place)? };
     let serving = Serving::prepare(&place, start, Box::new(std::io::stderr())).await?;
-    announce(&place, &serving)?;
+    announce(&place, &serving);
     let sites = place.config.registry.trusted_sites.clone();
     let supervisor = Arc::new(Supervisor::of_environment());
     let reloads = tokio::spawn(reload(hangup, watch, file.clone(), serving.reloader(), sites, Arc::clone(&supervisor)));
@@ -86,7 +86,7 @@ async fn serve(file: &ConfigFile, take_over: bool) -> Result<Exit, Failure> {
     Ok(Exit::FINE)
 }
 
-fn announce(place: &Place, serving: &Serving) -> Result<(), Failure> {
+fn announce(place: &Place, serving: &Serving) {
     for broken in serving.broken() {
         print::broken(&broken);
     }
@@ -101,7 +101,8 @@ fn announce(place: &Place, serving: &Serving) -> Result<(), Failure> {
         output::warning(what, &[then]);
     }
     let routes = output::count(place.config.routes.len(), "route");
-    let keys = output::count(serving.keys()?.len(), "key");
+    // Where it has taken over, nobody else serves any more, so that this is no reason to end.
+    let keys = serving.keys().map_or_else(|fault| fault.message, |keys| output::count(keys.len(), "key"));
     let scheme = if place.config.gateway.tls.is_some() { "https" } else { "http" };
     for address in serving.addresses() {
         say!("gateway  {scheme}://{address}, {routes}, {keys}");
@@ -110,7 +111,6 @@ fn announce(place: &Place, serving: &Serving) -> Result<(), Failure> {
         say!("admin    http://{address}/readyz");
     }
     say!("data     {}", place.config.data.display());
-    Ok(())
 }
 
 /// Names what is found broken while the gateway runs, once.
