@@ -75,11 +75,10 @@ pub(super) async fn serve(
             // Once it is waited for, it wakes this task, and is asked again only where something was said since, also where that was
             // taken back. A task that has used up its turn is put off before anything is waited for.
             if !over && (!waits || told.has_changed().unwrap_or(true)) {
+                // Before it is looked at: what is said from here on wakes this task, and is not to be taken for seen then.
+                told.mark_unchanged();
                 over = stopping.as_mut().poll(cx).is_ready();
                 waits = has_budget_remaining();
-                if waits {
-                    told.mark_unchanged();
-                }
             }
             // It was looked at first: a request may have been there.
             if over { lock(&wire).poll_over(cx) } else { Poll::Pending }
