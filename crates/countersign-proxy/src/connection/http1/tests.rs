@@ -46,6 +46,14 @@ impl Front for Echo {
         for (name, value) in &headers {
             said += &format!(" {name}={}", String::from_utf8_lossy(value.as_bytes()));
         }
+        if target.starts_with("/later") {
+            // As an upstream that answers before it has read: the body is read on beside the answer.
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                let _ = body.next(Pace::of(&Limits::default())).await;
+            });
+            return Response::new(Reply::own(vec![b'x'; 1000]));
+        }
         if target.starts_with("/unread") {
             body.leave();
             return Response::new(Reply::own(said));
@@ -246,6 +254,20 @@ async fn who_waits_to_be_asked_is_asked_when_the_body_is_read_and_not_before() {
     let mut rest = String::new();
     client.read_to_string(&mut rest).await.unwrap();
     assert!(!rest.contains("GET /smuggled"), "{rest}");
+}
+
+#[tokio::test]
+async fn nobody_is_asked_for_a_body_in_the_middle_of_an_answer() {
+    let (mut client, _stop) = serve();
+    client.write_all(b"POST /later HTTP/1.1\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    let answer = next(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(&"x".repeat(1000)), "{answer}");
+    // Nor is what comes then taken for what is left of it, and thrown away, nor for another request.
+    client.write_all(b"GET /smuggled HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut rest = String::new();
+    client.read_to_string(&mut rest).await.unwrap();
+    assert_eq!(rest, "");
 }
 
 #[tokio::test]

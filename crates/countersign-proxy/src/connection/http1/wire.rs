@@ -58,6 +58,8 @@ pub(super) enum Expects {
     Nothing,
     /// Nobody has asked for the body yet.
     Asking,
+    /// Nobody had when the answer began, in which it can't be asked for any more.
+    Unasked,
     /// So much of it is still to be written.
     Rest(&'static [u8]),
 }
@@ -131,20 +133,20 @@ impl Wire {
         self.request
     }
 
-    /// What is left of a `100 Continue`, to stand before the answer.
+    /// The answer begins: what is left of a `100 Continue`, to stand before it. None is written from here on.
     pub(super) fn rest_of_continue(&mut self) -> &'static [u8] {
-        match std::mem::replace(&mut self.expects, Expects::Nothing) {
-            Expects::Rest(rest) => rest,
-            other => {
-                self.expects = other;
-                &[]
-            }
-        }
+        let (expects, rest): (_, &[u8]) = match self.expects {
+            Expects::Rest(rest) => (Expects::Nothing, rest),
+            Expects::Asking => (Expects::Unasked, &[]),
+            other => (other, &[]),
+        };
+        self.expects = expects;
+        rest
     }
 
     /// Whether what is left of the body can be thrown away behind the answer: that it is short, and on its way.
     pub(super) fn has_short_rest(&self) -> bool {
-        let asked = self.expects != Expects::Asking;
+        let asked = !matches!(self.expects, Expects::Asking | Expects::Unasked);
         self.fault.is_none() && asked && self.scanner.left().is_some_and(|left| left <= SHORT)
     }
 
