@@ -29,6 +29,8 @@ pub(super) enum Part {
     Frame(io::Result<Frame<Bytes>>),
     /// All of the request is sent: from here on the connection is the caller's task's again.
     Sent(Box<Lease>),
+    /// All of the answer is here, and its connection may be free again. Without this it is not whole.
+    End(Box<Lease>),
 }
 
 impl BothWays {
@@ -40,7 +42,13 @@ impl BothWays {
         Ok(Self { parts, task: tokio::spawn(carry(lease, sender)), left, course })
     }
 
-    /// The next part; `None` at the end.
+    /// With these parts.
+    #[cfg(test)]
+    pub(super) fn of(parts: mpsc::Receiver<Part>) -> Self {
+        Self { parts, task: tokio::spawn(async {}), left: None, course: Course::default() }
+    }
+
+    /// The next part; `None` where whoever carried it on is gone.
     pub(super) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Part>> {
         let part = ready!(self.parts.poll_recv(cx));
         if let (Some(Part::Frame(Ok(frame))), Some(left)) = (&part, &mut self.left) {
@@ -100,7 +108,7 @@ async fn carry(mut lease: Box<Lease>, parts: mpsc::Sender<Part>) {
                 }
             }
             Some(None) => return room.send(Part::Sent(lease)),
-            None => return,
+            None => return room.send(Part::End(lease)),
         }
     }
 }

@@ -98,7 +98,12 @@ impl Relay {
                     self.poll_source(cx)
                 }
                 Some(Part::Frame(frame)) => Poll::Ready(Some(frame.map_err(Error::from))),
-                None => Poll::Ready(None),
+                Some(Part::End(lease)) => {
+                    self.source = Source::Whole(Bytes::new());
+                    lease.give_back();
+                    Poll::Ready(None)
+                }
+                None => Poll::Ready(Some(Err("nobody carries the answer on".into()))),
             },
             Source::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Error::from),
         }
@@ -181,5 +186,41 @@ pub(super) fn http1(lease: &mut Lease) -> Option<&mut Http1> {
     match &mut lease.connection {
         Connection::Http1(connection) => Some(connection),
         Connection::Http2(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign::Origin;
+    use http_body_util::BodyExt;
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+
+    use super::super::destination::Destination;
+    use super::super::pool::Pool;
+    use super::*;
+    use crate::settings::Limits;
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_carries_on_is_not_whole() {
+        let (sender, parts) = mpsc::channel(1);
+        let mut relay = Relay::of(Source::BothWays(BothWays::of(parts)), None, Duration::from_secs(60));
+        sender.send(Part::Frame(Ok(Frame::data(Bytes::from_static(b"half"))))).await.unwrap();
+        drop(sender);
+        assert_eq!(relay.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
+        assert!(relay.frame().await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_request_and_answer_end_together_is_given_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = Origin::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let to = Destination::new(&origin, || Err("not asked for".to_owned())).unwrap();
+        let (pool, limits) = (Pool::default(), Limits::default());
+        let lease = pool.connect(&to, &limits).await.unwrap();
+        let (sender, parts) = mpsc::channel(1);
+        let mut relay = Relay::of(Source::BothWays(BothWays::of(parts)), None, Duration::from_secs(60));
+        assert!(sender.send(Part::End(Box::new(lease))).await.is_ok() && relay.frame().await.is_none());
+        assert!(pool.take(&to, limits.idle_upstream).is_some());
     }
 }
