@@ -6,7 +6,7 @@ fn head(mut ready: Ready<()>) {
 }
 
 fn identity(ready: Ready<()>) {
-    ready.identity().partner = "another".to_owned();
+    ready.identity().partner = "another".into();
 }
 
 fn signed(authentic: Authentic) {

@@ -2,5 +2,5 @@
 use countersign::Token;
 
 fn main() {
-    let _ = Token { user: "alice".to_owned() };
+    let _ = Token { partner: "acme".to_owned() };
 }

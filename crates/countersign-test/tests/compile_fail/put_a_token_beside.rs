@@ -6,7 +6,7 @@ fn alone(token: Token, request: Unverified<()>) -> Bearer<()> {
 }
 
 fn beside(ready: Ready<()>, token: Token) -> Accompanied<()> {
-    Accompanied { ready, token }
+    Accompanied { ready, token: Box::new(token) }
 }
 
 fn main() {}
