@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,12 +14,13 @@ struct Log {
     begun: Instant,
     /// Milliseconds after that.
     moved: AtomicU64,
+    ended: AtomicBool,
     broke: Mutex<Option<Refusal>>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { begun: Instant::now(), moved: AtomicU64::new(0), broke: Mutex::new(None) }
+        Self { begun: Instant::now(), moved: AtomicU64::new(0), ended: AtomicBool::new(false), broke: Mutex::new(None) }
     }
 }
 
@@ -38,6 +39,16 @@ impl Course {
     /// When a part of it was last taken.
     pub(crate) fn last_moved(&self) -> Instant {
         self.0.begun + Duration::from_millis(self.0.moved.load(Relaxed))
+    }
+
+    /// All of it was taken from who sent it.
+    pub(crate) fn end(&self) {
+        self.0.ended.store(true, Relaxed);
+    }
+
+    /// Whether all of it was taken from who sent it, as far as that is told.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.ended.load(Relaxed)
     }
 
     /// It ends here, and is not whole.

@@ -60,6 +60,9 @@ impl Body for Passing {
                     Some(left) => {
                         self.left = left;
                         self.course.moved();
+                        if self.body.is_end_stream() {
+                            self.course.end();
+                        }
                         Some(Ok(Frame::data(data)))
                     }
                     None => {
@@ -73,7 +76,10 @@ impl Body for Passing {
                     let reason = "the body ended early, or its framing is broken".to_owned();
                     Some(Err(self.break_off(Code::Malformed, reason)))
                 }
-                None => None,
+                None => {
+                    self.course.end();
+                    None
+                }
             });
         }
     }

@@ -1,5 +1,6 @@
 //! The way to the API behind: one small pool of connections per worker.
 
+mod awaiting;
 mod both_ways;
 mod condition;
 mod destination;
@@ -29,6 +30,7 @@ use crate::sent::Sent;
 use crate::settings::Limits;
 use crate::table::Route;
 
+use awaiting::Awaiting;
 pub(crate) use condition::Outcome;
 pub(crate) use destination::Destination;
 pub(crate) use group::{Conditions, Group, Member};
@@ -144,7 +146,10 @@ impl Upstreams {
                     },
                 };
                 let spare = if idempotent && resend && (used || several) { message.body().again() } else { None };
-                match send(lease, message, limits).await {
+                let awaiting = Awaiting::begin(condition, message.body());
+                let answer = send(lease, message, limits).await;
+                awaiting.over();
+                match answer {
                     Ok(answer) => {
                         condition.note(Outcome::Answered, "");
                         return Ok(answer);

@@ -25,10 +25,12 @@ pub(crate) enum Outcome {
     Broken,
     /// No answer came in time.
     Silent,
+    /// Nobody waited for its answer any longer.
+    Abandoned,
 }
 
 impl Outcome {
-    pub(crate) const ALL: [Self; 4] = [Self::Answered, Self::Unreachable, Self::Broken, Self::Silent];
+    pub(crate) const ALL: [Self; 5] = [Self::Answered, Self::Unreachable, Self::Broken, Self::Silent, Self::Abandoned];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -36,6 +38,7 @@ impl Outcome {
             Self::Unreachable => "unreachable",
             Self::Broken => "broken",
             Self::Silent => "silent",
+            Self::Abandoned => "abandoned",
         }
     }
 }
@@ -51,6 +54,18 @@ struct State {
     probing: bool,
     /// Checks in a row that failed while it was up.
     failed_checks: u32,
+    abandoned: Abandoned,
+}
+
+/// What callers that left say of it.
+#[derive(Default)]
+struct Abandoned {
+    /// How many answers there were by then.
+    answered: u64,
+    /// When the last one left that counted.
+    last: Option<Instant>,
+    /// How many counted with no answer between.
+    in_a_row: u32,
 }
 
 impl Condition {
@@ -88,11 +103,42 @@ impl Condition {
                 }
             }
             Outcome::Unreachable => self.take_down(why),
-            Outcome::Broken | Outcome::Silent => {
-                if self.doubts.fetch_add(1, Relaxed) + 1 >= DOUBTS {
-                    self.take_down(why);
-                }
-            }
+            Outcome::Broken | Outcome::Silent => self.doubt(why),
+            Outcome::Abandoned => {}
+        }
+    }
+
+    /// Counts a request of which nobody awaits the answer any longer; the upstream had all of it. `waited` is how long it said
+    /// nothing, `answered` how many answers there were when the request `began`.
+    ///
+    /// Callers may be impatient, and no fault of the upstream's: where it has answered anybody since, it does. Those who leave
+    /// together say no more than one, since one connection of theirs may have ended. What is left says as much as silence, where
+    /// it lasted; where it did not, only once there were several with no answer between.
+    pub(super) fn abandon(&self, began: Instant, waited: Duration, answered: u64) {
+        self.note(Outcome::Abandoned, "");
+        if self.count(Outcome::Answered) != answered {
+            return;
+        }
+        let mut state = self.state();
+        let abandoned = &mut state.abandoned;
+        if abandoned.answered != answered {
+            *abandoned = Abandoned { answered, ..Abandoned::default() };
+        }
+        if abandoned.last.is_some_and(|last| began < last) {
+            return;
+        }
+        abandoned.last = Some(began + waited);
+        abandoned.in_a_row += 1;
+        let counts = waited >= SILENCE || abandoned.in_a_row >= DOUBTS;
+        drop(state);
+        if counts {
+            self.doubt("callers left without an answer");
+        }
+    }
+
+    fn doubt(&self, why: &str) {
+        if self.doubts.fetch_add(1, Relaxed) + 1 >= DOUBTS {
+            self.take_down(why);
         }
     }
 
@@ -174,6 +220,8 @@ impl Drop for OnTheWay {
 }
 
 const DOUBTS: u32 = 3;
+/// How long one has to say nothing for that to count, where nobody awaits it to the end.
+const SILENCE: Duration = Duration::from_secs(2);
 const FAILED_CHECKS: u32 = 2;
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
@@ -198,6 +246,50 @@ mod tests {
         let condition = Condition::default();
         condition.note(Outcome::Unreachable, "refused");
         assert!(condition.is_down());
+    }
+
+    /// Callers that leave, one after the other, each after so long, unless an answer came meanwhile.
+    fn leave(condition: &Condition, count: u32, each: Duration, answers: bool) {
+        let begun = Instant::now();
+        for number in 0..count {
+            let answered = condition.count(Outcome::Answered);
+            if answers {
+                condition.note(Outcome::Answered, "");
+            }
+            condition.abandon(begun + each * number, each, answered);
+        }
+    }
+
+    #[test]
+    fn a_hung_upstream_is_left_out_although_no_caller_waits_to_the_end() {
+        let condition = Condition::default();
+        leave(&condition, 2, Duration::from_secs(3), false);
+        assert!(!condition.is_down());
+        leave(&condition, 3, Duration::from_secs(3), true);
+        leave(&condition, 2, Duration::from_secs(3), false);
+        assert!(!condition.is_down(), "it answered between");
+        let condition = Condition::default();
+        leave(&condition, 3, Duration::from_secs(3), false);
+        assert_eq!(condition.why_down().as_deref(), Some("callers left without an answer"));
+        assert_eq!(condition.count(Outcome::Abandoned), 3);
+        let condition = Condition::default();
+        leave(&condition, 4, Duration::from_millis(100), false);
+        assert!(!condition.is_down());
+        let condition = Condition::default();
+        leave(&condition, 5, Duration::from_millis(100), false);
+        assert!(condition.is_down());
+    }
+
+    #[test]
+    fn impatient_callers_leave_out_no_upstream_that_answers_and_neither_does_one_connection_that_ends() {
+        let condition = Condition::default();
+        leave(&condition, 100, Duration::from_secs(3), true);
+        assert!(!condition.is_down());
+        let began = Instant::now();
+        for _ in 0..100 {
+            condition.abandon(began, Duration::from_secs(3), condition.count(Outcome::Answered));
+        }
+        assert!(!condition.is_down());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use countersign::Code;
 use http::{Response, StatusCode};
 
-use super::{Member, Outcome, Relay, Unanswered, Upstreams, failed, in_a_map, passable, send};
+use super::{Awaiting, Member, Outcome, Relay, Unanswered, Upstreams, failed, in_a_map, passable, send};
 use crate::channel::Caller;
 use crate::fault::Fault;
 use crate::outgoing;
@@ -38,7 +38,9 @@ impl Upstreams {
                     continue;
                 }
             };
+            let awaiting = Awaiting::begin(condition, message.body());
             let answer = send(lease, &mut message, limits).await;
+            awaiting.over();
             let (outcome, why) = match &answer {
                 Ok(_) => (Outcome::Answered, String::new()),
                 Err(Unanswered { fault: Fault::Upstream(Code::UpstreamTimeout, why), .. }) => {

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use countersign::Origin;
 use countersign_proxy::{HealthCheck, Limits};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use crate::client::ask;
 use crate::operation::admin;
@@ -141,6 +143,28 @@ async fn silence_is_a_timeout_and_goes_out_nowhere_else() {
     let all = crate::client::send(stage.address, &stage.partner.get("/orders").bytes().await).await;
     assert!(String::from_utf8_lossy(&all).starts_with("HTTP/1.1 200 ") && !all.ends_with(b"x"));
     assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn a_hung_upstream_is_left_out_although_no_caller_waits_to_the_end() {
+    let (hung, good) = (Upstream::silent().await, Upstream::echo().await);
+    let stage = before(&[hung.address, good.address], good.clone(), None, Limits::default());
+    let down = line("countersign_upstream_up", hung.address, "", 0);
+    let started = Instant::now();
+    // Each leaves after a moment, by a reset. Once it was probed back, one more is enough.
+    while !metrics(&stage).await.contains(&down) {
+        assert!(started.elapsed() < Duration::from_secs(20), "{}", metrics(&stage).await);
+        let mut stream = TcpStream::connect(stage.address).await.unwrap();
+        stream.set_zero_linger().unwrap();
+        stream.write_all(&stage.partner.get("/orders").bytes().await).await.unwrap();
+        let _ = timeout(Duration::from_millis(100), stream.read(&mut [0])).await;
+        drop(stream);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let text = metrics(&stage).await;
+    let abandoned = line("countersign_upstream_requests_total", hung.address, ",outcome=\"abandoned\"", 5);
+    assert!(text.contains(&abandoned), "{text}");
+    assert!(admin(&stage, "/readyz").await.body.contains("callers left without an answer"));
 }
 
 #[tokio::test]

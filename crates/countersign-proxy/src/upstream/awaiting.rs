@@ -1,0 +1,46 @@
+use std::time::Instant;
+
+use super::condition::Condition;
+use crate::course::Course;
+use crate::sent::Sent;
+
+/// A request at an upstream from when it is sent until something comes of it. Where it is dropped before, nobody awaits its
+/// answer any longer.
+pub(super) struct Awaiting<'a> {
+    condition: &'a Condition,
+    began: Instant,
+    /// How many answers there were then.
+    answered: u64,
+    course: Option<Course>,
+    /// Whether all of the body is here; else it is still the caller's, and so is its silence.
+    is_here: bool,
+    over: bool,
+}
+
+impl<'a> Awaiting<'a> {
+    pub(super) fn begin(condition: &'a Condition, body: &Sent) -> Self {
+        use hyper::body::Body;
+        let is_here = !matches!(body, Sent::Passing(_)) || body.is_end_stream();
+        let (began, answered) = (Instant::now(), condition.count(super::Outcome::Answered));
+        Self { condition, began, answered, course: body.course().cloned(), is_here, over: false }
+    }
+
+    /// Something came of it.
+    pub(super) fn over(mut self) {
+        self.over = true;
+    }
+}
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        let course = self.course.as_ref();
+        if !self.is_here && !course.is_some_and(Course::has_ended) {
+            return self.condition.note(super::Outcome::Abandoned, "");
+        }
+        let since = course.map_or(self.began, |course| self.began.max(course.last_moved().into_std()));
+        self.condition.abandon(self.began, since.elapsed(), self.answered);
+    }
+}
