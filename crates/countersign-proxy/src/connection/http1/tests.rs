@@ -261,13 +261,12 @@ async fn nobody_is_asked_for_a_body_in_the_middle_of_an_answer() {
     let (mut client, _stop) = serve();
     client.write_all(b"POST /later HTTP/1.1\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n").await.unwrap();
     tokio::time::sleep(Duration::from_millis(30)).await;
-    let answer = next(&mut client).await;
-    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(&"x".repeat(1000)), "{answer}");
-    // Nor is what comes then taken for what is left of it, and thrown away, nor for another request.
+    // What comes then is not taken for the rest of the body, and thrown away, nor for another request.
     client.write_all(b"GET /smuggled HTTP/1.1\r\n\r\n").await.unwrap();
-    let mut rest = String::new();
-    timeout(Duration::from_secs(10), client.read_to_string(&mut rest)).await.expect("it goes on").unwrap();
-    assert_eq!(rest, "");
+    let mut all = String::new();
+    let ended = timeout(Duration::from_secs(10), client.read_to_string(&mut all)).await;
+    ended.expect("it goes on").unwrap();
+    assert_eq!(bodies(&all), ["x".repeat(1000)], "{all}");
 }
 
 #[tokio::test]
