@@ -44,10 +44,10 @@ impl Deployment {
         Ok(Self { place, dir: dir.to_owned() })
     }
 
-    /// Binds its gateway, whose log is `gateway.log`.
-    pub(super) async fn serving(&self) -> Result<Serving, Failure> {
+    /// Binds its gateway, whose log is `gateway.log`, or lets it have the socket at its address.
+    pub(super) async fn serving(&self, listener: Option<TcpListener>) -> Result<Serving, Failure> {
         let log = File::create(self.dir.join("gateway.log")).map_err(Failure::ours)?;
-        Serving::prepare(&self.place, Start::alone(&self.place)?, Box::new(log)).await
+        Serving::prepare(&self.place, Start::at(&self.place, listener)?, Box::new(log)).await
     }
 }
 

@@ -89,9 +89,7 @@ impl Stage {
         let stranger = SigningKey::generate(Algorithm::RsaPssSha256, 2048)?;
         let stranger = SigningKey::from_file(stranger.private.as_bytes(), Scheme::Pki, None)?;
 
-        // Let go of for the gateway, at the last moment.
-        drop(held);
-        let serving = [main.serving().await?, narrow.serving().await?];
+        let serving = [main.serving(Some(held)).await?, narrow.serving(None).await?];
         let [at_gateway, at_narrow] = [bound(&serving[0])?, bound(&serving[1])?];
         let tap = Tap::before(at_gateway).map_err(Failure::ours)?;
         let sealed_log = dir.join("sidecar.log");

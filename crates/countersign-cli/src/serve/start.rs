@@ -1,3 +1,4 @@
+use std::net::TcpListener;
 use std::time::Duration;
 
 use countersign_proxy::Sockets;
@@ -26,6 +27,13 @@ impl Start {
     pub(crate) fn alone(place: &Place) -> Result<Self, Failure> {
         let (locks, sockets) = (Locks::acquire(place)?, of_service_manager(place));
         Ok(Self { locks, sockets, predecessor: None, may_be_taken_over: false })
+    }
+
+    /// The same at a socket that is open already, so that nobody else gets its port.
+    pub(crate) fn at(place: &Place, listener: Option<TcpListener>) -> Result<Self, Failure> {
+        let mut start = Self::alone(place)?;
+        start.sockets.listen.extend(listener);
+        Ok(start)
     }
 
     /// The same, until another process takes over.
