@@ -44,7 +44,7 @@ impl Worker {
         let Self { number, listeners, gate, places, grace, kept_open } = self;
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
         let (mut phase, heard) = (gate.steering.phase(), gate.steering.phase());
-        let beating = Arc::clone(&gate);
+        let (beating, deciding) = (Arc::clone(&gate), Arc::clone(&gate));
         tokio::spawn(async move { beating.steering.beat(number).await });
         let door = Door {
             upstreams: Arc::new(Upstreams::new(Pool::default())),
@@ -69,10 +69,14 @@ impl Worker {
                 }
             }
         }
-        // Each connection holds one end of the channel; it closes with the last of them.
+        // Each connection holds one end of the channel; it closes with the last of them. What one has taken back is judged all
+        // the same.
         let all_ended = async {
             while accepting.join_next().await.is_some() {}
-            all_gone.recv().await
+            let _ = all_gone.recv().await;
+            while deciding.deciding.undecided() > 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
         };
         tokio::select! {
             _ = timeout(grace, all_ended) => {}

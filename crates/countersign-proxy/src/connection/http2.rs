@@ -54,10 +54,11 @@ pub(super) async fn serve<S: Stream>(
         service_fn(move |request: Request<Incoming>| {
             let awaited = Awaited::default();
             let answer = front.clone().answer(peer, Opening::http2(request, awaited.clone()));
-            let answer = Judged::new(answer, awaited);
             let (one, wait) = (Busy::with(&busy), waits.one());
+            // Also one whose caller has taken it back is under way until it is judged.
+            let answer = Judged::new(async move { (answer.await, one) }, awaited);
             async move {
-                let mut response = answer.await;
+                let (mut response, one) = answer.await;
                 if let Some(lines) = response.body_mut().take_lines() {
                     lines.put_into(response.headers_mut());
                 }
@@ -82,6 +83,7 @@ pub(super) async fn serve<S: Stream>(
         let _ = stop.wait_for(|stop| *stop).await;
     });
     let mut deadline = pin!(sleep_until(Instant::now() + limits.idle_time));
+    let most = 2 * usize::try_from(limits.max_streams).unwrap_or(usize::MAX / 2);
     let patience = limits.write_time.max(Duration::from_millis(1));
     let mut round = interval_at(Instant::now() + patience, patience);
     let (mut told, mut listening) = (false, front.listening());
@@ -97,7 +99,12 @@ pub(super) async fn serve<S: Stream>(
                 return Poll::Ready(());
             }
         }
-        let idle = busy.load(Relaxed) == 0;
+        let under_way = busy.load(Relaxed);
+        if under_way > most {
+            // Taken back faster than they are judged, see CVE-2023-44487.
+            return Poll::Ready(());
+        }
+        let idle = under_way == 0;
         if !idle && !told {
             deadline.as_mut().reset(Instant::now() + limits.idle_time);
         }

@@ -12,17 +12,19 @@ pub(super) struct Awaiting<'a> {
     /// How many answers there were then.
     answered: u64,
     course: Option<Course>,
-    /// Whether all of the body is here; else it is still the caller's, and so is its silence.
-    is_here: bool,
+    /// Whether all of the body goes out at once. Of a larger one it is not known here how much the upstream has taken, and of one that
+    /// passes the silence may be the caller's.
+    is_short: bool,
     over: bool,
 }
 
 impl<'a> Awaiting<'a> {
     pub(super) fn begin(condition: &'a Condition, body: &Sent) -> Self {
         use hyper::body::Body;
-        let is_here = !matches!(body, Sent::Passing(_)) || body.is_end_stream();
+        let is_short = body.is_end_stream()
+            || (matches!(body, Sent::Kept(..)) && body.size_hint().upper().is_some_and(|length| length <= SHORT));
         let (began, answered) = (Instant::now(), condition.count(super::Outcome::Answered));
-        Self { condition, began, answered, course: body.course().cloned(), is_here, over: false }
+        Self { condition, began, answered, course: body.course().cloned(), is_short, over: false }
     }
 
     /// Something came of it.
@@ -37,10 +39,13 @@ impl Drop for Awaiting<'_> {
             return;
         }
         let course = self.course.as_ref();
-        if !self.is_here && !course.is_some_and(Course::has_ended) {
+        if !self.is_short && !course.is_some_and(Course::has_ended) {
             return self.condition.note(super::Outcome::Abandoned, "");
         }
         let since = course.map_or(self.began, |course| self.began.max(course.last_moved().into_std()));
         self.condition.abandon(self.began, since.elapsed(), self.answered);
     }
 }
+
+/// As much as any socket takes.
+const SHORT: u64 = 16 << 10;

@@ -62,10 +62,10 @@ struct State {
 struct Abandoned {
     /// How many answers there were by then.
     answered: u64,
-    /// When the last one left that counted.
-    last: Option<Instant>,
-    /// How many counted with no answer between.
-    in_a_row: u32,
+    /// Until when it has been awaited.
+    until: Option<Instant>,
+    /// For how long, all together, since the last answer or doubt.
+    waited: Duration,
 }
 
 impl Condition {
@@ -111,9 +111,9 @@ impl Condition {
     /// Counts a request of which nobody awaits the answer any longer; the upstream had all of it. `waited` is how long it said
     /// nothing, `answered` how many answers there were when the request `began`.
     ///
-    /// Callers may be impatient, and no fault of the upstream's: where it has answered anybody since, it does. Those who leave
-    /// together say no more than one, since one connection of theirs may have ended. What is left says as much as silence, where
-    /// it lasted; where it did not, only once there were several with no answer between.
+    /// Callers may be impatient, and no fault of the upstream's: where it has answered anybody since, it does. What counts is for how
+    /// long it was awaited in vain, by however many at once: those who leave together say no more than one, and those who
+    /// leave at once say nothing.
     pub(super) fn abandon(&self, began: Instant, waited: Duration, answered: u64) {
         self.note(Outcome::Abandoned, "");
         if self.count(Outcome::Answered) != answered {
@@ -124,12 +124,14 @@ impl Condition {
         if abandoned.answered != answered {
             *abandoned = Abandoned { answered, ..Abandoned::default() };
         }
-        if abandoned.last.is_some_and(|last| began < last) {
-            return;
+        let left = began + waited;
+        let since = abandoned.until.map_or(began, |until| until.max(began));
+        abandoned.until = Some(abandoned.until.map_or(left, |until| until.max(left)));
+        abandoned.waited += left.saturating_duration_since(since);
+        let counts = abandoned.waited >= SILENCE;
+        if counts {
+            abandoned.waited = Duration::ZERO;
         }
-        abandoned.last = Some(began + waited);
-        abandoned.in_a_row += 1;
-        let counts = waited >= SILENCE || abandoned.in_a_row >= DOUBTS;
         drop(state);
         if counts {
             self.doubt("callers left without an answer");
@@ -177,6 +179,7 @@ impl Condition {
             if state.down.take().is_some() {
                 // One failure is enough now, until it has answered.
                 self.doubts.store(DOUBTS - 1, Relaxed);
+                state.abandoned = Abandoned::default();
                 self.down.store(false, Relaxed);
             }
             return;
@@ -273,11 +276,22 @@ mod tests {
         assert_eq!(condition.why_down().as_deref(), Some("callers left without an answer"));
         assert_eq!(condition.count(Outcome::Abandoned), 3);
         let condition = Condition::default();
-        leave(&condition, 4, Duration::from_millis(100), false);
+        leave(&condition, 59, Duration::from_millis(100), false);
         assert!(!condition.is_down());
         let condition = Condition::default();
-        leave(&condition, 5, Duration::from_millis(100), false);
+        leave(&condition, 60, Duration::from_millis(100), false);
         assert!(condition.is_down());
+        condition.probed(Ok(()), None);
+        leave(&condition, 19, Duration::from_millis(100), false);
+        assert!(!condition.is_down(), "it is awaited anew");
+    }
+
+    /// Five requests taken back in the moment in which they were sent, again and again: HTTP/2 lets anybody do it.
+    #[test]
+    fn callers_who_leave_at_once_take_no_upstream_down() {
+        let condition = Condition::default();
+        leave(&condition, 10_000, Duration::from_micros(20), false);
+        assert!(!condition.is_down());
     }
 
     #[test]
