@@ -97,3 +97,29 @@ async fn who_leaves_before_it_is_admitted_has_a_line() {
     let lines = stage.log.lines(4).await;
     assert!(lines[2..].iter().all(|line| line["code"] == "accepted" && line["partner"] == "acme"), "{lines:?}");
 }
+
+/// CVE-2023-44487: what is taken back makes room for more, while what it began goes on.
+#[tokio::test]
+async fn rapid_reset_of_requests_that_are_being_judged_ends_the_connection() {
+    let limits = Limits { max_streams: 4, ..Setting::default().limits };
+    let stage = Stage::with(Setting { limits, ..Setting::default() }).await;
+    let (sender, request) = http2::signed(&stage, &stage.partner.get("/orders")).await;
+    stage.switches.replay_held.store(true, Ordering::SeqCst);
+    let mut asked = 0;
+    while asked < 30 && !sender.is_closed() {
+        let (mut sender, request) = (sender.clone(), copy(&request));
+        let asking = tokio::spawn(async move { sender.send_request(request).await });
+        for _ in 0..100 {
+            if stage.switches.replay_asked.load(Ordering::SeqCst) > asked || asking.is_finished() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        asking.abort();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        asked = stage.switches.replay_asked.load(Ordering::SeqCst);
+    }
+    assert!((8..12).contains(&asked), "{asked} are judged at once for one connection");
+    stage.switches.replay_held.store(false, Ordering::SeqCst);
+    assert_eq!(ask(stage.address, &stage.partner.get("/orders").bytes().await).await.status, 200);
+}
