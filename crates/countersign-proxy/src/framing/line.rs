@@ -55,6 +55,8 @@ impl RequestLine {
         if self.is_untouched()
             && let Some((line, taken)) = plain_line(bytes)
         {
+            // Begun, also where it turns out to be too long.
+            self.state = State::LineFeed;
             return Ok((taken, Some(line)));
         }
         let mut at = 0;

@@ -308,3 +308,12 @@ fn no_split_of_spoilt_messages_is_read_differently() {
         assert_eq!(passed, passed_singly);
     }
 }
+
+#[test]
+fn a_request_line_that_is_too_long_has_begun_whether_it_came_at_once_or_in_parts() {
+    let line = format!("POST /{} HTTP/1.1\r\n", "x".repeat(LIMITS.bytes));
+    let (_, fault, phase) = scan(&[line.as_bytes()]);
+    assert_eq!((fault, phase), (Some(Fault::TooLarge), Phase::Head));
+    let single: Vec<&[u8]> = line.as_bytes().chunks(1).collect();
+    assert_eq!(scan(&single).2, Phase::Head);
+}
