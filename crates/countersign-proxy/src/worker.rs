@@ -44,12 +44,12 @@ impl Worker {
         let Self { number, listeners, gate, places, grace, kept_open } = self;
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
         let (mut phase, heard) = (gate.steering.phase(), gate.steering.phase());
-        let (beating, deciding) = (Arc::clone(&gate), Arc::clone(&gate));
+        let beating = Arc::clone(&gate);
         tokio::spawn(async move { beating.steering.beat(number).await });
         let door = Door {
             upstreams: Arc::new(Upstreams::new(Pool::default())),
             winding_down: gate.steering.winding_down(),
-            gate,
+            gate: Arc::clone(&gate),
             places,
             alive,
             kept_open,
@@ -74,7 +74,7 @@ impl Worker {
         let all_ended = async {
             while accepting.join_next().await.is_some() {}
             let _ = all_gone.recv().await;
-            while deciding.deciding.undecided() > 0 {
+            while gate.deciding.undecided() > 0 {
                 sleep(Duration::from_millis(1)).await;
             }
         };

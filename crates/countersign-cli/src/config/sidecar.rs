@@ -151,9 +151,7 @@ impl SidecarSeal {
             expires,
         })
     }
-}
 
-impl SidecarSeal {
     /// Whether no other key passes for the one that is meant, whoever hands it out.
     #[must_use]
     pub fn is_pinned(&self) -> bool {

@@ -1,6 +1,7 @@
 //! One request: who asks, its body, its signature, and the way to where it goes.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use countersign::{Code, Draft, Head, Origin, Rejection, SignError, Unavailable};
@@ -44,14 +45,13 @@ impl Desk {
         let method = head.method().cloned().unwrap_or_default();
         guard::check_allowed(&settings.allow, &method, head.path().unwrap_or_default())?;
 
-        // The share of the room is held until the answer began: so long are the bytes.
-        let (content, _share) = self.read(body).await?;
+        let (content, share) = self.read(body).await?;
         let content = match &settings.seal {
             Some(seal) => sealing::sealed(seal, content, self.clock.now()).await?,
             None => content,
         };
         opening.awaited.begin();
-        let order = Order { head, method, target, content };
+        let order = Order { head, method, target, content, share: Arc::new(share) };
         if let Some(lease) = self.upstreams.unused(&self.to, limits)
             && let Some(answer) = self.upstreams.send_on(lease, self.sign(&order, entry).await?, limits).await?
         {
@@ -62,7 +62,7 @@ impl Desk {
 
     /// The request for one attempt, with a nonce and a time of its own: a verifier may have spent the one before.
     async fn sign(&self, order: &Order, entry: &mut Entry) -> Result<Request<Sent>, Fault> {
-        let Order { head, method, target, content } = order;
+        let Order { head, method, target, content, share } = order;
         let mut draft = Draft::new(head.clone(), self.settings.form.clone());
         draft.push(content);
         let unsigned = draft.finish(&(self.nonce)()?, self.clock.now()).map_err(|error| unsignable(&error))?;
@@ -72,7 +72,7 @@ impl Desk {
         let body = signed.body().cloned().unwrap_or_else(|| content.clone());
         let mut fields = head.headers().clone();
         signed.apply(&mut fields);
-        outgoing(method, target, fields, body, self.settings.to.authority())
+        outgoing(method, target, fields, accounted(body, share), self.settings.to.authority())
     }
 
     async fn read(&self, body: &mut Inbound) -> Result<(Bytes, Share), Fault> {
@@ -103,6 +103,24 @@ struct Order {
     method: Method,
     target: String,
     content: Bytes,
+    /// The room that the content takes.
+    share: Arc<Share>,
+}
+
+/// The same bytes, whose share of the room is taken for as long as any of them is there: an answer may begin before they are sent.
+fn accounted(body: Bytes, share: &Arc<Share>) -> Bytes {
+    Bytes::from_owner(Accounted { body, _share: Arc::clone(share) })
+}
+
+struct Accounted {
+    body: Bytes,
+    _share: Arc<Share>,
+}
+
+impl AsRef<[u8]> for Accounted {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
 }
 
 /// The target as it goes on: a sender that takes us for its proxy names the destination in it.
@@ -146,4 +164,28 @@ fn unsignable(error: &SignError) -> Fault {
 /// The signer did not do its part.
 fn failed(error: SignError) -> Fault {
     Unavailable::new("signer", error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Limits;
+    use crate::spool::Room;
+
+    /// Else many whose answers begin early hold more than there is room for.
+    #[tokio::test]
+    async fn a_body_that_is_not_sent_yet_has_its_share_of_the_room_whatever_was_answered() {
+        let room = Arc::new(Room::default());
+        let mut spool = Spool::new(&room, &Limits::default(), true);
+        spool.write(Bytes::from(vec![b'x'; 50_000])).await.unwrap();
+        let Held::Memory(content, share) = spool.end().await.unwrap() else { panic!("it is not in memory") };
+        let share = Arc::new(share);
+        let sent = accounted(content.clone(), &share);
+        assert_eq!(sent, content);
+        let rest = sent.slice(40_000..);
+        drop((content, share, sent));
+        assert!(room.held() >= 50_000, "{} bytes", room.held());
+        drop(rest);
+        assert_eq!(room.held(), 0);
+    }
 }

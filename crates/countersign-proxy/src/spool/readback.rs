@@ -122,6 +122,7 @@ impl Readback {
         let Some(reading) = &mut self.reading else {
             let after = self.framing[1].take();
             self.left -= after.as_ref().map_or(0, |after| after.len() as u64);
+            self.course.end();
             return Poll::Ready(after.map(Ok));
         };
         let part = ready!(Pin::new(reading).poll(cx)).map_err(io::Error::from).flatten();
@@ -131,6 +132,10 @@ impl Readback {
                 self.left -= bytes.len() as u64;
                 self.course.moved();
                 self.read_on();
+                // Whoever counts bytes asks for no more.
+                if self.left == 0 {
+                    self.course.end();
+                }
                 Ok(bytes)
             }
             Err(fault) => Err(self.course.break_off(self.failed(fault).into())),

@@ -15,6 +15,7 @@ async fn read(held: Held) -> Vec<u8> {
                 all.extend_from_slice(&part.unwrap());
             }
             assert_eq!(file.left(), 0);
+            assert!(file.course().has_ended(), "nobody knows that all of it is on its way");
             all
         }
         Held::Passing(_) => panic!("nobody passes here"),

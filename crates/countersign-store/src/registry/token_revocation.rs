@@ -24,8 +24,7 @@ pub struct TokenRevocation {
 
 impl Registry {
     /// Revokes tokens that were issued until now, by the clock, or by whoever does not know of it yet; one made again holds until
-    /// the later moment. `lifetime` is the longest that a
-    /// token has. What can meet no token any more is forgotten by the way.
+    /// the later moment. `lifetime` is the longest that a token has. What can meet no token any more is forgotten by the way.
     ///
     /// # Errors
     /// [`Refused::TokenName`] for what names no token, user, site or partner, [`Refused::Reason`]; [`Failed`] when the

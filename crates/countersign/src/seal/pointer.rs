@@ -30,7 +30,7 @@ impl Pointer {
         &self.text
     }
 
-    /// Whether what it points to lies inside what `other` points to, in some document at least.
+    /// Whether all that it points to lies inside what `other` points to, where `*` stands for elements.
     ///
     /// ```
     /// use countersign::Pointer;
@@ -40,10 +40,8 @@ impl Pointer {
     /// ```
     #[must_use]
     pub fn lies_in(&self, other: &Self) -> bool {
-        let may_be = |(one, other): (&String, &String)| {
-            one == other || (one == "*" && is_index(other)) || (other == "*" && is_index(one))
-        };
-        self.steps.len() > other.steps.len() && self.steps.iter().zip(&other.steps).all(may_be)
+        let is_in = |(one, other): (&String, &String)| one == other || (other == "*" && is_index(one));
+        self.steps.len() > other.steps.len() && self.steps.iter().zip(&other.steps).all(is_in)
     }
 
     /// Calls `each` for every value of the document that it points to, with the pointer to that one alone, in the order of
@@ -165,11 +163,14 @@ mod tests {
             one.lies_in(&other)
         };
         for (one, other) in
-            [("/a/b", "/a"), ("/a/*/b", "/a/0"), ("/a/0/b/c", "/a/*/b"), ("/a~1b/c", "/a~1b"), ("/*/b", "/*")]
+            [("/a/b", "/a"), ("/a/*/b/c", "/a/*/b"), ("/a/0/b/c", "/a/*/b"), ("/a~1b/c", "/a~1b"), ("/*/b", "/*")]
         {
             assert!(lies_in(one, other) && !lies_in(other, one), "{one} {other}");
         }
-        for (one, other) in [("/ab", "/a"), ("/a/x/b", "/a/*"), ("/a/1/b", "/a/0"), ("/a", "/a"), ("/a~1b", "/a")] {
+        // The last but one: there may be more elements than the first.
+        for (one, other) in
+            [("/ab", "/a"), ("/a/x/b", "/a/*"), ("/a/1/b", "/a/0"), ("/a", "/a"), ("/a/*/b", "/a/0"), ("/a~1b", "/a")]
+        {
             assert!(!lies_in(one, other), "{one} {other}");
         }
     }

@@ -199,8 +199,8 @@ impl TokenKeys {
         self.keys.iter().find(|key| key.id == kid && key.verifies(now))
     }
 
-    /// What a token of ours says, and the key that signed it. Its head names exactly what ours do: `kid` picks the key, never a trial, and whatever `alg` it names,
-    /// only the key's is taken.
+    /// What a token of ours says, and the key that signed it. Its head names exactly what ours do: `kid` picks the key, never a trial,
+    /// and whatever `alg` it names, only the key's is taken.
     pub(super) fn open(&self, token: &str, now: Timestamp) -> Result<(Claims, String), Rejection> {
         let head = token.split_once('.').map_or("", |(head, _)| head);
         let head = URL_SAFE_NO_PAD.decode(head).map_err(|_| invalid("the token is no JWT"))?;

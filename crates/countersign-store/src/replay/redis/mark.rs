@@ -166,6 +166,7 @@ mod tests {
             assert_eq!(Mark::from_text(&text), None, "{text}");
         }
     }
+
     #[test]
     fn gateways_of_the_version_before_share_it() {
         // As they write it; floor_ms is null or a number.
