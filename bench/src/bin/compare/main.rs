@@ -75,7 +75,7 @@ impl Settings {
             countersign: PathBuf::new(),
             envoy: PathBuf::new(),
             rounds: 12,
-            size: Size { requests: 4000, connections: 64 },
+            size: Size { requests: 10_000, connections: 64 },
             core: "0".to_owned(),
             only: Vec::new(),
         };
