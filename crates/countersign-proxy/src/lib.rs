@@ -54,6 +54,7 @@ mod spool;
 mod table;
 mod tokens;
 mod trace;
+mod turn;
 mod well_known;
 
 // From the verdict to the upstream.

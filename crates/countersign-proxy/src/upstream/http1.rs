@@ -31,6 +31,7 @@ use crate::connection::Stream;
 use crate::course::Course;
 use crate::fault::Fault;
 use crate::sent::Sent;
+use crate::turn;
 use answer::Begun;
 use content::Content;
 use outbound::Outbound;
@@ -222,6 +223,7 @@ fn poll_read<T>(
     scratch::read(|room| {
         let mut room = ReadBuf::new(room);
         ready!(Pin::new(stream).poll_read(cx, &mut room))?;
+        turn::took(cx, room.filled().len());
         Poll::Ready(Ok(with(room.filled())))
     })
 }

@@ -1,5 +1,6 @@
 mod ending;
 mod leaving;
+mod turns;
 
 use std::net::IpAddr;
 use std::time::Duration;

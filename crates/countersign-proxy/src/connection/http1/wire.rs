@@ -22,6 +22,7 @@ use crate::alarm::Alarm;
 use crate::connection::Stream;
 use crate::course::Broken;
 use crate::framing::{Fault, Limits, Phase, Scanned, Scanner, Step};
+use crate::turn;
 
 pub(super) use farewell::{close, discard};
 pub(super) use waiting::unless_left;
@@ -34,6 +35,8 @@ pub(super) struct Wire {
     limits: Limits,
     /// What came and is not taken yet. It has no room of its own while nothing is there.
     came: BytesMut,
+    /// Whether the last read took all the room that it had.
+    filled: bool,
     /// Bytes of that which were looked at, of a head or a trailer section that has not ended.
     seen: usize,
     fault: Option<Fault>,
@@ -103,6 +106,7 @@ impl Wire {
             limits,
             heard: !came.is_empty(),
             came,
+            filled: false,
             seen: 0,
             fault: None,
             waiting: None,
@@ -241,16 +245,22 @@ impl Wire {
         self.poll_fill(cx, want)
     }
 
-    /// Reads what is there, and makes room for `want` bytes where there is hardly any.
+    /// Reads what is there, and makes room for `want` bytes where there is hardly any and as much seems to be there: who keeps
+    /// what comes keeps the room that it came in.
     fn poll_fill(&mut self, cx: &mut Context<'_>, want: usize) -> Poll<io::Result<usize>> {
         let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(0)) };
-        if self.came.capacity() == 0 {
+        if self.came.capacity() == 0 && !(self.filled && want > spare::BUFFER) {
             self.came = spare::buffer();
         }
         if self.came.capacity() - self.came.len() < LITTLE {
             self.came.reserve(want);
         }
+        let room = self.came.capacity() - self.came.len();
         let read = pin!(stream.read_buf(&mut self.came)).poll(cx);
+        if let Poll::Ready(Ok(count)) = read {
+            self.filled = count == room;
+            turn::took(cx, count);
+        }
         if let (Some(since), Poll::Ready(Ok(1..))) = (&mut self.stalled, &read) {
             // Whoever reads only once it has written is not gone while it writes.
             *since = Instant::now();
