@@ -22,6 +22,8 @@ pub const HAPROXY_TOKEN: &str = "HAProxy, jwt_verify RS256";
 pub const ENVOY_TOKEN: &str = "Envoy, jwt_authn RS256";
 pub const FORWARDING: &str = "ours, forwarding";
 pub const TWO_WORKERS: &str = "ours, two workers, ";
+/// One worker whose callers sleep as those of two do, to compare two with.
+pub const ONE_WORKER: &str = "ours, callers asleep, ";
 
 /// A name of ours, its scheme, its algorithm.
 const SCHEMES: [(&str, Scheme, Algorithm); 8] = [
@@ -98,9 +100,15 @@ impl Stage {
             let watched = |author| Load::Signed(author, WATCHED);
             all.push(contender("ours, observed, hmac-sha256", &self.gateway, OURS, watched(hmac)));
             all.push(contender("ours, observed, ed25519", &self.gateway, OURS, watched(ed25519)));
-            all.push(contender("ours, two workers, forwarding", &self.two_workers, OURS_TWO, unsigned()));
-            let signed = Load::Signed(hmac, &hmac.path);
-            all.push(contender("ours, two workers, hmac-sha256", &self.two_workers, OURS_TWO, signed));
+            let signed = || Load::Signed(hmac, &hmac.path);
+            for (name, process, port, load) in [
+                ("ours, callers asleep, forwarding", &self.gateway, OURS, unsigned()),
+                ("ours, callers asleep, hmac-sha256", &self.gateway, OURS, signed()),
+                ("ours, two workers, forwarding", &self.two_workers, OURS_TWO, unsigned()),
+                ("ours, two workers, hmac-sha256", &self.two_workers, OURS_TWO, signed()),
+            ] {
+                all.push(Contender { asleep: true, ..contender(name, process, port, load) });
+            }
         }
         all.retain(|contender| contender.name == YARDSTICK || settings.wants(contender.name));
         all
@@ -108,7 +116,7 @@ impl Stage {
 }
 
 fn contender<'a>(name: &'static str, process: &'a Process, port: u16, load: Load<'a>) -> Contender<'a> {
-    Contender { name, process, address: address(port), tls: None, load }
+    Contender { name, process, address: address(port), tls: None, load, asleep: false }
 }
 
 /// A caller who speaks TLS, with or without a certificate of its own.

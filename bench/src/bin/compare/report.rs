@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::contenders::{ENVOY_TOKEN, FORWARDING, HAPROXY_TOKEN, TWO_WORKERS, YARDSTICK};
+use crate::contenders::{ENVOY_TOKEN, FORWARDING, HAPROXY_TOKEN, ONE_WORKER, TWO_WORKERS, YARDSTICK};
 use crate::memory::Memory;
 use crate::plot;
 use crate::rounds::{Turn, median};
@@ -96,7 +96,7 @@ impl Results {
             times(&format!("ours, {name}"), ENVOY_TOKEN, 0.35);
         }
         for name in ["forwarding", "hmac-sha256"] {
-            times(&format!("{TWO_WORKERS}{name}"), &format!("ours, {name}"), 1.15);
+            times(&format!("{TWO_WORKERS}{name}"), &format!("{ONE_WORKER}{name}"), 1.15);
         }
         for name in ["hmac-sha256", "ed25519"] {
             times(&format!("ours, observed, {name}"), &format!("ours, {name}"), 1.05);

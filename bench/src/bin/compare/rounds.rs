@@ -17,6 +17,8 @@ pub struct Contender<'a> {
     pub address: std::net::SocketAddr,
     pub tls: Option<Arc<ClientConfig>>,
     pub load: Load<'a>,
+    /// Whether origin and callers sleep where nothing is there, as they have to beside who runs on their core, too.
+    pub asleep: bool,
 }
 
 /// What its callers send.
@@ -66,9 +68,8 @@ impl Contender<'_> {
         let (first, rest) = messages.split_at(if messages.len() > 1 { warm } else { 0 });
         let first = if first.is_empty() { rest } else { first };
         assert!(field.connect(self.address, self.tls.as_ref(), size.connections), "{}: turned away", self.name);
-        // Who runs on every core runs on that of the callers, too.
         let core: Option<usize> = self.process.cores.parse().ok();
-        field.awake = core.is_some();
+        field.awake = !self.asleep;
         self.send(field, first, warm);
         let processes = self.process.numbers();
         let core = || core.map(Core::of).unwrap_or_default();
