@@ -58,7 +58,9 @@ fn what_is_sealed_is_opened_to_the_byte_and_the_rest_is_as_it_came() {
         let key = key(algorithm);
         let pointers = ["/card/number", "/cards/*/number", "/cards/0/number", "/absent"];
         let sealed = seal(DOCUMENT, &pointers, &key);
-        assert!(!sealed.contains("4111") && !sealed.contains("1.0") && !sealed.contains("null"), "{sealed}");
+        // In what is sealed any few letters may stand.
+        let rest: String = sealed.split('"').filter(|text| !text.starts_with("ey")).collect();
+        assert!(!rest.contains("4111") && !rest.contains("1.0") && !rest.contains("null"), "{sealed}");
         assert!(sealed.starts_with(r#"{ "card": {"number": "ey"#) && sealed.ends_with(r#", "x": 1 }"#), "{sealed}");
         assert_eq!(open(&Openers::new([key]), &sealed, &pointers, "acme").unwrap(), DOCUMENT);
     }
