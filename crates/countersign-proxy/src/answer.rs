@@ -225,7 +225,7 @@ async fn pass(
     let exchange = table.exchange(path);
     let route = exchange.map_or_else(|| table.route(path), |(_, _, route)| Ok(route));
     if !route.as_ref().is_ok_and(|route| route.policy.permit().is_some()) {
-        within_rate(gate, table, believed.source, visit.entry.started)?;
+        within_rate(gate, table, believed.source, visit.entry.started.into_std())?;
     }
     let route = Arc::clone(route?);
     visit.entry.route = Some(Arc::clone(&route.name));

@@ -7,6 +7,7 @@ mod stream;
 mod waits;
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -15,6 +16,7 @@ use tokio::time::sleep;
 use crate::framing;
 use crate::front::{Front, Spoken};
 use crate::settings::Limits;
+use crate::turn::Turns;
 
 use hello::{Begun, Hello};
 pub(crate) use http1::{Body, SHORT};
@@ -62,8 +64,8 @@ async fn http1<S: Stream>(
     stop: watch::Receiver<bool>,
 ) {
     let (stream, heard) = stream.into_parts();
-    let tunnel = http1::serve(Box::new(stream), &heard, peer, front, framing_limits(limits), stop).await;
-    if let Some((tunnel, stream)) = tunnel {
+    let served = pin!(http1::serve(Box::new(stream), &heard, peer, front, framing_limits(limits), stop));
+    if let Some((tunnel, stream)) = Turns(served).await {
         Box::pin(tunnel.carry(stream, limits.tunnel_idle)).await;
     }
 }

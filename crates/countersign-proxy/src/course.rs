@@ -5,6 +5,8 @@ use std::time::Duration;
 use countersign::Refusal;
 use tokio::time::Instant;
 
+use crate::turn;
+
 /// How a body that is not in memory fares on its way to the upstream: when it last moved, and what broke it off where that is
 /// not the upstream's fault.
 #[derive(Clone, Default)]
@@ -20,7 +22,7 @@ struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { begun: Instant::now(), moved: AtomicU64::new(0), ended: AtomicBool::new(false), broke: Mutex::new(None) }
+        Self { begun: turn::now(), moved: AtomicU64::new(0), ended: AtomicBool::new(false), broke: Mutex::new(None) }
     }
 }
 
@@ -32,7 +34,7 @@ impl Course {
 
     /// A part of it was taken.
     pub(crate) fn moved(&self) {
-        let since = u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let since = u64::try_from(turn::now().duration_since(self.0.begun).as_millis()).unwrap_or(u64::MAX);
         self.0.moved.store(since, Relaxed);
     }
 

@@ -13,15 +13,17 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use countersign::{Code, Identity, Refusal, Scheme, Timestamp, Unavailable};
+use tokio::time::Instant;
 
 use crate::deciding::Undecided;
 use crate::metrics::{ACCEPTED, Metrics};
 use crate::trace::TraceId;
-use line::Line;
+use crate::turn;
 pub(crate) use line::date;
+use line::{Line, member};
 use queue::Queue;
 
 const LAST_WAIT: Duration = Duration::from_secs(2);
@@ -44,8 +46,8 @@ impl Log {
     /// A line about the gateway itself.
     pub(crate) fn note(&self, now: Timestamp, event: &str, detail: &str) {
         let mut line = Line::new(now);
-        line.text("event", Some(event));
-        line.text("detail", Some(detail));
+        line.text(member!("event"), Some(event));
+        line.text(member!("detail"), Some(detail));
         self.send(line);
     }
 
@@ -58,9 +60,9 @@ impl Log {
         self.push(line, false);
     }
 
-    fn push(&self, line: Line, placed: bool) {
+    fn push(&self, mut line: Line, placed: bool) {
         let Self(both) = self;
-        if !both.0.push(&line.end(), placed) {
+        if !both.0.push(line.end(), placed) {
             both.1.lost_lines.fetch_add(1, Relaxed);
         }
     }
@@ -103,7 +105,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(crate) fn new(log: &Log, trace: TraceId, time: Timestamp) -> Self {
-        let started = Instant::now();
+        let started = turn::look();
         Self {
             log: log.clone(),
             trace,
@@ -169,39 +171,45 @@ impl Entry {
 
     fn line(&self, status: Option<u16>, code: Option<Code>, reason: Option<&str>) -> Line {
         let mut line = Line::new(self.time);
-        let identity = self.identity.as_ref();
-        line.text("trace", Some(self.trace.as_str()));
-        // A partner is named only where the signature held; key and scheme are what the message says of itself.
-        let claimed = self.claimed.as_ref();
-        let key = identity.map(|it| &*it.key).or(claimed.map(|(_, key)| key.as_str()));
-        let scheme = identity.map(|it| it.scheme).or(claimed.map(|(scheme, _)| *scheme));
+        line.word(member!("trace"), self.trace.as_str());
         if let Some(source) = self.source {
-            line.address("source", source);
+            line.address(member!("source"), source);
         }
-        line.text("partner", identity.map(|it| &*it.partner));
-        line.text("key", key.filter(|key| !key.is_empty()));
-        line.text("scheme", scheme.map(Scheme::as_str));
+        // A partner is named only where the signature held; key and scheme are what the message says of itself.
+        let (identity, claimed) = (self.identity.as_ref(), self.claimed.as_ref());
+        if identity.is_none() && claimed.is_none() {
+            line.push(concat!(member!("partner"), "null", member!("key"), "null", member!("scheme"), "null"));
+        } else {
+            let key = identity.map(|it| &*it.key).or(claimed.map(|(_, key)| key.as_str()));
+            let scheme = identity.map(|it| it.scheme).or(claimed.map(|(scheme, _)| *scheme));
+            line.text(member!("partner"), identity.map(|it| &*it.partner));
+            line.text(member!("key"), key.filter(|key| !key.is_empty()));
+            line.text(member!("scheme"), scheme.map(Scheme::as_str));
+        }
         if let Some((user, token)) = &self.token {
-            line.text("user", Some(user));
-            line.text("token", Some(token));
+            line.text(member!("user"), Some(user));
+            line.text(member!("token"), Some(token));
         }
-        line.text("route", self.route.as_deref());
-        line.number("status", status.map(u64::from));
+        line.text(member!("route"), self.route.as_deref());
+        line.number(member!("status"), status.map(u64::from));
         let observed = self.observed.as_ref().filter(|_| code.is_none());
-        let (code, reason) = match observed {
+        let (said, reason) = match observed {
             Some((code, reason)) => (Some(*code), Some(&**reason)),
             None => (code, reason),
         };
-        line.text("code", Some(code.map_or(self.passed, Code::as_str)));
+        line.word(member!("code"), said.map_or(self.passed, Code::as_str));
         if observed.is_some() {
-            line.truth("observed");
+            line.truth(member!("observed"));
         }
         if self.answer_trace.is_some() {
-            line.text("answer_trace", self.answer_trace.as_deref());
+            line.text(member!("answer_trace"), self.answer_trace.as_deref());
         }
-        line.thousandths("ms", u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX));
+        // Who was answered in a later turn was answered in the moment of that. All else may have been done in one.
+        let now = Some(turn::now()).filter(|now| *now > self.started && code.is_none());
+        let took = now.unwrap_or_else(Instant::now).duration_since(self.started);
+        line.thousandths(member!("ms"), u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         if reason.is_some() {
-            line.text("reason", reason);
+            line.text(member!("reason"), reason);
         }
         line
     }

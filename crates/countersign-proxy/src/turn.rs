@@ -1,6 +1,71 @@
+//! The turns that a task is given: what time it is in one, and how much it may read.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::task::coop::poll_proceed;
+use tokio::time::Instant;
+
+/// Work in whose turns [`now`] reads the clock once.
+pub(crate) struct Turns<F>(pub(crate) F);
+
+impl<F: Future + Unpin> Future for Turns<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let _turn = Turn::begin();
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+/// The moment of this turn, for waits and for what is told of them. A request asks ten times what time it is, and most of that in
+/// one turn, which is shorter than any of these counts. Outside of [`Turns`] the clock is read each time.
+pub(crate) fn now() -> Instant {
+    match MOMENT.get() {
+        Moment::Read(moment) => moment,
+        Moment::Unread => look(),
+        Moment::Free => Instant::now(),
+    }
+}
+
+/// The moment of now, which is that of the rest of this turn, too: asked for where one begins with something new.
+pub(crate) fn look() -> Instant {
+    let now = Instant::now();
+    if !matches!(MOMENT.get(), Moment::Free) {
+        MOMENT.set(Moment::Read(now));
+    }
+    now
+}
+
+#[derive(Clone, Copy)]
+enum Moment {
+    /// There is no turn.
+    Free,
+    Unread,
+    Read(Instant),
+}
+
+thread_local! {
+    static MOMENT: Cell<Moment> = const { Cell::new(Moment::Free) };
+}
+
+struct Turn;
+
+impl Turn {
+    fn begin() -> Self {
+        MOMENT.set(Moment::Unread);
+        Self
+    }
+}
+
+/// However it ends, what comes after it has its own time.
+impl Drop for Turn {
+    fn drop(&mut self) {
+        MOMENT.set(Moment::Free);
+    }
+}
 
 /// Counts bytes that were read towards the turn of the task that read them. The runtime counts reads, whatever came of them: a
 /// caller who sends a large body without a pause would be served 8 MiB of it, and all others of its worker would wait for as long
@@ -41,6 +106,29 @@ mod tests {
 
     thread_local! {
         static READ_SO_FAR: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
+    #[tokio::test]
+    async fn the_clock_is_read_once_a_turn_and_never_for_longer() {
+        let pause = || std::thread::sleep(std::time::Duration::from_millis(2));
+        let work = pin!(async {
+            let first = now();
+            pause();
+            assert_eq!(now(), first);
+            let second = look();
+            assert!(second > first);
+            pause();
+            assert_eq!(now(), second);
+            tokio::task::yield_now().await;
+            assert!(now() > second);
+            now()
+        });
+        let last = Turns(work).await;
+        pause();
+        let outside = now();
+        assert!(outside > last);
+        pause();
+        assert!(now() > outside);
     }
 
     #[tokio::test]

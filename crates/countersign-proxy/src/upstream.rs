@@ -13,8 +13,6 @@ mod probe;
 mod relay;
 mod switch;
 
-use std::time::Instant;
-
 use countersign::Code;
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -29,6 +27,7 @@ use crate::record::Recorded;
 use crate::sent::Sent;
 use crate::settings::Limits;
 use crate::table::Route;
+use crate::turn;
 
 use awaiting::Awaiting;
 pub(crate) use condition::Outcome;
@@ -66,14 +65,18 @@ impl Upstreams {
         route: &Route,
         limits: &Limits,
     ) -> Result<Response<Relay>, Fault> {
-        let started = Instant::now();
         let mut message = outgoing::message(recorded, caller, None).await?;
         let course = message.body().course().cloned();
-        let answer = self.exchange(&mut message, &route.upstream, limits).await;
-        route.metrics.upstream_took(started.elapsed());
-        match (answer, course.and_then(|course| course.take_fault())) {
-            (Err(_), Some(refusal)) => Err(refusal.into()),
-            (answer, _) => answer.and_then(passable),
+        // What was verified before took its part of this turn.
+        let started = match message.body() {
+            Sent::Passing(body) => body.course().begun(),
+            Sent::Kept(..) | Sent::Spooled(..) => turn::look(),
+        };
+        let answer = self.exchange(&mut message, course.as_ref(), &route.upstream, limits).await;
+        route.metrics.upstream_took(turn::now().duration_since(started));
+        match answer {
+            Ok(answer) => passable(answer),
+            Err(fault) => Err(course.and_then(|course| course.take_fault()).map_or(fault, Fault::from)),
         }
     }
 
@@ -123,11 +126,16 @@ impl Upstreams {
 
     /// Who can't be connected to gives way to the next: nothing was sent. What was sent goes out a second time at most, and
     /// only where it is idempotent and none of an answer came.
-    async fn exchange(&self, message: &mut Message, to: &Group, limits: &Limits) -> Result<Response<Relay>, Fault> {
+    async fn exchange(
+        &self,
+        message: &mut Message,
+        course: Option<&Course>,
+        to: &Group,
+        limits: &Limits,
+    ) -> Result<Response<Relay>, Fault> {
         let idempotent = is_idempotent(message.method());
         let several = to.members().len() > 1;
-        let course = message.body().course().cloned();
-        let (mut resend, mut fault) = (true, failed("there is no upstream"));
+        let (mut resend, mut fault) = (true, None);
         for Member { destination, condition } in to.candidates() {
             let _one = condition.begin();
             let mut unused = self.pool.take(destination, limits.idle_upstream);
@@ -140,49 +148,51 @@ impl Upstreams {
                         Err(error) => {
                             condition.note(Outcome::Unreachable, &error.reason());
                             condition.retried();
-                            fault = error;
+                            fault = Some(error);
                             break;
                         }
                     },
                 };
                 let spare = if idempotent && resend && (used || several) { message.body().again() } else { None };
-                let awaiting = Awaiting::begin(condition, message.body());
+                let awaiting = Awaiting::begin(condition, message.body(), course);
                 let answer = send(lease, message, limits).await;
                 awaiting.over();
-                match answer {
+                let error = match answer {
                     Ok(answer) => {
                         condition.note(Outcome::Answered, "");
                         return Ok(answer);
                     }
                     // The caller broke off, or our disk did: no fault of the upstream's.
-                    Err(Unanswered { fault, .. }) if course.as_ref().is_some_and(Course::is_broken) => {
-                        return Err(fault);
-                    }
-                    Err(Unanswered { sent: false, fault: error, .. }) => fault = error,
+                    Err(Unanswered { fault, .. }) if course.is_some_and(Course::is_broken) => return Err(fault),
+                    Err(Unanswered { sent: false, fault, .. }) => fault,
                     Err(Unanswered { heard: false, fault: Fault::Upstream(Code::UpstreamFailed, reason), .. }) => {
-                        fault = failed(&reason);
+                        let fault = failed(&reason);
                         let Some(spare) = spare else {
                             condition.note(Outcome::Broken, &reason);
                             return Err(fault);
                         };
                         message.refill(spare);
                         resend = false;
+                        fault
                     }
                     Err(Unanswered { fault, .. }) => {
                         let silent = matches!(fault, Fault::Upstream(Code::UpstreamTimeout, _));
                         condition.note(if silent { Outcome::Silent } else { Outcome::Broken }, &fault.reason());
                         return Err(fault);
                     }
-                }
+                };
                 condition.retried();
                 // One that was used before may have been closed long since; a new one that breaks off is another matter.
                 if !used {
-                    condition.note(Outcome::Broken, &fault.reason());
+                    condition.note(Outcome::Broken, &error.reason());
+                }
+                fault = Some(error);
+                if !used {
                     break;
                 }
             }
         }
-        Err(fault)
+        Err(fault.unwrap_or_else(|| failed("there is no upstream")))
     }
 }
 

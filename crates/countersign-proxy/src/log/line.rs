@@ -1,39 +1,59 @@
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use countersign::Timestamp;
 
 use crate::headers;
 
-/// One JSON object on one line. Written for every request: text, not a tree of values, and no formatter.
+/// One JSON object on one line. Written for every request: text, not a tree of values, and no formatter, into room that its thread
+/// keeps for the next one.
 pub(super) struct Line(Vec<u8>);
+
+/// The name of a member, with all that stands around it.
+macro_rules! member {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
+pub(super) use member;
 
 impl Line {
     /// Begins with the time, RFC 3339 in UTC with milliseconds.
     pub(super) fn new(time: Timestamp) -> Self {
-        let mut line = Self(Vec::with_capacity(USUAL));
+        let mut line = Self(ROOM.take());
+        line.0.clear();
         line.push("{\"time\":\"");
         push_time(&mut line.0, time);
         line.push("\"");
         line
     }
 
+    /// `name` here and below is a [`member!`].
     pub(super) fn text(&mut self, name: &str, value: Option<&str>) {
-        self.name(name);
+        self.push(name);
         match value {
             Some(value) => quote(&mut self.0, value),
             None => self.push("null"),
         }
     }
 
+    /// A text of ours, in which nothing is to be escaped.
+    pub(super) fn word(&mut self, name: &str, value: &str) {
+        self.push(name);
+        self.push("\"");
+        self.push(value);
+        self.push("\"");
+    }
+
     pub(super) fn address(&mut self, name: &str, value: IpAddr) {
-        self.name(name);
+        self.push(name);
         self.push("\"");
         headers::push_address(&mut self.0, value);
         self.push("\"");
     }
 
     pub(super) fn number(&mut self, name: &str, value: Option<u64>) {
-        self.name(name);
+        self.push(name);
         match value {
             Some(value) => push_number(&mut self.0, value, 1),
             None => self.push("null"),
@@ -42,31 +62,42 @@ impl Line {
 
     /// A number of thousandths, as a decimal fraction.
     pub(super) fn thousandths(&mut self, name: &str, value: u64) {
-        self.name(name);
+        self.push(name);
         push_number(&mut self.0, value / 1000, 1);
         self.push(".");
         push_number(&mut self.0, value % 1000, 3);
     }
 
     pub(super) fn truth(&mut self, name: &str) {
-        self.name(name);
+        self.push(name);
         self.push("true");
     }
 
-    pub(super) fn end(mut self) -> Vec<u8> {
+    /// All of it.
+    pub(super) fn end(&mut self) -> &[u8] {
         self.push("}\n");
-        self.0
+        &self.0
     }
 
-    fn name(&mut self, name: &str) {
-        for part in [",\"", name, "\":"] {
-            self.push(part);
-        }
-    }
-
-    fn push(&mut self, text: &str) {
+    /// As it is.
+    pub(super) fn push(&mut self, text: &str) {
         self.0.extend_from_slice(text.as_bytes());
     }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.0.capacity() <= KEPT {
+            // A thread that ends has no use for it.
+            let _ = ROOM.try_with(|room| room.set(std::mem::take(&mut self.0)));
+        }
+    }
+}
+
+thread_local! {
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The second that was written last, and how.
+    static SECOND: Cell<(i64, [u8; 24])> = const { Cell::new((i64::MIN, [0; 24])) };
 }
 
 /// A JSON string in which nothing can start a new line, move a cursor, or turn the reading direction.
@@ -109,13 +140,27 @@ fn push_number(text: &mut Vec<u8>, number: u64, width: usize) {
     text.extend_from_slice(&digits[at..]);
 }
 
-/// As `Timestamp` prints itself, which takes ten times as long.
+/// As `Timestamp` prints itself, which takes ten times as long. All but the milliseconds is the same for a second.
 fn push_time(text: &mut Vec<u8>, time: Timestamp) {
     let (seconds, millis) = (time.as_secs(), time.as_millis().rem_euclid(1000).unsigned_abs());
-    let Some((year, month, day)) = date(seconds.div_euclid(DAY)) else {
-        text.extend_from_slice(time.to_string().as_bytes());
-        return;
-    };
+    let (mut second, mut written) = SECOND.get();
+    if second != seconds {
+        let Some(anew) = second_of(seconds) else {
+            text.extend_from_slice(time.to_string().as_bytes());
+            return;
+        };
+        (second, written) = (seconds, anew);
+        SECOND.set((second, written));
+    }
+    for (place, unit) in written[20..23].iter_mut().zip([100, 10, 1]) {
+        *place = b'0' + (millis / unit % 10) as u8;
+    }
+    text.extend_from_slice(&written);
+}
+
+/// `2023-11-14T22:13:20.000Z`.
+fn second_of(seconds: i64) -> Option<[u8; 24]> {
+    let (year, month, day) = date(seconds.div_euclid(DAY))?;
     let second = seconds.rem_euclid(DAY).unsigned_abs();
     let mut written = *b"0000-00-00T00:00:00.000Z";
     for (at, digits, mut number) in [
@@ -125,14 +170,13 @@ fn push_time(text: &mut Vec<u8>, time: Timestamp) {
         (11, 2, second / 3600),
         (14, 2, second / 60 % 60),
         (17, 2, second % 60),
-        (20, 3, millis),
     ] {
         for place in written[at..at + digits].iter_mut().rev() {
             *place = b'0' + (number % 10) as u8;
             number /= 10;
         }
     }
-    text.extend_from_slice(&written);
+    Some(written)
 }
 
 /// The date of a day since 1970-01-01 in the proleptic Gregorian calendar, from 1970 to [`LAST`].
@@ -155,7 +199,8 @@ pub(crate) fn date(day: i64) -> Option<(u64, u64, u64)> {
 const DAY: i64 = 24 * 60 * 60;
 /// 30 December 9999, in days since 1970: in the middle of it ends what a `Timestamp` prints as a date.
 const LAST: u64 = 2_932_895;
-const USUAL: usize = 512;
+/// More room than this is not kept.
+const KEPT: usize = 64 << 10;
 const MAX_TEXT: usize = 512;
 
 #[cfg(test)]
@@ -197,15 +242,15 @@ mod tests {
     #[test]
     fn numbers_have_all_their_digits() {
         let mut line = Line::new(Timestamp::from_millis(0));
-        line.number("a", Some(0));
-        line.number("b", Some(u64::MAX));
-        line.thousandths("c", 12_034);
-        line.thousandths("d", 7);
-        line.truth("e");
-        line.number("f", None);
+        line.number(member!("a"), Some(0));
+        line.number(member!("b"), Some(u64::MAX));
+        line.thousandths(member!("c"), 12_034);
+        line.thousandths(member!("d"), 7);
+        line.truth(member!("e"));
+        line.number(member!("f"), None);
         let expected = ",\"a\":0,\"b\":18446744073709551615,\"c\":12.034,\"d\":0.007,\"e\":true,\"f\":null}\n";
         assert_eq!(
-            String::from_utf8(line.end()).unwrap(),
+            std::str::from_utf8(line.end()).unwrap(),
             format!("{{\"time\":\"1970-01-01T00:00:00.000Z\"{expected}")
         );
     }

@@ -1,7 +1,7 @@
 //! Lines on their way to the thread that writes them: gathered in one text, which it takes as a whole.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ struct Shared {
     waiting: Mutex<Waiting>,
     /// There is something to write.
     ready: Condvar,
+    /// Lines that wait, and places that are taken for lines to come.
+    taken: AtomicUsize,
     failing: AtomicBool,
     /// The thread has ended.
     ended: AtomicBool,
@@ -33,8 +35,6 @@ struct Shared {
 struct Waiting {
     text: Vec<u8>,
     lines: usize,
-    /// Places that are taken for lines to come.
-    places: usize,
     /// Answered once all before it is written.
     flushes: Vec<oneshot::Sender<()>>,
     /// Whether the thread has to be woken.
@@ -48,6 +48,7 @@ impl Queue {
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
             ready: Condvar::new(),
+            taken: AtomicUsize::new(0),
             failing: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
@@ -63,23 +64,16 @@ impl Queue {
 
     /// Takes a place for a line to come. False where there is none.
     pub(super) fn take_place(&self) -> bool {
-        let mut waiting = self.0.waiting();
-        let there_is = waiting.lines + waiting.places < QUEUE;
-        waiting.places += usize::from(there_is);
-        there_is
+        let one_more = |taken| (taken < QUEUE).then_some(taken + 1);
+        self.0.taken.fetch_update(Relaxed, Relaxed, one_more).is_ok()
     }
 
     /// Adds a line, for which there is a place where `placed` says so. False where there is none.
     pub(super) fn push(&self, line: &[u8], placed: bool) -> bool {
-        if self.0.ended.load(Relaxed) {
+        if self.0.ended.load(Relaxed) || !(placed || self.take_place()) {
             return false;
         }
         let mut waiting = self.0.waiting();
-        if placed {
-            waiting.places -= 1;
-        } else if waiting.lines + waiting.places >= QUEUE {
-            return false;
-        }
         waiting.lines += 1;
         waiting.text.extend_from_slice(line);
         self.wake(waiting);
@@ -141,7 +135,7 @@ impl Shared {
                     waiting = self.ready.wait(waiting).unwrap_or_else(PoisonError::into_inner);
                 }
                 waiting.asleep = false;
-                waiting.lines = 0;
+                self.taken.fetch_sub(std::mem::take(&mut waiting.lines), Relaxed);
                 std::mem::swap(&mut text, &mut waiting.text);
                 std::mem::take(&mut waiting.flushes)
             };

@@ -1,8 +1,9 @@
-use std::time::Instant;
+use tokio::time::Instant;
 
 use super::condition::Condition;
 use crate::course::Course;
 use crate::sent::Sent;
+use crate::turn;
 
 /// A request at an upstream from when it is sent until something comes of it. Where it is dropped before, nobody awaits its
 /// answer any longer.
@@ -11,7 +12,7 @@ pub(super) struct Awaiting<'a> {
     began: Instant,
     /// How many answers there were then.
     answered: u64,
-    course: Option<Course>,
+    course: Option<&'a Course>,
     /// Whether all of the body goes out at once. Of a larger one it is not known here how much the upstream has taken, and of one that
     /// passes the silence may be the caller's.
     is_short: bool,
@@ -19,12 +20,13 @@ pub(super) struct Awaiting<'a> {
 }
 
 impl<'a> Awaiting<'a> {
-    pub(super) fn begin(condition: &'a Condition, body: &Sent) -> Self {
+    /// `course` is the body's.
+    pub(super) fn begin(condition: &'a Condition, body: &Sent, course: Option<&'a Course>) -> Self {
         use hyper::body::Body;
         let is_short = body.is_end_stream()
             || (matches!(body, Sent::Kept(..)) && body.size_hint().upper().is_some_and(|length| length <= SHORT));
-        let (began, answered) = (Instant::now(), condition.count(super::Outcome::Answered));
-        Self { condition, began, answered, course: body.course().cloned(), is_short, over: false }
+        let (began, answered) = (turn::now(), condition.count(super::Outcome::Answered));
+        Self { condition, began, answered, course, is_short, over: false }
     }
 
     /// Something came of it.
@@ -38,12 +40,12 @@ impl Drop for Awaiting<'_> {
         if self.over {
             return;
         }
-        let course = self.course.as_ref();
+        let course = self.course;
         if !self.is_short && !course.is_some_and(Course::has_ended) {
             return self.condition.note(super::Outcome::Abandoned, "");
         }
-        let since = course.map_or(self.began, |course| self.began.max(course.last_moved().into_std()));
-        self.condition.abandon(self.began, since.elapsed(), self.answered);
+        let since = course.map_or(self.began, |course| self.began.max(course.last_moved()));
+        self.condition.abandon(self.began.into_std(), since.elapsed(), self.answered);
     }
 }
 

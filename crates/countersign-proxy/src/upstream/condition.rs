@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How one upstream of a route is, as requests and probes find it. Shared by all workers, and kept across reloads.
@@ -83,9 +83,9 @@ impl Condition {
     }
 
     /// One request more, until what is given back is dropped.
-    pub(crate) fn begin(self: &Arc<Self>) -> OnTheWay {
+    pub(crate) fn begin(&self) -> OnTheWay<'_> {
         self.outstanding.fetch_add(1, Relaxed);
-        OnTheWay(Arc::clone(self))
+        OnTheWay(self)
     }
 
     /// Counts what came of a request. Without a connection it is down at once, since nothing of the request can be to blame;
@@ -214,9 +214,9 @@ impl Condition {
 }
 
 /// A request that an upstream has not answered yet.
-pub(crate) struct OnTheWay(Arc<Condition>);
+pub(crate) struct OnTheWay<'a>(&'a Condition);
 
-impl Drop for OnTheWay {
+impl Drop for OnTheWay<'_> {
     fn drop(&mut self) {
         self.0.outstanding.fetch_sub(1, Relaxed);
     }

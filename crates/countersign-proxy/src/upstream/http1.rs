@@ -22,7 +22,6 @@ use http::Response;
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::task::coop::unconstrained;
-use tokio::time::Instant;
 
 use super::lines::Lines;
 use super::{Unanswered, failed, timed_out};
@@ -75,15 +74,14 @@ impl Http1 {
         message: &mut Message,
         limit: Duration,
     ) -> Result<Response<Lines>, Unanswered> {
-        let started = Instant::now();
-        let course = message.body().course().cloned();
+        let started = turn::now();
         self.begun = Begun::default();
         self.outbound.begin(message);
         let heard = poll_fn(|cx| {
             if let Poll::Ready(head) = self.poll_answer(cx, message) {
                 return Poll::Ready(head.map_err(|error| failed(&error.to_string())));
             }
-            let since = course.as_ref().map_or(started, Course::last_moved);
+            let since = message.body().course().map_or(started, Course::last_moved);
             ready!(self.alarm.poll(cx, since + limit));
             Poll::Ready(Err(timed_out("no answer in time")))
         });

@@ -1,15 +1,16 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::Version;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::destination::Destination;
 use super::http1::Http1;
 use super::http2::Http2;
 use crate::settings::Limits;
+use crate::turn;
 
 /// Unused connections, by address. Each worker has its own: the lock is never waited for.
 #[derive(Clone, Default)]
@@ -55,7 +56,7 @@ impl Pool {
         let mut places = self.lock();
         let unused = places.unused.get_mut(to.name())?;
         while let Some(Unused { mut lease, since }) = unused.pop() {
-            if since.elapsed() > longest {
+            if turn::now().duration_since(since) > longest {
                 // The others are older still.
                 unused.clear();
                 return None;
@@ -118,7 +119,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 impl Unused {
     fn new(lease: Lease) -> Self {
-        Self { lease, since: Instant::now() }
+        Self { lease, since: turn::now() }
     }
 }
 

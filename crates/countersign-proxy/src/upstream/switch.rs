@@ -38,7 +38,8 @@ impl Upstreams {
                     continue;
                 }
             };
-            let awaiting = Awaiting::begin(condition, message.body());
+            let course = message.body().course().cloned();
+            let awaiting = Awaiting::begin(condition, message.body(), course.as_ref());
             let answer = send(lease, &mut message, limits).await;
             awaiting.over();
             let (outcome, why) = match &answer {

@@ -12,12 +12,13 @@ use super::{Heard, Shared, Side, Wire, lock};
 use crate::connection::FIRST_WORDS;
 use crate::connection::http1::spare;
 use crate::framing::{Fault, Phase};
+use crate::turn;
 
 impl Wire {
     /// The caller has nothing for us. Whether that has lasted too long.
     pub(super) fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
         let in_head = self.scanner.phase() == Phase::Head;
-        let now = Instant::now();
+        let now = turn::now();
         let since = match self.waiting {
             Some((since, of_head)) if of_head == in_head => since,
             _ => now,
