@@ -85,11 +85,47 @@ pub(crate) fn took(cx: &mut Context<'_>, bytes: usize) {
 const READ: usize = 4 << 10;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::future::{Future, poll_fn};
+    use std::io;
     use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::task::ready;
+
+    use tokio::io::{AsyncRead, ReadBuf};
 
     use super::*;
+
+    /// A sender of a head, and of more behind it whenever it is asked, as from a network that is quicker than we are.
+    pub(crate) struct Endless {
+        head: &'static [u8],
+        sent: Arc<AtomicUsize>,
+    }
+
+    impl Endless {
+        /// Counts in `sent` what is read behind the head.
+        pub(crate) fn new(head: &'static [u8], sent: &Arc<AtomicUsize>) -> Self {
+            Self { head, sent: Arc::clone(sent) }
+        }
+    }
+
+    impl AsyncRead for Endless {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            // As the runtime's sockets do it.
+            ready!(poll_proceed(cx)).made_progress();
+            let (now, later) = self.head.split_at(self.head.len().min(room.remaining()));
+            if now.is_empty() {
+                let count = room.initialize_unfilled().len();
+                room.advance(count);
+                self.sent.fetch_add(count, Relaxed);
+            } else {
+                room.put_slice(now);
+                self.head = later;
+            }
+            Poll::Ready(Ok(()))
+        }
+    }
 
     /// A sender who always has more, as a socket is that fills as fast as it is read.
     async fn read_without_end(part: usize) {

@@ -183,11 +183,9 @@ impl Upstreams {
                 };
                 condition.retried();
                 // One that was used before may have been closed long since; a new one that breaks off is another matter.
+                let error = fault.insert(error);
                 if !used {
                     condition.note(Outcome::Broken, &error.reason());
-                }
-                fault = Some(error);
-                if !used {
                     break;
                 }
             }

@@ -68,10 +68,10 @@ impl Contender<'_> {
         let (first, rest) = messages.split_at(if messages.len() > 1 { warm } else { 0 });
         let first = if first.is_empty() { rest } else { first };
         assert!(field.connect(self.address, self.tls.as_ref(), size.connections), "{}: turned away", self.name);
-        let core: Option<usize> = self.process.cores.parse().ok();
         field.awake = !self.asleep;
         self.send(field, first, warm);
         let processes = self.process.numbers();
+        let core = self.process.cores.parse().ok();
         let core = || core.map(Core::of).unwrap_or_default();
         let (before, core_before) = (Usage::of(&processes), core());
         let elapsed = self.send(field, rest, count);

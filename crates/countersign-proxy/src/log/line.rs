@@ -240,6 +240,16 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_a_line_stands_in_the_next_one() {
+        for (text, expected) in [(Some("a long one"), "\"a long one\""), (Some("b"), "\"b\""), (None, "null")] {
+            let mut line = Line::new(Timestamp::from_millis(0));
+            line.text(member!("x"), text);
+            let expected = format!("{{\"time\":\"1970-01-01T00:00:00.000Z\",\"x\":{expected}}}\n");
+            assert_eq!(std::str::from_utf8(line.end()).unwrap(), expected);
+        }
+    }
+
+    #[test]
     fn numbers_have_all_their_digits() {
         let mut line = Line::new(Timestamp::from_millis(0));
         line.number(member!("a"), Some(0));

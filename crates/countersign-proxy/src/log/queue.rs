@@ -153,3 +153,23 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_leaves_its_place_to_what_comes() {
+        let queue = Queue::start(Box::new(std::io::sink())).unwrap();
+        for placed in [true, false, true] {
+            for _ in 0..QUEUE {
+                assert!(!placed || queue.take_place());
+                assert!(queue.push(b"{}\n", placed));
+            }
+            queue.flushed().blocking_recv().unwrap();
+        }
+        // A place that waits for its line is one as well.
+        assert!((0..QUEUE).all(|_| queue.take_place()));
+        assert!(!queue.take_place() && !queue.push(b"{}\n", false) && queue.push(b"{}\n", true));
+    }
+}

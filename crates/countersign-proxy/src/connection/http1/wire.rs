@@ -133,6 +133,8 @@ impl Wire {
     /// The next request has begun. `expects` says that the caller waits until its body is asked for.
     pub(super) fn begin(&mut self, expects: bool) -> u64 {
         self.request += 1;
+        // That a head filled its room says nothing of a body: whoever sends a byte of one gets no room for a large part.
+        self.filled = false;
         self.expects = if expects && self.is_in_body() { Expects::Asking } else { Expects::Nothing };
         self.request
     }

@@ -1,6 +1,13 @@
 //! What is heard, and what the connection is good for behind it.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use tokio::io::{join, sink};
+
 use super::*;
+use crate::turn::tests::Endless;
 
 #[tokio::test]
 async fn answers_are_read_the_same_in_reads_of_any_size() {
@@ -187,4 +194,24 @@ async fn silence_is_told_from_an_answer_that_broke_off() {
         let unanswered = answered(Method::GET, part, 1000, true).await.unwrap_err();
         assert_eq!((unanswered.sent, unanswered.heard), (true, heard), "{part:?}");
     }
+}
+
+#[tokio::test]
+async fn an_upstream_that_answers_without_a_pause_leaves_the_others_their_turns() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n";
+    let mut connection = Http1::new(Box::new(join(Endless::new(head, &sent), sink())));
+    let turn = async move {
+        let mut message = message(Method::GET, "");
+        let mut whole = pin!(async {
+            connection.exchange(&mut message, LIMIT).await.map_err(|unanswered| unanswered.fault).unwrap();
+            while let Some(frame) = poll_fn(|cx| connection.poll_content(cx)).await {
+                frame.unwrap();
+            }
+        });
+        poll_fn(|cx| Poll::Ready(whole.as_mut().poll(cx).is_pending())).await
+    };
+    assert!(tokio::spawn(turn).await.unwrap(), "all of it was read in one turn");
+    let sent = sent.load(Relaxed);
+    assert!((1..1 << 20).contains(&sent), "{sent} bytes in one turn");
 }
